@@ -1,0 +1,236 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// What the templates of the public headers call: the compiled library, without types. Not for
+// users.
+
+namespace mobula {
+struct runtime_options;
+struct task_options;
+struct actor_options;
+struct call_options;
+class time_limit;
+}  // namespace mobula
+
+namespace mobula::detail {
+
+/// This process's record of one remote object. Counted: every `object*` that a function below gives
+/// out is a count of the receiver's, who ends it with `release`.
+struct object;
+
+void retain(object* record) noexcept;
+void release(object* record) noexcept;
+
+/// Names an object in the whole job, 16 bytes. {0, 0} names none.
+struct identity {
+  std::uint64_t high = 0;
+  std::uint64_t low = 0;
+  bool operator==(const identity&) const = default;
+  auto operator<=>(const identity&) const = default;
+};
+identity identity_of(const object* record) noexcept;
+
+/// A counted pointer to a record; the only member of object_ref and actor_handle.
+class handle {
+ public:
+  handle() = default;
+  /// Takes over the caller's count.
+  explicit handle(object* counted) noexcept : record_{counted} {}
+  handle(const handle& other) noexcept : record_{other.record_} {
+    if (record_) retain(record_);
+  }
+  handle(handle&& other) noexcept : record_{other.record_} { other.record_ = nullptr; }
+  handle& operator=(handle other) noexcept {
+    object* mine = record_;
+    record_ = other.record_;
+    other.record_ = mine;
+    return *this;
+  }
+  ~handle() {
+    if (record_) release(record_);
+  }
+  object* get() const noexcept { return record_; }
+  /// Gives the count to the caller.
+  object* take() noexcept {
+    object* mine = record_;
+    record_ = nullptr;
+    return mine;
+  }
+  identity id() const noexcept { return record_ ? identity_of(record_) : identity{}; }
+
+ private:
+  object* record_ = nullptr;
+};
+
+/// Bytes being written, and the refs that were written into them. Small values need no allocation.
+class encoder {
+ public:
+  encoder() = default;
+  encoder(const encoder&) = delete;
+  encoder& operator=(const encoder&) = delete;
+  ~encoder() { clear(); }
+
+  void write(const void* bytes, std::size_t size) {
+    if (size > capacity_ - size_) grow(size);
+    if (size != 0) std::memcpy(begin_ + size_, bytes, size);
+    size_ += size;
+  }
+  template <class T>
+  void number(T value) {
+    write(&value, sizeof value);
+  }
+  /// Writes a ref: its id. The encoder holds the object until it is cleared or handed on.
+  /// @throws mobula::error if `ref` is empty or the runtime has ended
+  void ref(const handle& ref);
+
+  std::span<const std::byte> bytes() const { return {begin_, size_}; }
+  std::span<const handle> refs() const { return refs_; }
+  void clear() noexcept;
+
+ private:
+  static constexpr std::size_t inline_bytes = 224;
+  void grow(std::size_t more);
+
+  std::byte* begin_ = inline_;
+  std::size_t size_ = 0;
+  std::size_t capacity_ = inline_bytes;
+  std::vector<handle> refs_;
+  std::byte inline_[inline_bytes];
+};
+
+/// Bytes being read. Reading past the end, or a nonsensical count, throws mobula::error: the bytes
+/// came from another process of the same program, so that means two programs that differ.
+class decoder {
+ public:
+  explicit decoder(std::span<const std::byte> bytes) : rest_{bytes} {}
+
+  /// The next `size` bytes, in place.
+  const std::byte* read(std::size_t size) {
+    if (size > rest_.size()) too_short(size);
+    const std::byte* at = rest_.data();
+    rest_ = rest_.subspan(size);
+    return at;
+  }
+  template <class T>
+  T number() {
+    T value;
+    std::memcpy(&value, read(sizeof value), sizeof value);
+    return value;
+  }
+  /// A count of elements that each take at least `size_each` bytes, checked against what is left.
+  std::size_t count(std::size_t size_each = 1);
+  /// Reads a ref that encoder::ref wrote.
+  handle ref();
+  std::size_t left() const { return rest_.size(); }
+
+ private:
+  [[noreturn]] void too_short(std::size_t wanted) const;
+  std::span<const std::byte> rest_;
+};
+
+/// One run of a remote function, as its thunk sees it.
+class invocation {
+ public:
+  /// The parameters that were given as values, in order.
+  decoder& arguments() { return *arguments_; }
+  /// The value of a parameter that was given as a ref; null if it was given as a value.
+  virtual decoder* resolved(std::uint32_t parameter) = 0;
+  /// Where result `index` goes. A thunk finishes one result before it begins the next.
+  virtual encoder& result(std::uint32_t index) = 0;
+  std::uint32_t result_count() const { return result_count_; }
+  /// The actor's instance: set by the creating thunk, read by calls.
+  virtual std::shared_ptr<void>& instance() = 0;
+
+ protected:
+  ~invocation() = default;
+  decoder* arguments_ = nullptr;
+  std::uint32_t result_count_ = 1;
+};
+
+/// A remote function of this process. Its thunk decodes the arguments, calls, encodes the results;
+/// what it throws is the task's error.
+using thunk = void (*)(invocation&);
+
+/// Makes `run` known before main; called by static initialisers. `name` is for people.
+/// @returns whatever, so that a variable can be initialised with it
+bool register_function(thunk run, std::string_view name) noexcept;
+
+/// A parameter that was given as a ref.
+struct parameter_ref {
+  std::uint32_t parameter = 0;
+  object* ref = nullptr;
+};
+
+/// A call, encoded.
+struct call_request {
+  thunk run = nullptr;
+  encoder* arguments = nullptr;
+  std::span<const parameter_ref> refs;
+  std::uint32_t result_count = 1;
+  bool result_is_list = false;  // called through split(parts{n})
+};
+
+/// Submits a task; `results` takes result_count counts. Returns at once, but may wait for room.
+void submit(const call_request& call, const task_options& options, object** results);
+/// Submits a task with default options: the short path.
+void submit(const call_request& call, object** results);
+/// Creates an actor; the object is its handle.
+object* create_actor(const call_request& call, const actor_options& options);
+/// Calls an actor.
+void call_actor(object* actor, const call_request& call, const call_options* options,
+                object** results);
+/// Puts an encoded value.
+object* put(encoder& value);
+
+/// Waits until the object is ready. @throws timed_out
+void await(object* record, const time_limit& limit);
+/// Waits until all are ready. @throws timed_out, naming how many are not
+void await_all(std::span<object* const> records, const time_limit& limit);
+/// Waits until `count` are ready or the limit passes; does not throw for the latter. For each
+/// record, `ready` tells whether it is among the ready ones returned: at most `count`, the first in
+/// order.
+void await_some(std::span<object* const> records, std::size_t count, const time_limit& limit,
+                std::span<bool> ready);
+/// Whether the object is ready (or failed), without waiting.
+bool is_ready(const object* record) noexcept;
+
+/// Tells, in the order in which they become ready, which of its records are.
+class completion_queue {
+ public:
+  explicit completion_queue(std::span<object* const> records);
+  ~completion_queue();
+  completion_queue(const completion_queue&) = delete;
+  completion_queue& operator=(const completion_queue&) = delete;
+  /// Waits for the next. @returns its index; size_t(-1) when all were told. @throws timed_out
+  std::size_t next(const time_limit& limit);
+
+ private:
+  struct state;
+  std::unique_ptr<state> state_;
+};
+
+/// The bytes of a ready object, kept in place while this lives.
+class value_view {
+ public:
+  /// @throws the error that stands in the value's place
+  explicit value_view(object* ready);
+  ~value_view();
+  value_view(const value_view&) = delete;
+  value_view& operator=(const value_view&) = delete;
+  decoder& bytes() { return bytes_; }
+
+ private:
+  object* record_;
+  decoder bytes_;
+};
+
+}  // namespace mobula::detail
