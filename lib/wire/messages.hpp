@@ -120,7 +120,8 @@ struct task_push {
   task_id task;
   lease_id lease;
   function_id function;
-  std::string_view name;  // task_options::name, or empty
+  std::uint64_t shape = 0;  // same number, same demand: such tasks may run in each other's lease
+  std::string_view name;    // task_options::name, or empty
   std::uint32_t resolved_count = 0;
   blob arguments;  // encodings of the parameters that were given as values, in order
   blob contains;   // ids of the refs inside `arguments`
@@ -135,6 +136,7 @@ struct task_push {
     visit(self.lease);
     visit(self.function);
     visit(self.resolved_count);
+    visit(self.shape);
     visit(self.name);
     visit(self.contains);
     visit(self.arguments);
@@ -149,7 +151,7 @@ struct actor_call {
   object_id actor;
   std::uint32_t incarnation = 0;  // of the actor: counts its restarts
   caller_id caller;
-  std::uint64_t number = 0;  // 0, 1, 2 ... for each caller and incarnation
+  std::uint64_t number = 0;  // rises with each call that this process sends to this incarnation
   task_push call;            // its lease names the actor's
 
   static void fields(auto& visit, auto& self) {
