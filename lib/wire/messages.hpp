@@ -111,6 +111,7 @@ struct task_push {
   enum flag : std::uint16_t {
     creates_actor = 1,   // the task makes an actor's instance, which the process keeps
     result_is_list = 2,  // called through split(parts{n}): the vector's elements are the results
+    holds_no_cpus = 4,   // creates_actor: its lease holds no cpus, so there is nothing to lend
   };
 
   std::uint16_t flags = 0;
@@ -126,9 +127,11 @@ struct task_push {
   blob arguments;  // encodings of the parameters that were given as values, in order
   blob contains;   // ids of the refs inside `arguments`
   blob resolved;   // resolved_count times resolved_argument
+  std::uint32_t max_concurrency = 1;  // with creates_actor: how many of its calls may have begun
 
   static void fields(auto& visit, auto& self) {
     visit(self.flags);
+    if (self.flags & creates_actor) visit(self.max_concurrency);
     visit(self.result_count);
     visit(self.task_count);
     visit(self.attempt);
