@@ -83,6 +83,10 @@ class read {
   explicit read(reader& in) : in_{in} {}
   void operator()(plain auto& field) {
     field = in_.number<std::remove_reference_t<decltype(field)>>();
+    if constexpr (requires { is_known(field); }) {
+      // After a failure everything reads as zero, which need not be an enumerator.
+      if (!in_.failed() && !is_known(field)) in_.fail();
+    }
   }
   void operator()(bool& field) { field = in_.number<std::uint8_t>() != 0; }
   void operator()(blob& field) { field = in_.raw(in_.number<std::uint32_t>()); }

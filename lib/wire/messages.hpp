@@ -13,6 +13,8 @@
 // names them once, in the order in which they travel, and codec.hpp derives size, encoding and
 // checked decoding from it. Numbers travel as this machine has them: a job has one architecture.
 //
+// An enum's `is_known` tells which numbers are its: a decoder refuses others.
+//
 // Fields of type `blob` and `std::string_view` point into the received bytes: copy what must last.
 
 namespace mobula::wire {
@@ -71,6 +73,9 @@ enum class message_type : std::uint16_t {
 
 /// What a ready object is, on its way to somebody.
 enum class value_kind : std::uint8_t { inlined = 1, stored = 2, failed = 3 };
+constexpr bool is_known(value_kind it) {
+  return it >= value_kind::inlined && it <= value_kind::failed;
+}
 
 /// A value, or where it is, or the error that stands in its place. Not a message; parts of several.
 struct value_view {
@@ -171,6 +176,9 @@ enum class task_status : std::uint16_t {
   failed = 1,        // results is one value_view of kind failed; it stands for all of them
   actor_is_gone = 2  // the actor named by a call does not live here (any more); never ran
 };
+constexpr bool is_known(task_status it) {
+  return it >= task_status::done && it <= task_status::actor_is_gone;
+}
 
 /// Worker to owner: a task or call has ended, with its results.
 struct task_done {
@@ -202,6 +210,9 @@ enum class return_reason : std::uint16_t {
   revoked = 4,           // the lease is over
   retiring = 5,          // the process ends
 };
+constexpr bool is_known(return_reason it) {
+  return it >= return_reason::reclaimed && it <= return_reason::retiring;
+}
 
 /// Worker to owner: tasks that were pushed and have not begun. The owner alone pushes them again.
 struct task_return {
@@ -249,6 +260,7 @@ enum class lease_kind : std::uint8_t {
   task = 1,   // any idle worker process
   actor = 2,  // a process of its own, kept until the lease ends
 };
+constexpr bool is_known(lease_kind it) { return it >= lease_kind::task && it <= lease_kind::actor; }
 
 /// Owner to scheduler, and on between schedulers: lease me `count` workers with these resources.
 struct lease_request {
@@ -344,6 +356,9 @@ struct lease_recall {
 };
 
 enum class begun_state : std::uint8_t { running = 1, suspended = 2 };
+constexpr bool is_known(begun_state it) {
+  return it >= begun_state::running && it <= begun_state::suspended;
+}
 
 /// Scheduler to owner: the leased process died. `begun` are those of its tasks that had begun.
 struct lease_lost {
@@ -652,6 +667,9 @@ enum class error_code : std::uint16_t {
   deadlock,
   internal,
 };
+constexpr bool is_known(error_code it) {
+  return it >= error_code::task_error && it <= error_code::internal;
+}
 
 /// The error that stands where a value would: what the API throws. Not a message; travels inside.
 struct error_value {
