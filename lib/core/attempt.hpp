@@ -1,0 +1,111 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "wire/ids.hpp"
+#include "wire/messages.hpp"
+
+namespace mobula::core {
+
+struct lease_slot;
+class hosted_actor;
+
+enum class attempt_kind : std::uint8_t {
+  task,
+  creation,     // makes an actor's instance
+  call,         // of the actor `actor`
+  destruction,  // the actor has ended: drop its instance. Nothing is pushed, nobody is answered
+};
+
+/// fetching -> queued -> running <-> suspended -> resumable -> running -> ended.
+enum class attempt_state : std::uint8_t {
+  fetching,  // arguments are brought to this node
+  queued,    // may begin when its lease's slot is free
+  running,   // has the slot
+  suspended,
+  resumable,  // what it waited for is there; it needs the slot
+  ended,
+};
+
+/// One push of a task or call to this worker. The executor makes and ends them; whoever runs it
+/// reads the first part, and may keep something of its own in `context`.
+struct attempt {
+  attempt_kind kind = attempt_kind::task;
+  attempt_state state = attempt_state::queued;
+  std::uint32_t slot = 0;    // in the task board, from the begin to the end
+  wire::process_id owner;    // who pushed it and gets the answer
+  wire::task_push push;      // points into a copy of the message that lasts as long as this
+  wire::object_id actor;     // of a creation, call or destruction
+  wire::caller_id caller;    // of a call
+  std::uint64_t number = 0;  // of a call
+  void* context = nullptr;   // the runtime's; null when it begins
+  /// push.resolved, decoded. Stored values lie on this node when the attempt begins.
+  std::vector<wire::resolved_argument> resolved;
+
+  // The executor's own from here on.
+  lease_slot* lease = nullptr;
+  hosted_actor* host = nullptr;
+  attempt* next = nullptr;
+  attempt* previous = nullptr;
+  std::uint32_t fetches_left = 0;
+  bool thread_waits = false;  // suspended without giving its thread away
+  bool any = false;           // waits for some of many
+  std::size_t asked = 0;      // awaited before this: need not be run here
+  std::vector<wire::object_id> awaited;
+  std::vector<wire::task_id> awaited_sorted;  // made when first asked for
+  std::unique_ptr<std::byte[]> message;
+  std::size_t message_capacity = 0;
+};
+
+/// Attempts in order. Intrusive: an attempt is in at most one list.
+class attempt_list {
+ public:
+  bool empty() const { return first_ == nullptr; }
+  std::size_t size() const { return size_; }
+  attempt* front() const { return first_; }
+  attempt* back() const { return last_; }
+  void push_back(attempt& one) {
+    one.previous = last_;
+    one.next = nullptr;
+    (last_ ? last_->next : first_) = &one;
+    last_ = &one;
+    ++size_;
+  }
+  void remove(attempt& one) {
+    (one.previous ? one.previous->next : first_) = one.next;
+    (one.next ? one.next->previous : last_) = one.previous;
+    one.next = one.previous = nullptr;
+    --size_;
+  }
+  attempt* pop_front() {
+    attempt* one = first_;
+    if (one) remove(*one);
+    return one;
+  }
+
+ private:
+  attempt* first_ = nullptr;
+  attempt* last_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+/// Attempts and the memory of their messages, reused.
+class attempt_pool {
+ public:
+  /// @returns an attempt that holds a copy of `message`; everything else in it is as new
+  attempt& take(wire::blob message);
+  void give_back(attempt& one);
+  std::size_t in_use() const { return all_.size() - free_.size(); }
+
+ private:
+  /// Larger messages are not kept for reuse.
+  static constexpr std::size_t kept_message_bytes_max = 4096;
+  std::deque<attempt> all_;
+  std::vector<attempt*> free_;
+};
+
+}  // namespace mobula::core

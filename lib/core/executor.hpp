@@ -1,0 +1,182 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "core/argument_fetcher.hpp"
+#include "core/attempt.hpp"
+#include "core/hosted_actor.hpp"
+#include "core/lease_slot.hpp"
+#include "wire/ids.hpp"
+#include "wire/messages.hpp"
+#include "wire/outbox.hpp"
+
+namespace mobula::core {
+
+/// Who can push a task to this very process because a fiber here waits for what it makes: the
+/// process's owner.
+class run_here_source {
+ public:
+  enum class answer : std::uint8_t {
+    pushed,   // a task_push of `task` to this process, with that lease, is under way
+    not_now,  // it is not made, but nothing that it needs can be pushed now; ask again later
+    never,    // it is made, or pushed elsewhere, or somebody else's: don't ask again
+  };
+  struct reply {
+    answer what = answer::never;
+    wire::task_id task;
+  };
+  /// A fiber of `lease` waits for `awaited`. Pushes its task, or a ready one that it transitively
+  /// needs, to this process with this lease, if nobody has it yet and its shape is `shape`.
+  virtual reply run_here(wire::object_id awaited, wire::lease_id lease, std::uint64_t shape) = 0;
+
+ protected:
+  ~run_here_source() = default;
+};
+
+/// Where the process shows which tasks have begun, so that it can be read after its death.
+/// Slots are small numbers, reused: never more in use than executor_limits::suspended_max.
+class task_board {
+ public:
+  virtual void begun(const attempt& one) = 0;  // it runs, in one.slot
+  virtual void suspended(const attempt& one) = 0;
+  virtual void resumed(const attempt& one) = 0;
+  virtual void ended(const attempt& one) = 0;
+
+ protected:
+  ~task_board() = default;
+};
+
+struct executor_limits {
+  /// A lease that waits this long lends its cpus; shorter waits cost no message.
+  std::uint64_t lend_after_ns = 50'000;
+  /// Attempts that have begun and not ended, in this process. A task beyond it fails with
+  /// nesting_limit; a call beyond it waits.
+  std::uint32_t suspended_max = 8192;
+};
+
+/// How an attempt ended.
+struct outcome {
+  wire::task_status status = wire::task_status::done;
+  std::uint32_t result_count = 1;
+  wire::blob results;  // result_count encoded value_views; when failed, one
+  wire::blob held;     // ids, as task_done::held
+};
+
+/// What a worker process runs, and in which order. No fibers inside: it says what to start or
+/// resume, and hears what became of it.
+///
+/// A lease is a slot: one attempt of it runs. When that blocks, the slot passes
+///   1. to an attempt of the lease that can go on;
+///   2. to a task that the blocked one waits for: queued here, or pushed here by run_here_source;
+///   3. otherwise, after a grace time, its cpus are lent (cpus_lend), and claimed (cpus_claim) when
+///      something of it can run again.
+/// A lease with a suspended attempt begins nothing else: other pushed tasks go back to their owner
+/// (task_return blocked). An actor begins calls up to its concurrency.
+///
+/// Cpus of a lease: held -> waiting (fresh, then with a deadline) -> lent -> claimed -> held.
+class executor {
+ public:
+  executor(wire::process_id self, run_here_source& source, task_board& board, wire::outbox& out,
+           executor_limits limits = {});
+  executor(const executor&) = delete;
+  executor& operator=(const executor&) = delete;
+  ~executor();
+
+  /// Takes task_push, task_reclaim, actor_call, actor_end, lease_revoke, cpus_grant, worker_retire,
+  /// and store_fetched where `is_fetch_token` says that the answer is the executor's.
+  void on_message(wire::process_id from, wire::blob message);
+  static bool is_fetch_token(std::uint64_t token) { return argument_fetcher::is_mine(token); }
+  /// Drops what the process pushed and what has not begun.
+  void process_ended(wire::process_id process);
+
+  /// The attempt to start (context is null: it has not begun) or to resume; it is running from now
+  /// on. Null: nothing may run now. Not to be called while one runs.
+  attempt* next();
+  /// The running attempt waits for `awaited`; all of them, or some of them (`any`).
+  void suspend(attempt& running, std::span<const wire::object_id> awaited, bool any);
+  /// The running attempt waits and its thread with it: nothing is begun on top.
+  void suspend_thread(attempt& running);
+  /// What it waited for is there (or its deadline has come).
+  void wake(attempt& suspended);
+  /// For an attempt suspended with suspend_thread: whether it was woken and has its slot again; it
+  /// is running then.
+  bool go_on(attempt& woken);
+  /// The running attempt has ended; sends its task_done. The attempt is no more.
+  void finish(attempt& running, const outcome& how);
+
+  void tick(std::uint64_t now_ns);
+  /// When tick is wanted next; 0: at once; UINT64_MAX: never.
+  std::uint64_t next_deadline_ns() const;
+
+  /// Nothing is queued and nothing has begun.
+  bool idle() const { return pool_.in_use() == 0; }
+  /// The scheduler wants the process to end, and nothing is left to run. (What the process owns is
+  /// for others to say.)
+  bool may_exit() const { return retiring_ && idle(); }
+  std::size_t suspended_count() const { return suspended_; }
+  /// Messages that could not be decoded or made no sense.
+  std::uint64_t dropped() const { return dropped_; }
+
+ private:
+  void on_push(wire::process_id from, wire::blob message);
+  void on_call(wire::process_id from, wire::blob message);
+  void on_reclaim(wire::process_id from, const wire::task_reclaim& asked);
+  void on_actor_end(const wire::actor_end& asked);
+  void on_revoke(wire::lease_id lease);
+  void on_cpus_grant(wire::lease_id lease);
+  void on_retire();
+  void on_fetched(const wire::store_fetched& answer);
+
+  bool take_arguments(attempt& one);
+  void make_actor(attempt& creation);
+  void answer_gone(wire::process_id from, const wire::task_push& call);
+  void fail_nesting(attempt& one);
+  void give_back(attempt& one, wire::return_reason reason);
+  void give_back_all(attempt_list& list, wire::return_reason reason);
+  void give_back_unrelated(lease_slot& lease, const attempt& blocked);
+  void drop(attempt& one);
+  void drop_calls(hosted_actor& actor);
+
+  lease_slot& slot_of(wire::lease_id lease);
+  lease_slot* find(wire::lease_id lease);
+  void forget_if_over(lease_slot& lease);
+  void forget_empty_leases();
+  bool waits_for(attempt& suspended, wire::task_id task);
+  bool may_queue(lease_slot& lease, wire::task_id task);
+
+  attempt* start_or_resume(attempt& one);
+  attempt* next_of(lease_slot& lease);
+  attempt* next_call(lease_slot& lease);
+  void ask_run_here(lease_slot& lease);
+  void became_runnable(lease_slot& lease);
+  void suspend(attempt& running);
+  void end_actor_when_done(lease_slot& lease);
+  void tick(lease_slot& lease, std::uint64_t now_ns);
+
+  wire::process_id self_;
+  run_here_source& source_;
+  task_board& board_;
+  wire::outbox& out_;
+  executor_limits limits_;
+
+  attempt_pool pool_;
+  argument_fetcher fetcher_;
+  std::vector<std::unique_ptr<lease_slot>> leases_;
+  std::size_t turn_ = 0;  // where the search for new work begins among leases_
+  lease_slot* last_ = nullptr;
+  attempt* running_ = nullptr;
+  std::uint32_t begun_ = 0;
+  std::uint32_t suspended_ = 0;
+  std::vector<std::uint32_t> free_board_slots_;
+  std::uint32_t board_slots_ = 0;
+  std::unordered_set<wire::process_id> ended_processes_;
+  bool retiring_ = false;
+  std::uint64_t dropped_ = 0;
+};
+
+}  // namespace mobula::core

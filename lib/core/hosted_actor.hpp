@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "core/attempt.hpp"
+#include "wire/ids.hpp"
+
+namespace mobula::core {
+
+enum class actor_state : std::uint8_t { creating, alive, ending, destroying };
+
+/// An actor's instance in its process, and the calls that wait for it.
+///
+/// Calls of one caller begin in the order in which they came; one whose arguments are still being
+/// fetched holds back the later ones of its caller only.
+class hosted_actor {
+ public:
+  hosted_actor(wire::object_id id, std::uint32_t max_concurrency)
+      : id_{id}, max_concurrency_{max_concurrency == 0 ? 1 : max_concurrency} {}
+
+  wire::object_id id() const { return id_; }
+  std::uint32_t max_concurrency() const { return max_concurrency_; }
+  actor_state state = actor_state::creating;
+
+  /// Whether a call with this number was taken from that process before; otherwise it counts as
+  /// taken now. Numbers rise with each call that a process sends.
+  bool taken_before(wire::process_id process, std::uint64_t number);
+  /// The call went back to its owner, who sends it again with the same number; the caller's later
+  /// calls wait for that.
+  void returned(const attempt& call);
+
+  /// Takes a call, `fetching` or ready.
+  void add(attempt& call);
+  /// The arguments of a call that was `fetching` are here.
+  void fetched(attempt& call);
+  /// The next call whose turn it is; null: none now.
+  attempt* next() { return ready_.pop_front(); }
+  bool has_ready() const { return !ready_.empty(); }
+  /// No call waits here.
+  bool drained() const { return ready_.empty() && lines_.empty(); }
+  /// Takes out any call; null when none is left.
+  attempt* take_any();
+  /// Takes out any call of that process, and forgets the process once there is none.
+  attempt* take_any_of(wire::process_id process);
+
+ private:
+  /// Calls of one caller behind one that can't begin yet.
+  struct line {
+    attempt_list calls;
+    std::unordered_set<std::uint64_t> missing;  // numbers that were returned and come again
+  };
+  void advance(wire::caller_id caller);
+
+  wire::object_id id_;
+  std::uint32_t max_concurrency_;
+  attempt_list ready_;
+  std::unordered_map<wire::caller_id, line> lines_;
+  std::unordered_map<wire::process_id, std::uint64_t> last_number_;  // one more than it
+};
+
+}  // namespace mobula::core

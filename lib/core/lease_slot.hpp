@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "core/attempt.hpp"
+#include "core/hosted_actor.hpp"
+#include "wire/ids.hpp"
+
+namespace mobula::core {
+
+/// Where the cpus of a lease are while everything of it waits.
+enum class cpus_state : std::uint8_t {
+  held,
+  waiting_fresh,  // blocked since the last tick: the next one sets the deadline
+  waiting,        // blocked; lent at the deadline
+  lent,
+  claimed,  // asked for; nothing runs until cpus_grant
+};
+
+/// What this worker has of one lease.
+struct lease_slot {
+  wire::lease_id id;
+  attempt_list fetching;  // pushed; arguments are on their way to this node
+  attempt_list
+      queued;  // pushed; may begin. If something is suspended: only what the last waits for
+  attempt_list suspended;  // in the order in which they blocked
+  attempt_list resumable;
+  attempt* running = nullptr;
+  wire::task_id expected;  // being pushed here by run_here_source
+  cpus_state cpus = cpus_state::held;
+  bool lends = true;  // false: an actor's that holds no cpus
+  bool revoked = false;
+  std::uint64_t lend_at_ns = 0;
+  std::unique_ptr<hosted_actor> actor;
+
+  std::size_t begun() const { return suspended.size() + resumable.size() + (running ? 1 : 0); }
+  bool empty() const {
+    return begun() == 0 && queued.empty() && fetching.empty() && !expected && !actor;
+  }
+  bool has_cpus() const { return cpus != cpus_state::lent && cpus != cpus_state::claimed; }
+};
+
+}  // namespace mobula::core

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/resources.hpp"
+#include "wire/ids.hpp"
+#include "wire/messages.hpp"
+
+namespace mobula::core {
+
+/// What a node offers, as exchanged once at start.
+struct node_totals {
+  std::string host;
+  std::vector<wire::resource_amounts> seats;
+};
+
+/// What a scheduler knows of the job's nodes: their totals exactly, their room as last heard.
+class peer_nodes {
+ public:
+  peer_nodes(wire::node_id self, std::vector<node_totals> nodes, std::uint64_t seed);
+
+  struct peer {
+    std::string host;
+    std::vector<wire::resource_amounts> seats;
+    wire::resource_amounts total;
+    wire::resource_amounts free;  // as last heard, less what was sent there since
+    std::uint32_t waiting = 0;
+    bool alive = true;
+  };
+  wire::node_id self() const { return self_; }
+  std::size_t size() const { return peers_.size(); }
+  const peer& operator[](wire::node_id node) const { return peers_[node]; }
+
+  void heard(const wire::free_amounts& news);
+  void died(wire::node_id node) { peers_[node].alive = false; }
+  /// `count` workers with `held` were asked of the node: so much less room there.
+  void sent(wire::node_id node, const wire::resource_amounts& held, std::uint32_t count);
+
+  /// Whether some living node could ever do it.
+  bool feasible(const wire::resource_amounts& demand) const;
+  bool feasible_at(wire::node_id node, const wire::resource_amounts& demand) const;
+  /// The living node whose largest seat misses the least of `demand`.
+  wire::node_id nearest(const wire::resource_amounts& demand) const;
+  /// How many such demands fit into what is known to be free at the node.
+  std::uint32_t room_at(wire::node_id node, const wire::resource_amounts& demand) const;
+  /// Of two others with known room, drawn at random, the emptier; never one of `visited`.
+  std::optional<wire::node_id> draw(const wire::resource_amounts& demand,
+                                    const std::vector<wire::node_id>& visited);
+  /// The feasible node where the fewest wait in proportion to its size; `waiting_here` for self.
+  wire::node_id soonest(const wire::resource_amounts& demand, std::uint32_t waiting_here) const;
+  /// Other living nodes to tell news to: those where requests wait first, then some at random.
+  std::vector<wire::node_id> listeners(std::size_t count);
+
+ private:
+  std::uint64_t random();
+
+  wire::node_id self_;
+  std::vector<peer> peers_;
+  std::uint64_t random_state_;
+};
+
+}  // namespace mobula::core

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <list>
+
+#include "core/resources.hpp"
+#include "wire/ids.hpp"
+#include "wire/messages.hpp"
+
+namespace mobula::core {
+
+/// A request for leases that waits at a scheduler.
+struct waiting_request {
+  wire::lease_request asked;  // count: how many are still wanted
+  std::uint64_t shape = 0;
+  resource_set kinds = 0;
+  resource_set lacked = 0;  // all that it ever lacked: nobody behind it takes more of that
+};
+
+/// Requests in their order of coming; at most one for each owner and number.
+class request_queue {
+ public:
+  using place = std::list<waiting_request>::iterator;
+
+  void add(wire::lease_request asked);
+  place begin() { return requests_.begin(); }
+  place end() { return requests_.end(); }
+  place find(wire::process_id owner, std::uint64_t request);
+  place erase(place at) { return requests_.erase(at); }
+  void move_to_end(place at) { requests_.splice(requests_.end(), requests_, at); }
+  void drop_owner(wire::process_id owner);
+  void drop_node(wire::node_id node);
+  void clear() { requests_.clear(); }
+  bool empty() const { return requests_.empty(); }
+  std::size_t size() const { return requests_.size(); }
+  /// Workers wanted in all.
+  std::uint32_t waiting() const;
+
+ private:
+  std::list<waiting_request> requests_;
+};
+
+}  // namespace mobula::core

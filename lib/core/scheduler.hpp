@@ -1,0 +1,175 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "core/node_inquiry.hpp"
+#include "core/peer_nodes.hpp"
+#include "core/request_queue.hpp"
+#include "core/seats.hpp"
+#include "core/worker_pool.hpp"
+#include "wire/ids.hpp"
+#include "wire/messages.hpp"
+#include "wire/outbox.hpp"
+
+namespace mobula::core {
+
+struct scheduler_limits {
+  /// Task workers up to which a lease gets a process of its own. Beyond, it goes on top of one in
+  /// which everything waits, if there is one. 0: 2 x cpus + 2.
+  std::uint32_t workers = 0;
+  /// Task workers in all. 0: 8 x cpus + 64.
+  std::uint32_t workers_max = 0;
+  /// Processes being started at once.
+  std::uint32_t starting_max = 32;
+  /// How long news of free amounts are gathered before other nodes are told.
+  std::uint64_t gossip_every_ns = 10'000'000;
+  std::uint32_t gossip_fan_out = 2;
+  std::uint8_t hops_max = 3;
+  std::uint64_t seed = 1;
+};
+
+/// One task or call that a dead process had begun, as its task board shows it.
+struct begun_entry {
+  wire::lease_id lease;
+  wire::lease_lost::entry entry;
+};
+
+/// Leases the workers of one node, and passes on what there is no room for.
+///
+/// A lease: granted (maybe awaiting its process) -> [cpus lent -> claimed ->] ... -> returned by
+/// its owner, or revoked (owner ended) -> over, or lost (process ended). Its resources are booked
+/// from the first state to the last; lent cpus are not.
+///
+/// Requests wait in one queue. Claims of lent cpus go ahead of it. A request that lacks something
+/// keeps all behind it from taking more of just that, so nobody starves; one that gets a worker
+/// and wants more goes to the end, so nobody takes all.
+class scheduler {
+ public:
+  /// @param nodes  what each node of the job offers; this one's among them
+  scheduler(wire::node_id node, std::vector<node_totals> nodes, worker_starter& starter,
+            wire::outbox& out, scheduler_limits limits = {});
+  scheduler(const scheduler&) = delete;
+  scheduler& operator=(const scheduler&) = delete;
+
+  /// Takes lease_request, lease_update, lease_return, lease_over, cpus_lend, cpus_claim,
+  /// process_ended (from other schedulers), free_amounts, nodes_query, nodes_reply, shutdown,
+  /// shutdown_done.
+  ///
+  /// lease_update for a request of which nothing waits here, count not 0, is answered by
+  /// lease_queued of count 0: ask anew.
+  void on_message(wire::process_id from, wire::blob message);
+  /// A process that was started can be talked to.
+  void worker_joined(wire::process_id process);
+  /// A worker of this node has ended; `begun` is what its task board shows.
+  void worker_ended(wire::process_id process, std::string_view cause,
+                    const std::vector<begun_entry>& begun);
+  /// Another process has ended: the driver, or a node's scheduler and so all of that node.
+  void process_ended(wire::process_id process);
+  /// Starts workers ahead of the first lease.
+  void prestart(std::uint32_t count);
+
+  void tick(std::uint64_t now_ns);
+  /// When tick is wanted next; 0: at once; UINT64_MAX: never.
+  std::uint64_t next_deadline_ns() const;
+
+  /// After `shutdown`: every worker of this node has ended and, on the driver's node, every other
+  /// node has said so.
+  bool finished() const;
+  bool shutting_down() const { return shutting_down_; }
+  std::int32_t exit_status() const { return exit_status_; }
+
+  const seat_books& books() const { return books_; }
+  std::size_t lease_count() const { return leases_.size(); }
+  std::size_t waiting_count() const { return queue_.waiting(); }
+  std::size_t worker_count() const { return workers_.size(); }
+  std::uint64_t dropped() const { return dropped_; }
+
+ private:
+  struct lease {
+    std::uint64_t number = 0;
+    wire::process_id owner;
+    std::uint64_t request = 0;
+    wire::lease_kind kind = wire::lease_kind::task;
+    bool alone = false;
+    bool lent = false;
+    bool claiming = false;
+    bool recalled = false;
+    bool revoked = false;
+    std::uint32_t seat = 0;
+    wire::process_id worker;  // none: it awaits a process
+    wire::resource_amounts held;
+  };
+
+  void on_request(const wire::lease_request& asked);
+  void on_update(wire::process_id from, const wire::lease_update& asked);
+  void on_return(wire::process_id from, const wire::lease_return& asked);
+  void on_over(wire::process_id from, const wire::lease_over& said);
+  void on_lend(wire::process_id from, const wire::cpus_lend& said);
+  void on_claim(wire::process_id from, const wire::cpus_claim& asked);
+  void on_process_ended(wire::process_id from, const wire::process_ended& said);
+  void on_shutdown(wire::process_id from, const wire::shutdown& asked);
+
+  void refuse_infeasible(const wire::lease_request& asked);
+  void place(wire::lease_request asked);
+  std::uint32_t split_off_elsewhere(const wire::lease_request& asked);
+  void settle(wire::process_id owner, std::uint64_t request, bool tell);
+  void forward(const wire::lease_request& asked, wire::node_id to, std::uint32_t count);
+  void offer_to(wire::node_id node);
+
+  void serve();
+  resource_set serve_claims();
+  bool grant(const waiting_request& asked);
+  bool process_available(const waiting_request& asked);
+  void assign(lease& granted, worker& to);
+  void assign_awaiting();
+  void start_missing();
+  void recall_for_waiting();
+  bool recall_one(const waiting_request& wanting, resource_set lacking,
+                  wire::resource_amounts& soon_free);
+  void end_lease(std::uint64_t number);
+  void leave_worker(lease& ended);
+  void revoke(lease& one);
+  void owner_ended(wire::process_id owner);
+  void announce(wire::process_id ended);
+  void flush_ended();
+  void changed();
+  void tell(wire::node_id node);
+  bool is_local(wire::process_id process) const { return process.node() == node_; }
+
+  wire::node_id node_;
+  wire::process_id self_;
+  wire::outbox& out_;
+  scheduler_limits limits_;
+  seat_books books_;
+  peer_nodes peers_;
+  worker_pool workers_;
+  request_queue queue_;
+  node_inquiries inquiries_;
+  std::map<std::uint64_t, lease>
+      leases_;  // by number: also in the order in which they were granted
+  std::uint64_t last_lease_ = 0;
+  std::deque<std::uint64_t> awaiting_process_;
+  std::deque<std::uint64_t> claims_;
+  std::unordered_set<wire::process_id> ended_processes_;
+  std::vector<wire::process_id> to_announce_;
+  bool serving_ = false;
+
+  bool news_ = false;  // free amounts have changed since others were told
+  std::uint64_t now_ns_ = 0;
+  std::uint64_t gossip_at_ns_ = 0;
+
+  bool shutting_down_ = false;
+  bool done_said_ = false;
+  std::int32_t exit_status_ = 0;
+  std::unordered_set<wire::node_id> not_done_;
+  std::uint64_t dropped_ = 0;
+};
+
+}  // namespace mobula::core

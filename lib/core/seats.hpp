@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/resources.hpp"
+#include "wire/resources.hpp"
+
+namespace mobula::core {
+
+/// The exact books of a node's resources, seat by seat. Never over a total, never below nothing.
+class seat_books {
+ public:
+  explicit seat_books(std::vector<wire::resource_amounts> totals);
+
+  std::uint32_t size() const { return static_cast<std::uint32_t>(seats_.size()); }
+  const wire::resource_amounts& total_of(std::uint32_t seat) const { return seats_[seat].total; }
+  const wire::resource_amounts& free_of(std::uint32_t seat) const { return seats_[seat].free; }
+  const wire::resource_amounts& total() const { return total_; }
+  const wire::resource_amounts& free() const { return free_; }
+
+  /// Whether some seat, all of it free, has this.
+  bool feasible(const wire::resource_amounts& demand) const;
+  /// The seat with room for it that is fullest then; -1: none has.
+  int seat_for(const wire::resource_amounts& demand) const;
+  /// What the seats that could ever do it lack now (all of what any of them lacks).
+  resource_set lacking_for(const wire::resource_amounts& demand) const;
+  void take_from(std::uint32_t seat, const wire::resource_amounts& amounts);
+  void give_to(std::uint32_t seat, const wire::resource_amounts& amounts);
+
+ private:
+  struct page {
+    wire::resource_amounts total;
+    wire::resource_amounts free;
+  };
+  std::vector<page> seats_;
+  wire::resource_amounts total_;
+  wire::resource_amounts free_;
+};
+
+}  // namespace mobula::core

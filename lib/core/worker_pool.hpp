@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <unordered_map>
+#include <vector>
+
+#include "wire/ids.hpp"
+
+namespace mobula::core {
+
+/// Starts and ends worker processes for the scheduler.
+class worker_starter {
+ public:
+  /// Answered, some time, by scheduler::worker_joined or worker_ended.
+  virtual void start_worker(wire::process_id process) = 0;
+  /// Ends it at once, whatever it does. Answered by scheduler::worker_ended.
+  virtual void end_worker(wire::process_id process) = 0;
+
+ protected:
+  ~worker_starter() = default;
+};
+
+/// A worker process as its scheduler sees it: starting -> idle <-> leased -> retiring.
+struct worker {
+  enum class state : std::uint8_t { starting, idle, leased, retiring };
+  wire::process_id id;
+  state now = state::starting;
+  bool used = false;   // it has run something: no actor's any more
+  bool actor = false;  // an actor's: not counted, not shared, not used again
+  bool alone = false;  // its lease shares it with nobody
+  std::vector<std::uint64_t> leases;
+  std::uint32_t blocked = 0;  // leases whose cpus are lent
+
+  /// Everything in it waits: one more lease on top holds up nobody who could go on.
+  bool all_blocked() const {
+    return now == state::leased && !actor && !alone && blocked == leases.size();
+  }
+};
+
+/// The worker processes of a node. Task workers are counted against limits, actors' are not.
+class worker_pool {
+ public:
+  worker_pool(wire::node_id node, worker_starter& starter) : node_{node}, starter_{starter} {}
+
+  worker& start();
+  worker* find(wire::process_id process);
+  const std::unordered_map<wire::process_id, worker>& all() const { return workers_; }
+
+  void joined(worker& one);
+  /// Its last lease has gone.
+  void rests(worker& one);
+  /// The most recently used idle one; for an actor the one that was never used. Null: none.
+  worker* take_idle(bool for_actor);
+  /// The least recently used idle one, no longer idle; null: none.
+  worker* take_oldest_idle();
+  /// The process all of whose leases wait with the fewest of them; null: none.
+  worker* all_blocked();
+  void retire(worker& one);
+  void end(worker& one) { starter_.end_worker(one.id); }
+  void forget(wire::process_id process);
+  void becomes_actors(worker& one);
+
+  std::size_t starting() const { return starting_; }
+  std::size_t idle() const { return idle_.size(); }
+  /// Processes that count: all but actors'.
+  std::size_t counted() const { return workers_.size() - actors_; }
+  std::size_t size() const { return workers_.size(); }
+
+ private:
+  wire::node_id node_;
+  worker_starter& starter_;
+  std::uint32_t next_incarnation_ = 2;  // 0 is the scheduler, 1 the driver
+  std::unordered_map<wire::process_id, worker> workers_;
+  std::list<worker*> idle_;  // most recently used last
+  std::size_t starting_ = 0;
+  std::size_t actors_ = 0;
+};
+
+}  // namespace mobula::core
