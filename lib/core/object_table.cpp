@@ -1,0 +1,404 @@
+#include "core/object_table.hpp"
+
+#include <algorithm>
+
+#include "core/actor_client.hpp"
+#include "core/errors.hpp"
+#include "core/invariant.hpp"
+#include "wire/codec.hpp"
+
+namespace mobula::core {
+
+using wire::object_id;
+using wire::process_id;
+
+object_table::object_table(process_id self, wire::outbox& out) : self_{self}, out_{out} {}
+object_table::~object_table() = default;
+
+object& object_table::make(std::uint32_t count) {
+  object& first = slab_.make(self_);
+  if (count > 1) {
+    first.more().siblings = std::make_unique<sibling_block>(count - 1);
+    siblings_alive_ += count - 1;
+    for (std::uint32_t i = 1; i < count; ++i) {
+      object& one = first.extras->siblings->objects[i - 1];
+      one.id = {self_, first.id.sequence(), i};
+      one.owned = true;
+    }
+  }
+  return first;
+}
+
+object& object_table::result(object& first, std::uint32_t index) {
+  return index == 0 ? first : first.extras->siblings->objects[index - 1];
+}
+
+object* object_table::find(object_id id) {
+  if (id.owner() != self_) {
+    const auto found = borrowed_.find(id);
+    return found == borrowed_.end() ? nullptr : found->second.get();
+  }
+  object* first = slab_.find(id.sequence());
+  if (!first) return nullptr;
+  if (id.index() == 0) return is_held(*first) ? first : nullptr;
+  if (!first->extras || !first->extras->siblings) return nullptr;
+  sibling_block& block = *first->extras->siblings;
+  if (id.index() > block.count) return nullptr;
+  object& one = block.objects[id.index() - 1];
+  return one.id && is_held(one) ? &one : nullptr;
+}
+
+bool object_table::is_held(const object& one) const {
+  return one.counts.load(std::memory_order_relaxed) != 0 || one.maker ||
+         (one.extras && !one.extras->borrowers.empty());
+}
+
+object& object_table::borrow(object_id id) {
+  auto& record = borrowed_[id];
+  if (!record) {
+    record = std::make_unique<object>();
+    record->id = id;
+  }
+  return *record;
+}
+
+object& object_table::adopt(object_id id) {
+  object* known = find(id);
+  if (!known) {
+    known = &borrow(id);
+    if (id.owner() == self_ && !known->ready())
+      set_failed(*known,
+                 make_error(wire::error_code::object_lost, self_,
+                            "the object was freed before this ref arrived: nobody held it"));
+  }
+  hold(*known);
+  return *known;
+}
+
+object& object_table::adopt_registered(object_id id) {
+  object& one = adopt(id);
+  if (!one.owned) ++one.registered;
+  return one;
+}
+
+void object_table::register_through(object& borrowed, object& container) {
+  if (borrowed.owned || borrowed.registered != 0 || borrowed.id.owner() == self_) return;
+  ++borrowed.registered;
+  ask_owner(borrowed, self_, container);
+}
+
+void object_table::share(object& ref, process_id holder) {
+  if (ref.id.owner() == holder) return;
+  if (ref.owned) return count_borrower(ref, holder, 1);
+  if (ref.id.owner() != self_) ask_owner(ref, holder, ref);
+}
+
+void object_table::ask_owner(object& ref, process_id borrower, object& held) {
+  hold(held);
+  const std::uint64_t token = next_token_++;
+  awaited_[token] = {ref.id.owner(), &held};
+  wire::send(out_, ref.id.owner(), wire::borrow_add{ref.id, borrower, token});
+}
+
+void object_table::count_borrower(object& one, process_id who, std::int32_t change) {
+  auto& borrowers = one.more().borrowers;
+  const bool had = !borrowers.empty();
+  auto at = std::ranges::find(borrowers, who, &std::pair<process_id, std::int32_t>::first);
+  if (at == borrowers.end()) {
+    borrowers.emplace_back(who, change);
+  } else if ((at->second += change) == 0) {
+    borrowers.erase(at);
+  }
+  const bool has = !borrowers.empty();
+  if (has && !had) ++shared_;
+  if (had && !has) {
+    --shared_;
+    unheld(one);
+  }
+}
+
+void object_table::drop(object& one) {
+  const auto before = one.counts.fetch_sub(1, std::memory_order_acq_rel);
+  invariant(before != 0, "a count was dropped that nobody held", one.id.low());
+  if (before == 1) unheld(one);
+}
+
+void object_table::maker_ended(object& one) {
+  one.maker = nullptr;
+  unheld(one);
+}
+
+void object_table::unheld(object& one) {
+  if (is_held(one) || one.doomed) return;
+  one.doomed = true;
+  doomed_.push_back(&one);
+  if (!freeing_) free_doomed();
+}
+
+// What an object contains is let go by the same loop, so a chain of any length needs no stack.
+void object_table::free_doomed() {
+  freeing_ = true;
+  while (!doomed_.empty()) {
+    object& one = *doomed_.back();
+    doomed_.pop_back();
+    one.doomed = false;
+    if (is_held(one)) continue;
+    if (one.owned) {
+      free_owned(one);
+    } else {
+      free_borrowed(one);
+    }
+  }
+  freeing_ = false;
+}
+
+void object_table::free_borrowed(object& one) {
+  for (std::uint32_t i = 0; i < one.registered; ++i) releases_[one.id.owner()].push_back(one.id);
+  borrowed_.erase(object_id{one.id});
+}
+
+void object_table::free_owned(object& one) {
+  invariant(one.waiters.empty(), "an object was freed that somebody waits for", one.id.low());
+  if (one.state.load(std::memory_order_relaxed) == object_state::stored) {
+    wire::send(out_, process_id::scheduler_of(one.at.node), wire::store_free{one.id, one.at});
+    if (one.extras) {
+      for (const auto& copy : one.extras->copies)
+        wire::send(out_, process_id::scheduler_of(copy.node), wire::store_free{one.id, copy});
+    }
+  }
+  if (one.is_actor && on_actor_unheld) on_actor_unheld(one);
+  one.clear_value();
+  if (one.extras) {
+    for (object* inside : std::exchange(one.extras->contains, {})) drop(*inside);
+    one.extras->client.reset();
+    one.extras->copies.clear();
+    one.extras->subscribers.clear();
+  }
+  object* first = &one;
+  if (one.id.index() != 0) {
+    first = slab_.find(one.id.sequence());
+    --first->extras->siblings->alive;
+    --siblings_alive_;
+    one.id = {};
+    one.extras.reset();
+    if (!first->dead || first->extras->siblings->alive != 0) return;
+  } else if (one.extras && one.extras->siblings && one.extras->siblings->alive != 0) {
+    one.dead = true;  // the slot names its siblings; the last of them gives it back
+    return;
+  }
+  first->extras.reset();
+  slab_.recycle(*first);
+}
+
+void object_table::set(object& one, const wire::value_view& value) {
+  invariant(!one.ready(), "an object was made twice", one.id.low());
+  if (one.owned) {
+    const wire::id_list ids{value.contains};
+    for (std::size_t i = 0; i < ids.size(); ++i)
+      one.more().contains.push_back(&adopt_registered(ids[i]));
+  }  // What a borrowed object contains is held by its owner, as long as we hold the object.
+  switch (value.kind) {
+    case wire::value_kind::inlined:
+      one.set_bytes(object_state::inlined, value.bytes);
+      break;
+    case wire::value_kind::stored:
+      one.set_stored(value.where);
+      break;
+    case wire::value_kind::failed:
+      one.set_bytes(object_state::failed, value.bytes);
+      break;
+  }
+  tell_subscribers(one);
+  one.waiters.tell(one);
+}
+
+void object_table::set_failed(object& one, const wire::error_value& error) {
+  const auto bytes = encoded(error);
+  wire::value_view value;
+  value.kind = wire::value_kind::failed;
+  value.bytes = bytes;
+  set(one, value);
+}
+
+wire::value_view object_table::view(const object& one, std::vector<object_id>& ids) const {
+  wire::value_view value;
+  ids.clear();
+  switch (one.state.load(std::memory_order_acquire)) {
+    case object_state::pending:
+      invariant(false, "a pending object has no value", one.id.low());
+      break;
+    case object_state::inlined:
+      value.kind = wire::value_kind::inlined;
+      value.bytes = one.bytes();
+      break;
+    case object_state::stored:
+      value.kind = wire::value_kind::stored;
+      value.where = one.where();
+      break;
+    case object_state::failed:
+      value.kind = wire::value_kind::failed;
+      value.bytes = one.bytes();
+      break;
+  }
+  if (one.extras) {
+    for (const object* inside : one.extras->contains) ids.push_back(inside->id);
+    value.contains = std::as_bytes(std::span{ids});
+  }
+  return value;
+}
+
+void object_table::want(object& one) {
+  if (one.owned || one.subscribed || one.ready()) return;
+  one.subscribed = true;
+  wire::send(out_, one.id.owner(), wire::object_subscribe{one.id});
+}
+
+void object_table::send_ready(object& one, process_id to) {
+  std::vector<object_id> ids;
+  wire::send(out_, to, wire::object_ready{one.id, view(one, ids)});
+}
+
+void object_table::tell_subscribers(object& one) {
+  if (!one.extras) return;
+  for (const process_id to : std::exchange(one.extras->subscribers, {})) send_ready(one, to);
+}
+
+bool object_table::on_message(process_id from, wire::blob message) {
+  switch (wire::type_of(message)) {
+    case wire::message_type::object_subscribe:
+      if (const auto m = wire::decode<wire::object_subscribe>(message))
+        on_subscribe(from, m->object);
+      return true;
+    case wire::message_type::object_ready:
+      if (const auto m = wire::decode<wire::object_ready>(message)) on_ready(*m);
+      return true;
+    case wire::message_type::borrow_add:
+      if (const auto m = wire::decode<wire::borrow_add>(message)) on_borrow_add(from, *m);
+      return true;
+    case wire::message_type::borrow_ack:
+      if (const auto m = wire::decode<wire::borrow_ack>(message)) on_borrow_ack(from, *m);
+      return true;
+    case wire::message_type::borrow_release:
+      if (const auto m = wire::decode<wire::borrow_release>(message))
+        on_borrow_release(from, m->objects);
+      return true;
+    case wire::message_type::replica_add:
+      if (const auto m = wire::decode<wire::replica_add>(message)) on_replica(*m);
+      return true;
+    default:
+      return false;
+  }
+}
+
+void object_table::on_subscribe(process_id from, object_id id) {
+  object* one = find(id);
+  if (!one) {
+    const auto bytes =
+        encoded(make_error(wire::error_code::object_lost, self_,
+                           "the object was freed: nobody that its owner knew of held it any more"));
+    wire::object_ready answer;
+    answer.object = id;
+    answer.value.kind = wire::value_kind::failed;
+    answer.value.bytes = bytes;
+    return wire::send(out_, from, answer);
+  }
+  if (one->ready()) return send_ready(*one, from);
+  one->more().subscribers.push_back(from);
+}
+
+void object_table::on_ready(const wire::object_ready& message) {
+  const auto found = borrowed_.find(message.object);
+  if (found == borrowed_.end() || found->second->ready()) return;  // dropped meanwhile
+  set(*found->second, message.value);
+}
+
+void object_table::on_borrow_add(process_id from, const wire::borrow_add& message) {
+  object* one = find(message.object);
+  if (one) count_borrower(*one, message.borrower, 1);
+  wire::send(out_, from, wire::borrow_ack{message.object, message.token, one == nullptr});
+}
+
+void object_table::on_borrow_ack(process_id from, const wire::borrow_ack& message) {
+  const auto found = awaited_.find(message.token);
+  if (found == awaited_.end() || found->second.owner != from) return;
+  object* held = found->second.held;
+  awaited_.erase(found);
+  if (message.freed) {
+    if (object* one = find(message.object); one && !one->owned && !one->ready())
+      set_failed(*one, make_error(wire::error_code::object_lost, from,
+                                  "the object was freed before its owner heard of this ref"));
+  }
+  drop(*held);
+}
+
+void object_table::on_borrow_release(process_id from, wire::blob bytes) {
+  const wire::id_list ids{bytes};
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (object* one = find(ids[i]); one && one->owned) count_borrower(*one, from, -1);
+  }
+}
+
+void object_table::on_replica(const wire::replica_add& message) {
+  object* one = find(message.object);
+  if (!one || one->state.load() != object_state::stored) {
+    return wire::send(out_, process_id::scheduler_of(message.where.node),
+                      wire::store_free{message.object, message.where});
+  }
+  one->more().copies.push_back(message.where);
+}
+
+void object_table::forget_process(object& one, process_id ended) {
+  if (!one.extras) return;
+  std::erase(one.extras->subscribers, ended);
+  auto& borrowers = one.extras->borrowers;
+  const auto at = std::ranges::find(borrowers, ended, &std::pair<process_id, std::int32_t>::first);
+  if (at != borrowers.end()) count_borrower(one, ended, -at->second);
+}
+
+void object_table::on_process_ended(process_id ended) {
+  slab_.for_each([&](object& first) {
+    // Siblings first: the last of them may take the slot along.
+    if (first.extras && first.extras->siblings) {
+      sibling_block& block = *first.extras->siblings;
+      for (std::uint32_t i = 0, n = block.count; i < n; ++i) {
+        const bool last = block.alive == 1 && first.dead;
+        if (block.objects[i].id) forget_process(block.objects[i], ended);
+        if (last && slab_.find(first.id.sequence()) != &first) return;
+      }
+    }
+    forget_process(first, ended);
+  });
+  releases_.erase(ended);
+  for (auto at = awaited_.begin(); at != awaited_.end();) {
+    if (at->second.owner != ended) {
+      ++at;
+      continue;
+    }
+    object* held = at->second.held;
+    at = awaited_.erase(at);
+    drop(*held);
+  }
+  std::vector<object_id> orphans;
+  for (const auto& [id, record] : borrowed_)
+    if (id.owner() == ended) orphans.push_back(id);
+  for (const object_id id : orphans) {
+    object* one = find(id);
+    if (!one) continue;
+    one->registered = 0;
+    if (one->ready()) continue;
+    set_failed(*one, make_error(wire::error_code::owner_died, ended,
+                                name_of(ended) + ", which owned the object, has ended"));
+  }
+}
+
+void object_table::flush() {
+  for (auto& [owner, ids] : releases_) {
+    if (ids.empty()) continue;
+    wire::borrow_release release;
+    release.objects = std::as_bytes(std::span{ids});
+    wire::send(out_, owner, release);
+    ids.clear();
+  }
+}
+
+}  // namespace mobula::core

@@ -1,0 +1,327 @@
+#include "core/owner.hpp"
+
+#include <algorithm>
+
+#include "core/errors.hpp"
+#include "core/invariant.hpp"
+#include "wire/codec.hpp"
+
+namespace mobula::core {
+
+using wire::object_id;
+using wire::process_id;
+
+owner::owner(process_id self, wire::outbox& out, limits named)
+    : self_{self},
+      out_{out},
+      limits_{named},
+      objects_{self, out},
+      leases_{self, out, named.leases, [this](task& one, const held_lease& l) { push(one, l); },
+              [this](task& one, wire::blob error) { fail(one, error); }} {
+  objects_.on_actor_unheld = [this](object& handle) { actor_unheld(handle); };
+  leases_.on_actor_lost = [this](const held_lease& lease, std::string_view cause) {
+    for (const auto& [id, actor] : actors_) {
+      if (actor.lease != lease.id) continue;
+      if (object* handle = objects_.find(id)) actor_ended(*handle, lease.worker, cause);
+      return;
+    }
+  };
+}
+
+owner::~owner() = default;
+
+object& owner::promise() {
+  object& one = objects_.make(1);
+  objects_.hold(one);
+  return one;
+}
+
+void owner::fulfil(object& promised, const wire::value_view& value,
+                   std::span<object* const> contains) {
+  for (object* inside : contains) {
+    objects_.hold(*inside);
+    promised.more().contains.push_back(inside);
+  }
+  wire::value_view plain = value;
+  plain.contains = {};
+  objects_.set(promised, plain);
+}
+
+object& owner::put(const wire::value_view& value, std::span<object* const> contains) {
+  object& one = promise();
+  fulfil(one, value, contains);
+  return one;
+}
+
+task& owner::make_task(const task_spec& spec, task::kind what, shape* demand) {
+  task& one = tasks_.make();
+  one.what = what;
+  one.flags = spec.flags;
+  one.result_count = spec.result_count;
+  one.max_concurrency = spec.max_concurrency;
+  one.demand = demand;
+  one.function = spec.function;
+  one.receiver = this;
+  one.keep_arguments(spec.arguments);
+  if (!spec.name.empty()) one.name = spec.name;
+  for (object* inside : spec.contains) {
+    objects_.hold(*inside);
+    one.contains.push_back(inside);
+  }
+  one.ref_count = static_cast<std::uint32_t>(spec.refs.size());
+  if (one.ref_count != 0) one.refs = std::make_unique<argument[]>(one.ref_count);
+  for (std::uint32_t i = 0; i < one.ref_count; ++i) {
+    one.refs[i].whose = &one;
+    one.refs[i].parameter = spec.refs[i].index;
+    one.refs[i].ref = spec.refs[i].ref;
+    objects_.hold(*spec.refs[i].ref);
+  }
+  one.first = &objects_.make(spec.result_count);
+  for (std::uint32_t i = 0; i < spec.result_count; ++i) {
+    object& result = objects_.result(*one.first, i);
+    result.maker = &one;
+    objects_.hold(result);
+  }
+  return one;
+}
+
+// Waits for the arguments, or goes on at once.
+object& owner::start(task& one) {
+  object& first = *one.first;
+  one.missing = 1;  // ours, so that the last argument finds the loop done
+  ++waiting_;
+  for (std::uint32_t i = 0; i < one.ref_count; ++i) {
+    object& given = *one.refs[i].ref;
+    if (!given.ready()) {
+      ++one.missing;
+      given.waiters.add(one.refs[i]);
+      objects_.want(given);
+    } else if (given.state.load() == object_state::failed && !one.failed_argument) {
+      one.failed_argument = &given;
+    }
+  }
+  if (--one.missing == 0 || one.failed_argument) arguments_done(one);
+  return first;
+}
+
+void owner::argument_ready(task& whose, object& ready) {
+  --whose.missing;
+  const bool already_failed = whose.failed_argument != nullptr;
+  if (ready.state.load() == object_state::failed && !already_failed) whose.failed_argument = &ready;
+  if (already_failed) return;
+  if (whose.missing == 0 || whose.failed_argument) arguments_done(whose);
+}
+
+void owner::arguments_done(task& one) {
+  --waiting_;
+  if (one.what == task::kind::call) {
+    actor_client& client = client_of(*one.actor);
+    std::vector<task*> go;
+    client.take_sendable(one.caller, go);
+    return send_calls(client, go);
+  }
+  if (one.failed_argument) return fail(one, one.failed_argument->bytes());
+  leases_.enqueue(one);
+  if (one.what == task::kind::plain) leases_.pump(*one.demand);
+}
+
+object& owner::submit(const task_spec& spec, shape& demand) {
+  return start(make_task(spec, task::kind::plain, &demand));
+}
+
+object& owner::create_actor(const task_spec& spec, shape& demand) {
+  task_spec creation = spec;
+  creation.flags |= wire::task_push::creates_actor;
+  if (demand.key.held.cpus == 0) creation.flags |= wire::task_push::holds_no_cpus;
+  task& one = make_task(creation, task::kind::creation, &demand);
+  one.first->is_actor = true;
+  return start(one);
+}
+
+bool owner::await(object& one, waiter& who) {
+  if (one.ready()) return false;
+  one.waiters.add(who);
+  objects_.want(one);
+  return true;
+}
+
+owner::reply owner::run_here(object_id awaited, wire::lease_id lease, std::uint64_t shape_number) {
+  // What the awaited one needs, and what that needs: bounded, since chains may be long.
+  constexpr std::size_t looked_at_max = 64;
+  std::vector<object*> look;
+  if (object* first = objects_.find(awaited)) look.push_back(first);
+  bool later = false;
+  for (std::size_t i = 0; i < look.size() && i < looked_at_max; ++i) {
+    if (!look[i]->owned || !look[i]->maker) continue;
+    task& maker = *look[i]->maker;
+    if (leases_.push_here(maker, lease, shape_number)) return {answer::pushed, maker.id()};
+    if (maker.where != task::phase::waiting) continue;
+    later = true;
+    for (std::uint32_t j = 0; j < maker.ref_count; ++j) {
+      object& needed = *maker.refs[j].ref;
+      if (!needed.ready()) look.push_back(&needed);
+    }
+  }
+  return {later ? answer::not_now : answer::never, {}};
+}
+
+void owner::push(task& one, const held_lease& lease) {
+  send_push(one, lease.worker, lease.id, nullptr);
+}
+
+void owner::send_push(task& one, process_id to, wire::lease_id lease, const actor_client* client) {
+  resolved_.clear();
+  for (std::uint32_t i = 0; i < one.ref_count; ++i) {
+    const argument& given = one.refs[i];
+    wire::resolved_argument resolved;
+    resolved.parameter = given.parameter;
+    resolved.object = given.ref->id;
+    resolved.value = objects_.view(*given.ref, id_room_);
+    const std::size_t at = resolved_.size();
+    resolved_.resize(at + wire::encoded_size(resolved));
+    wire::writer room{resolved_.data() + at};
+    wire::encode_part(room, resolved);
+  }
+  id_room_.clear();
+  for (const object* inside : one.contains) id_room_.push_back(inside->id);
+  wire::task_push push;
+  push.flags = one.flags;
+  push.result_count = one.result_count;
+  push.max_concurrency = one.max_concurrency;
+  push.attempt = one.attempt;
+  push.task = one.id();
+  push.lease = lease;
+  push.function = one.function;
+  push.shape = one.demand ? one.demand->number : 0;
+  push.name = one.name;
+  push.resolved_count = one.ref_count;
+  push.arguments = one.arguments();
+  push.contains = std::as_bytes(std::span{id_room_});
+  push.resolved = resolved_;
+  if (!client) return wire::send(out_, to, push);
+  wire::actor_call call;
+  call.actor = client->handle().id;
+  call.incarnation = client->incarnation();
+  call.caller = one.caller;
+  call.number = one.number;
+  call.call = push;
+  wire::send(out_, to, call);
+}
+
+bool owner::on_message(process_id from, wire::blob message) {
+  if (wire::type_of(message) == wire::message_type::task_done) {
+    if (const auto done = wire::decode<wire::task_done>(message)) on_done(from, *done);
+    return true;
+  }
+  return objects_.on_message(from, message) || leases_.on_message(from, message);
+}
+
+void owner::on_done(process_id from, const wire::task_done& done) {
+  if (done.task.owner() != self_) return;
+  object* first = objects_.find(wire::result_of(done.task, 0));
+  task* one = first ? first->maker : nullptr;
+  // An old attempt's, or one that was failed meanwhile.
+  if (!one || one->attempt != done.attempt || one->where != task::phase::pushed) return;
+  if (one->what == task::kind::call) {
+    actor_client& client = client_of(*one->actor);
+    if (client.home() != from) return;
+  } else if (!one->lease || one->lease->id != done.lease || one->lease->worker != from) {
+    return;
+  }
+  // Before the arguments are let go: what the worker still holds of them.
+  take_held(from, done.held);
+  if (done.status == wire::task_status::actor_is_gone) {
+    const auto error = encoded(make_error(wire::error_code::actor_died, from,
+                                          "the actor has ended; the call was not run"));
+    return fail(*one, error);
+  }
+  if (one->what == task::kind::creation && done.status == wire::task_status::done)
+    return creation_done(*one, from);
+  take_results(*one, done);
+}
+
+void owner::take_held(process_id worker, wire::blob held) {
+  const wire::id_list ids{held};
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (object* one = objects_.find(ids[i])) objects_.share(*one, worker);
+  }
+}
+
+void owner::take_results(task& one, const wire::task_done& done) {
+  wire::reader from{done.results};
+  const bool failed = done.status != wire::task_status::done;
+  wire::value_view value;
+  if (failed) value = wire::decode_part<wire::value_view>(from);
+  if (!failed && done.result_count != one.result_count) from.fail();
+  for (std::uint32_t i = 0; i < one.result_count; ++i) {
+    object& result = objects_.result(*one.first, i);
+    if (!failed) value = wire::decode_part<wire::value_view>(from);
+    if (from.failed()) {
+      objects_.set_failed(
+          result, make_error(wire::error_code::internal, self_, "the task's results came damaged"));
+    } else {
+      objects_.set(result, value);
+    }
+  }
+  end_task(one);
+}
+
+void owner::fail(task& one, wire::blob error) {
+  // The bytes may be those of an argument that ends with this task.
+  const std::vector<std::byte> bytes{error.begin(), error.end()};
+  wire::value_view value;
+  value.kind = wire::value_kind::failed;
+  value.bytes = bytes;
+  if (one.what == task::kind::creation && one.where == task::phase::waiting)
+    one.first->is_actor = false;
+  for (std::uint32_t i = 0; i < one.result_count; ++i)
+    objects_.set(objects_.result(*one.first, i), value);
+  end_task(one);
+}
+
+// The results are set; everything that the task held is let go.
+void owner::end_task(task& one) {
+  object& first = *one.first;
+  if (one.what == task::kind::call) {
+    if (one.where == task::phase::pushed) client_of(*one.actor).in_flight.remove(one);
+  } else if (one.lease) {
+    const wire::lease_id lease = one.lease->id;
+    const bool lost_actor =
+        one.what == task::kind::creation && first.state.load() == object_state::failed;
+    leases_.ended(one);
+    if (lost_actor) leases_.creation_failed(lease);
+  } else {
+    leases_.withdraw(one);
+  }
+  for (std::uint32_t i = 0; i < one.ref_count; ++i) {
+    one.refs[i].ref->waiters.remove(one.refs[i]);
+    objects_.drop(*one.refs[i].ref);
+  }
+  for (object* inside : one.contains) objects_.drop(*inside);
+  one.contains.clear();
+  object* actor = std::exchange(one.actor, nullptr);
+  const std::uint32_t count = one.result_count;
+  tasks_.recycle(one);
+  if (actor) objects_.drop(*actor);
+  for (std::uint32_t i = count; i-- > 0;) objects_.maker_ended(objects_.result(first, i));
+}
+
+void owner::on_process_ended(process_id ended) {
+  ended_.insert(ended);
+  const auto at = clients_at_.find(ended);
+  if (at != clients_at_.end()) {
+    const auto handles = std::move(at->second);
+    clients_at_.erase(at);
+    for (const object_id id : handles) {
+      if (object* handle = objects_.find(id)) actor_ended(*handle, ended, "its process ended");
+    }
+  }
+  objects_.on_process_ended(ended);
+}
+
+void owner::flush() {
+  leases_.flush();
+  objects_.flush();
+}
+
+}  // namespace mobula::core
