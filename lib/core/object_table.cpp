@@ -285,6 +285,9 @@ bool object_table::on_message(process_id from, wire::blob message) {
     case wire::message_type::replica_add:
       if (const auto m = wire::decode<wire::replica_add>(message)) on_replica(*m);
       return true;
+    case wire::message_type::store_orphan:
+      if (const auto m = wire::decode<wire::store_orphan>(message)) on_orphan(*m);
+      return true;
     default:
       return false;
   }
@@ -345,6 +348,17 @@ void object_table::on_replica(const wire::replica_add& message) {
                       wire::store_free{message.object, message.where});
   }
   one->more().copies.push_back(message.where);
+}
+
+void object_table::on_orphan(const wire::store_orphan& message) {
+  object* one = find(message.object);
+  const bool known = one && one->state.load() == object_state::stored &&
+                     (one->at == message.where ||
+                      (one->extras && std::ranges::count(one->extras->copies, message.where) != 0));
+  if (!known) {
+    wire::send(out_, process_id::scheduler_of(message.where.node),
+               wire::store_free{message.object, message.where});
+  }
 }
 
 void object_table::forget_process(object& one, process_id ended) {

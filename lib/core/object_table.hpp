@@ -87,6 +87,7 @@ class object_table {
   void on_borrow_ack(wire::process_id from, const wire::borrow_ack& message);
   void on_borrow_release(wire::process_id from, wire::blob ids);
   void on_replica(const wire::replica_add& message);
+  void on_orphan(const wire::store_orphan& message);
   void count_borrower(object& one, wire::process_id who, std::int32_t change);
   void ask_owner(object& ref, wire::process_id borrower, object& held);
   void tell_subscribers(object& one);

@@ -57,6 +57,8 @@ enum class message_type : std::uint16_t {
   store_read = 61,
   store_part = 62,
   replica_add = 63,
+  store_sealed = 64,
+  store_orphan = 65,
   // The job.
   process_ended = 80,
   shutdown = 81,
@@ -546,20 +548,49 @@ struct store_fetched {
   }
 };
 
-/// Scheduler to scheduler: send me a copy of the object that you hold, in parts.
-struct store_read {
-  static constexpr auto type = message_type::store_read;
-  std::uint64_t token = 0;
+/// Maker of a value in the store to its node's scheduler: it is written, and its owner has been
+/// told where it is: sent after that message. A maker that owns the object need not say it.
+struct store_sealed {
+  static constexpr auto type = message_type::store_sealed;
   object_id object;
   location where;
   static void fields(auto& visit, auto& self) {
-    visit(self.token);
     visit(self.object);
     visit(self.where);
   }
 };
 
-/// Scheduler to scheduler: a part of it. `gone`: the holder has it no more; no part follows.
+/// Scheduler to owner: the maker of this copy has ended without having sealed it. If you have heard
+/// of it, from the maker, keep it and don't answer; otherwise answer store_free.
+struct store_orphan {
+  static constexpr auto type = message_type::store_orphan;
+  object_id object;
+  location where;
+  static void fields(auto& visit, auto& self) {
+    visit(self.object);
+    visit(self.where);
+  }
+};
+
+/// Scheduler to scheduler: send me this part of the object that you hold. The reader asks for part
+/// after part, a bounded number at once, so that the holder keeps nothing about readers.
+struct store_read {
+  static constexpr auto type = message_type::store_read;
+  std::uint64_t token = 0;
+  object_id object;
+  location where;
+  std::uint64_t offset = 0;
+  std::uint32_t size_bytes = 0;
+  static void fields(auto& visit, auto& self) {
+    visit(self.token);
+    visit(self.object);
+    visit(self.where);
+    visit(self.offset);
+    visit(self.size_bytes);
+  }
+};
+
+/// Scheduler to scheduler: the part. `gone`: the holder does not have the object (any more).
 struct store_part {
   static constexpr auto type = message_type::store_part;
   std::uint64_t token = 0;

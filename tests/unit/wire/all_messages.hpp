@@ -50,6 +50,8 @@ void for_each_message(auto&& visit) {
   MOBULA_VISIT(store_read);
   MOBULA_VISIT(store_part);
   MOBULA_VISIT(replica_add);
+  MOBULA_VISIT(store_sealed);
+  MOBULA_VISIT(store_orphan);
   MOBULA_VISIT(process_ended);
   MOBULA_VISIT(shutdown);
   MOBULA_VISIT(shutdown_done);
