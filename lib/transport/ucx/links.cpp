@@ -166,8 +166,8 @@ std::size_t links::poll(node_receiver& receiver) {
   if (receiver_ != nullptr) broken_rule("poll inside poll", 0);
   receiver_ = &receiver;
   handed_over_ = 0;
-  for (int round = 0; round < progress_rounds_max && worker_.progress(); ++round) {
-  }
+  // An answer goes out before another look at the sockets: each look is a system call.
+  for (int round = 0; round < progress_rounds_max && worker_.progress() && dirty_.empty();) ++round;
   settle(&receiver);
   receiver_ = nullptr;
   flush();
