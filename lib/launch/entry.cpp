@@ -1,0 +1,69 @@
+#include "launch/entry.hpp"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cstdlib>
+
+#include "launch/settings.hpp"
+
+namespace mobula::launch {
+
+namespace {
+
+/// Takes a variable out of the environment.
+std::optional<std::string> take_variable(std::string_view name) {
+  const std::string key{name};
+  const char* value = std::getenv(key.c_str());
+  if (value == nullptr) return std::nullopt;
+  std::string taken{value};
+  ::unsetenv(key.c_str());
+  return taken;
+}
+
+/// The kernel names a process after the file it was started from, here "exe".
+void take_name_of_program() { ::prctl(PR_SET_NAME, program_invocation_short_name); }
+
+}  // namespace
+
+std::string_view name_of(role one) { return one == role::scheduler ? "scheduler" : "worker"; }
+
+std::optional<role> role_named(std::string_view name) {
+  for (const role one : {role::scheduler, role::worker}) {
+    if (name == name_of(one)) return one;
+  }
+  return std::nullopt;
+}
+
+std::optional<entry> enter_role() {
+  const auto role_text = take_variable(role_variable);
+  const auto parent_text = take_variable(parent_variable);
+  const auto start = take_variable(start_variable);
+  if (!role_text && !parent_text && !start) return std::nullopt;
+
+  const auto as = role_named(role_text.value_or(""));
+  pid_t parent = 0;
+  if (parent_text) {
+    std::from_chars(parent_text->data(), parent_text->data() + parent_text->size(), parent);
+  }
+  if (!as || parent <= 0 || !start) {
+    throw start_error{
+        "the environment sets MOBULA_ROLE, MOBULA_PARENT or MOBULA_START, which Mobula sets for "
+        "its own child processes only; unset them"};
+  }
+  // In this order: a parent that dies in between is seen by the second.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(1);
+  take_name_of_program();
+  // What this process starts later gets none of the descriptors that it was given.
+  for (int given = first_given_descriptor; ::fcntl(given, F_GETFD) >= 0; ++given) {
+    ::fcntl(given, F_SETFD, FD_CLOEXEC);
+  }
+  return entry{*as, *start};
+}
+
+}  // namespace mobula::launch

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "launch/start_error.hpp"
+
+namespace mobula::launch {
+
+/// What a child process is for. Ranks get theirs from the layout.
+enum class role : std::uint8_t { scheduler, worker };
+
+std::string_view name_of(role one);
+std::optional<role> role_named(std::string_view name);
+
+/// What a child knows of itself when it enters service.
+struct entry {
+  role as = role::worker;
+  /// What its parent told it (child_recipe::start); opaque to this layer.
+  std::string start;
+};
+
+/// The first descriptor that a child was given (child_recipe::descriptors).
+inline constexpr int first_given_descriptor = 3;
+
+/// Tells whether this process is a child that Mobula started, and makes it one: it dies with its
+/// parent, whose variables for it are gone afterwards, so that what it starts itself is not taken
+/// for a child. Nothing, and no effect, in every other process. Called once, first thing in main.
+///
+/// Leaves the process if the parent is gone already.
+/// @throws start_error if the variables were set by somebody else
+std::optional<entry> enter_role();
+
+}  // namespace mobula::launch
+
+namespace mobula::detail {
+
+/// What a child does instead of the user's main; defined by the layer above. The wrapped main
+/// returns what this returns.
+int serve(const launch::entry& start, int argc, char** argv);
+
+}  // namespace mobula::detail

@@ -1,0 +1,44 @@
+#include "launch/environment.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace mobula::launch {
+
+namespace {
+
+bool is_named(std::string_view entry, std::string_view name) {
+  return entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=';
+}
+
+}  // namespace
+
+environment this_environment() {
+  environment variables;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    variables.emplace_back(*entry);
+  }
+  return variables;
+}
+
+std::optional<std::string_view> find_variable(const environment& variables, std::string_view name) {
+  for (const std::string& entry : variables) {
+    if (is_named(entry, name)) return std::string_view{entry}.substr(name.size() + 1);
+  }
+  return std::nullopt;
+}
+
+void set_variable(environment& variables, std::string_view name, std::string_view value) {
+  std::string entry{name};
+  entry.append("=").append(value);
+  const auto there = std::find_if(variables.begin(), variables.end(),
+                                  [&](const std::string& one) { return is_named(one, name); });
+  if (there != variables.end()) {
+    *there = std::move(entry);
+  } else {
+    variables.push_back(std::move(entry));
+  }
+}
+
+}  // namespace mobula::launch

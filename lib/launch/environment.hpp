@@ -1,0 +1,22 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mobula::launch {
+
+/// The variables of a process, each "NAME=value", in the order in which they stand.
+using environment = std::vector<std::string>;
+
+/// A copy of this process's variables.
+environment this_environment();
+
+/// The value of a variable; nothing if it is not set.
+std::optional<std::string_view> find_variable(const environment& variables, std::string_view name);
+
+/// Sets a variable, in place if it is there already.
+void set_variable(environment& variables, std::string_view name, std::string_view value);
+
+}  // namespace mobula::launch

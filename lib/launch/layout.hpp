@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "launch/core_set.hpp"
+#include "launch/start_error.hpp"
+#include "wire/ids.hpp"
+
+namespace mobula::launch {
+
+/// What each rank knows of itself before there are nodes.
+struct rank_facts {
+  /// The lowest rank that it shares memory with.
+  std::uint32_t host = 0;
+  /// Where its launcher lets it run.
+  core_set cores;
+  /// What its control groups allow, in cpus; 0: no limit.
+  double cpu_quota = 0;
+
+  std::string encode() const;
+  static std::optional<rank_facts> decode(std::string_view bytes);
+};
+
+/// A node of the job: ranks that share memory, or a part of them.
+struct node_layout {
+  wire::node_id node = 0;
+  /// Ascending; the first starts the node's scheduler and is its seat, the others are seats of
+  /// their own. Rank 0 is the driver besides.
+  std::vector<std::uint32_t> ranks;
+  /// The cores that belong to this node.
+  core_set cores;
+  /// What it offers unless somebody says otherwise.
+  double cpus = 1;
+
+  std::uint32_t first_rank() const { return ranks.front(); }
+};
+
+/// Which rank is what. Pure: the same on every rank, from the same facts.
+class layout {
+ public:
+  /// @param ranks_per_node  cuts every host into nodes of so many ranks; 0: a host is a node
+  /// @param cpus            what each node offers, if somebody said so
+  /// @throws start_error if there are more nodes than ids
+  layout(std::span<const rank_facts> ranks, std::uint32_t ranks_per_node,
+         std::optional<double> cpus);
+
+  /// In the order of their first ranks.
+  const std::vector<node_layout>& nodes() const { return nodes_; }
+  const node_layout& node_of(std::uint32_t rank) const { return nodes_[node_of_rank_[rank]]; }
+
+  bool is_driver(std::uint32_t rank) const { return rank == 0; }
+  bool starts_scheduler(std::uint32_t rank) const { return node_of(rank).first_rank() == rank; }
+  /// Where the processes that this rank starts may run: its own cores, or the node's share of them.
+  core_set cores_of_children(std::uint32_t rank) const;
+
+ private:
+  void share_cores(std::span<const rank_facts> ranks, std::span<const std::size_t> of_one_host);
+  std::vector<node_layout> nodes_;
+  std::vector<std::size_t> node_of_rank_;
+  std::vector<core_set> cores_of_rank_;
+};
+
+}  // namespace mobula::launch

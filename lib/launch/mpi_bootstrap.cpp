@@ -1,0 +1,200 @@
+#include "launch/mpi_bootstrap.hpp"
+
+// The C++ bindings that some mpi.h bring along would need a library of their own.
+#define OMPI_SKIP_MPICXX 1
+#define MPICH_SKIP_MPICXX 1
+#include <mpi.h>
+
+#include <cstdlib>
+#include <limits>
+#include <string>
+#include <utility>
+
+namespace mobula::launch {
+
+namespace {
+
+/// MPI takes counts as int.
+int count_of(std::size_t size) {
+  if (size > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
+    throw start_error{"the ranks have more than 2 GiB to tell each other at start"};
+  }
+  return static_cast<int>(size);
+}
+
+void must(int status, const char* call) {
+  if (status == MPI_SUCCESS) return;
+  char text[MPI_MAX_ERROR_STRING] = "";
+  int length = 0;
+  MPI_Error_string(status, text, &length);
+  throw start_error{std::string{call} +
+                    " failed: " + std::string{text, static_cast<std::size_t>(length)}};
+}
+
+/// Sets a variable for the time of MPI_Init, unless somebody set it.
+class passing_variable {
+ public:
+  passing_variable(const char* name, const char* value) : name_{name} {
+    set_ = std::getenv(name) == nullptr && ::setenv(name, value, 0) == 0;
+  }
+  ~passing_variable() {
+    if (set_) ::unsetenv(name_);
+  }
+  passing_variable(const passing_variable&) = delete;
+  passing_variable& operator=(const passing_variable&) = delete;
+
+ private:
+  const char* name_;
+  bool set_ = false;
+};
+
+class mpi_group : public bootstrap {
+ public:
+  /// Takes over `own`.
+  explicit mpi_group(MPI_Comm own) : comm_{own} {
+    int number = 0;
+    must(MPI_Comm_rank(comm_, &number), "MPI_Comm_rank");
+    rank_ = static_cast<std::uint32_t>(number);
+    must(MPI_Comm_size(comm_, &number), "MPI_Comm_size");
+    size_ = static_cast<std::uint32_t>(number);
+  }
+  ~mpi_group() override { MPI_Comm_free(&comm_); }
+  mpi_group(const mpi_group&) = delete;
+  mpi_group& operator=(const mpi_group&) = delete;
+
+  std::uint32_t rank() const override { return rank_; }
+  std::uint32_t size() const override { return size_; }
+
+  std::uint32_t host() override {
+    MPI_Comm sharing = MPI_COMM_NULL;
+    must(MPI_Comm_split_type(comm_, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &sharing),
+         "MPI_Comm_split_type");
+    unsigned lowest = rank_;
+    const int status = MPI_Bcast(&lowest, 1, MPI_UNSIGNED, 0, sharing);
+    MPI_Comm_free(&sharing);
+    must(status, "MPI_Bcast");
+    return lowest;
+  }
+
+  std::vector<std::string> allgather(std::string_view mine) override {
+    const int own = count_of(mine.size());
+    std::vector<int> counts(size_);
+    must(MPI_Allgather(&own, 1, MPI_INT, counts.data(), 1, MPI_INT, comm_), "MPI_Allgather");
+    std::vector<int> starts(size_);
+    std::size_t total = 0;
+    for (std::size_t i = 0; i < size_; ++i) {
+      starts[i] = count_of(total);
+      total += static_cast<std::size_t>(counts[i]);
+    }
+    std::string all(static_cast<std::size_t>(count_of(total)), '\0');
+    must(MPI_Allgatherv(mine.data(), own, MPI_BYTE, all.data(), counts.data(), starts.data(),
+                        MPI_BYTE, comm_),
+         "MPI_Allgatherv");
+    std::vector<std::string> parts;
+    for (std::size_t i = 0; i < size_; ++i) {
+      parts.push_back(
+          all.substr(static_cast<std::size_t>(starts[i]), static_cast<std::size_t>(counts[i])));
+    }
+    return parts;
+  }
+
+  std::string broadcast(std::string_view mine, std::uint32_t root) override {
+    int length = count_of(mine.size());
+    must(MPI_Bcast(&length, 1, MPI_INT, static_cast<int>(root), comm_), "MPI_Bcast");
+    std::string bytes{mine};
+    bytes.resize(static_cast<std::size_t>(length));
+    must(MPI_Bcast(bytes.data(), length, MPI_BYTE, static_cast<int>(root), comm_), "MPI_Bcast");
+    return bytes;
+  }
+
+  void barrier() override { must(MPI_Barrier(comm_), "MPI_Barrier"); }
+
+  std::unique_ptr<bootstrap> split(std::uint32_t colour) override {
+    MPI_Comm part = MPI_COMM_NULL;
+    must(MPI_Comm_split(comm_, static_cast<int>(colour), static_cast<int>(rank_), &part),
+         "MPI_Comm_split");
+    return std::make_unique<mpi_group>(part);
+  }
+
+ private:
+  MPI_Comm comm_;
+  std::uint32_t rank_ = 0;
+  std::uint32_t size_ = 0;
+};
+
+MPI_Comm copy_of(MPI_Comm comm) {
+  MPI_Comm copy = MPI_COMM_NULL;
+  must(MPI_Comm_dup(comm, &copy), "MPI_Comm_dup");
+  // What fails becomes our sentence, not an abort. The user's communicator keeps its handler.
+  MPI_Comm_set_errhandler(copy, MPI_ERRORS_RETURN);
+  return copy;
+}
+
+/// The ranks by an MPI that Mobula started, and ends.
+class own_mpi final : public bootstrap {
+ public:
+  own_mpi() {
+    // TCP for the few bytes of a start: faster to set up than a fabric, and nothing in /dev/shm.
+    const passing_variable pml{"OMPI_MCA_pml", "ob1"};
+    const passing_variable btl{"OMPI_MCA_btl", "self,tcp"};
+    must(MPI_Init(nullptr, nullptr), "MPI_Init");
+    world_ = std::make_unique<mpi_group>(copy_of(MPI_COMM_WORLD));
+  }
+  ~own_mpi() override {
+    world_.reset();
+    MPI_Finalize();
+  }
+  own_mpi(const own_mpi&) = delete;
+  own_mpi& operator=(const own_mpi&) = delete;
+
+  std::uint32_t rank() const override { return world_->rank(); }
+  std::uint32_t size() const override { return world_->size(); }
+  std::uint32_t host() override { return world_->host(); }
+  std::vector<std::string> allgather(std::string_view mine) override {
+    return world_->allgather(mine);
+  }
+  std::string broadcast(std::string_view mine, std::uint32_t root) override {
+    return world_->broadcast(mine, root);
+  }
+  void barrier() override { world_->barrier(); }
+  std::unique_ptr<bootstrap> split(std::uint32_t colour) override { return world_->split(colour); }
+
+ private:
+  std::unique_ptr<mpi_group> world_;
+};
+
+}  // namespace
+
+bool mpi_is_running() {
+  int begun = 0;
+  int ended = 0;
+  MPI_Initialized(&begun);
+  MPI_Finalized(&ended);
+  return begun != 0 && ended == 0;
+}
+
+std::unique_ptr<bootstrap> find_ranks(const launcher& from, const void* communicator) {
+  if (mpi_is_running()) {
+    const MPI_Comm users =
+        communicator != nullptr ? *static_cast<const MPI_Comm*>(communicator) : MPI_COMM_WORLD;
+    return std::make_unique<mpi_group>(copy_of(users));
+  }
+  if (communicator != nullptr) {
+    throw start_error{"the program gave Mobula a communicator, but its MPI is not running"};
+  }
+  if (!from.has_others()) return std::make_unique<lone_bootstrap>();
+  int ended = 0;
+  MPI_Finalized(&ended);
+  if (ended != 0) {
+    throw start_error{
+        "the program has finalized MPI before it started Mobula, so its ranks can't find each "
+        "other any more; start Mobula before MPI_Finalize"};
+  }
+  return std::make_unique<own_mpi>();
+}
+
+void finalize_users_mpi() {
+  if (mpi_is_running()) MPI_Finalize();
+}
+
+}  // namespace mobula::launch

@@ -1,0 +1,170 @@
+#include "launch/settings.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+namespace mobula::launch {
+
+namespace {
+
+template <class Number>
+std::optional<Number> parse_number(std::string_view text) {
+  Number number{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+bool take_amount(std::optional<double>& into, std::string_view value) {
+  const auto number = parse_number<double>(value);
+  if (!number || !std::isfinite(*number) || *number < 0 || *number > 1e6) return false;
+  into = *number;
+  return true;
+}
+
+template <class Choice>
+bool take_choice(Choice& into, std::string_view value,
+                 std::initializer_list<std::pair<std::string_view, Choice>> choices) {
+  for (const auto& [name, choice] : choices) {
+    if (value == name) {
+      into = choice;
+      return true;
+    }
+  }
+  return false;
+}
+
+bool take_ranks_per_node(settings& into, std::string_view value) {
+  const auto number = parse_number<std::uint32_t>(value);
+  if (!number || *number == 0) return false;
+  into.ranks_per_node = *number;
+  return true;
+}
+
+bool take_wait(settings& into, std::string_view value) {
+  return take_choice(
+      into.wait, value,
+      {{"auto", wait_mode::automatic}, {"spin", wait_mode::spin}, {"block", wait_mode::block}});
+}
+
+bool take_store_bytes(settings& into, std::string_view value) {
+  const auto bytes = parse_bytes(value);
+  if (!bytes || *bytes == 0) return false;
+  into.store_bytes = *bytes;
+  return true;
+}
+
+bool take_log(settings& into, std::string_view value) {
+  return take_choice(into.log, value,
+                     {{"error", log_level::error},
+                      {"warning", log_level::warning},
+                      {"info", log_level::info},
+                      {"debug", log_level::debug}});
+}
+
+constexpr std::array<setting_row, 9> table{{
+    {"MOBULA_CPUS", "cpus", "the cores that the node's ranks may use",
+     "cpus that each node offers; overrules the program", false,
+     [](settings& into, std::string_view value) { return take_amount(into.cpus, value); },
+     "a number of cpus, such as 8"},
+    {"MOBULA_GPUS", "gpus", "what the program says, or none",
+     "gpus that each node offers; overrules the program", false,
+     [](settings& into, std::string_view value) { return take_amount(into.gpus, value); },
+     "a number of gpus, such as 4"},
+    {"MOBULA_RANKS_PER_NODE", "ranks", "all ranks that share memory",
+     "cuts every host into logical nodes of so many ranks", false, take_ranks_per_node,
+     "a number of ranks, at least 1"},
+    {"MOBULA_WAIT", "", "auto", "how processes wait: spin, block, or auto (spin a little, block)",
+     false, take_wait, "spin, auto or block"},
+    {"MOBULA_STORE_BYTES", "bytes", "a share of the node's memory",
+     "memory of each node's object store", false, take_store_bytes,
+     "a number of bytes, such as 8GiB"},
+    {"MOBULA_LOG", "", "warning", "what is logged: error, warning, info or debug", false, take_log,
+     "error, warning, info or debug"},
+    {role_variable, "", "", "the role of a child process", true, nullptr, ""},
+    {parent_variable, "", "", "the process that started this child", true, nullptr, ""},
+    {start_variable, "", "", "what the runtime tells a child", true, nullptr, ""},
+}};
+
+std::string refuse_unknown(std::string_view name) {
+  const setting_row* nearest = nullptr;
+  std::size_t nearest_distance = std::numeric_limits<std::size_t>::max();
+  for (const setting_row& row : table) {
+    if (row.internal) continue;
+    const std::size_t distance = edit_distance(name, row.name);
+    if (distance < nearest_distance) {
+      nearest = &row;
+      nearest_distance = distance;
+    }
+  }
+  std::string text{"the environment sets "};
+  text.append(name).append(", which Mobula does not know; the nearest that it knows is ");
+  return text.append(nearest->name);
+}
+
+}  // namespace
+
+std::span<const setting_row> setting_table() { return table; }
+
+settings read_settings(const environment& variables) {
+  settings result;
+  for (const std::string& entry : variables) {
+    const std::string_view name = std::string_view{entry}.substr(0, entry.find('='));
+    if (!name.starts_with("MOBULA_") || name.starts_with("MOBULA_UCX_")) continue;
+    const auto row = std::find_if(table.begin(), table.end(),
+                                  [&](const setting_row& one) { return one.name == name; });
+    if (row == table.end()) throw start_error{refuse_unknown(name)};
+    if (row->internal) continue;
+    const std::string_view value = std::string_view{entry}.substr(name.size() + 1);
+    if (!row->take(result, value)) {
+      std::string text{"the environment sets "};
+      text.append(name).append(" to \"").append(value).append("\", but it must be ");
+      throw start_error{text.append(row->expected)};
+    }
+  }
+  return result;
+}
+
+std::optional<std::uint64_t> parse_bytes(std::string_view text) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{}) return std::nullopt;
+  std::string_view unit{end, static_cast<std::size_t>(text.data() + text.size() - end)};
+  unsigned shift = 0;
+  if (!unit.empty() && unit != "B") {
+    constexpr std::string_view prefixes = "KMGT";
+    const std::size_t at = prefixes.find(unit.front());
+    if (at == std::string_view::npos) return std::nullopt;
+    shift = static_cast<unsigned>(10 * (at + 1));
+    unit.remove_prefix(1);
+    if (!unit.empty() && unit != "B" && unit != "iB") return std::nullopt;
+  }
+  if (number > std::numeric_limits<std::uint64_t>::max() >> shift) return std::nullopt;
+  return number << shift;
+}
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  // Three rows of the usual table: a swap looks two rows back.
+  std::vector<std::size_t> before(b.size() + 1), above(b.size() + 1), row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) above[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replaced = above[j - 1] + (a[i - 1] == b[j - 1] ? 0U : 1U);
+      row[j] = std::min({above[j] + 1, row[j - 1] + 1, replaced});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
+        row[j] = std::min(row[j], before[j - 2] + 1);
+      }
+    }
+    before.swap(above);
+    above.swap(row);
+  }
+  return above[b.size()];
+}
+
+}  // namespace mobula::launch

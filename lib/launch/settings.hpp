@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "launch/environment.hpp"
+#include "launch/start_error.hpp"
+
+namespace mobula::launch {
+
+/// How a process waits that has nothing to do.
+enum class wait_mode : std::uint8_t { automatic, spin, block };
+
+enum class log_level : std::uint8_t { error, warning, info, debug };
+
+/// What the MOBULA_* variables of a job say. Unset ones have the defaults of `setting_table()`.
+struct settings {
+  std::optional<double> cpus;
+  std::optional<double> gpus;
+  std::uint32_t ranks_per_node = 0;
+  wait_mode wait = wait_mode::automatic;
+  std::uint64_t store_bytes = 0;
+  log_level log = log_level::warning;
+};
+
+/// One variable, for people and for the reader. This is the only place where a MOBULA_* name that
+/// users may set is made known.
+struct setting_row {
+  std::string_view name;
+  std::string_view unit;
+  std::string_view default_value;
+  std::string_view meaning;
+  /// Set by Mobula for its own children, not by people.
+  bool internal;
+  /// Takes the value over; false if it is not one. Null for internal variables.
+  bool (*take)(settings& into, std::string_view value);
+  /// What a good value looks like, for the sentence that refuses a bad one.
+  std::string_view expected;
+};
+
+/// Every MOBULA_* variable. (MOBULA_UCX_* are UCX's own and are left to it.)
+std::span<const setting_row> setting_table();
+
+/// Reads all MOBULA_* variables.
+/// @throws start_error for an unknown one, naming the nearest known, and for a bad value
+settings read_settings(const environment& variables);
+
+/// A number of bytes: digits and optionally one of K, M, G, T (of 1024), optionally followed by
+/// "B" or "iB". Nothing if it is not one, or does not fit.
+std::optional<std::uint64_t> parse_bytes(std::string_view text);
+
+/// How many letters must be inserted, taken away, replaced or swapped with their neighbour to make
+/// `a` of `b`.
+std::size_t edit_distance(std::string_view a, std::string_view b);
+
+// The internal variables.
+inline constexpr std::string_view role_variable = "MOBULA_ROLE";
+inline constexpr std::string_view parent_variable = "MOBULA_PARENT";
+inline constexpr std::string_view start_variable = "MOBULA_START";
+
+}  // namespace mobula::launch

@@ -1,0 +1,114 @@
+#include "launch/layout.hpp"
+
+#include <gmock/gmock.h>
+
+namespace mobula::launch {
+namespace {
+
+using ::testing::ElementsAre;
+
+rank_facts facts(std::uint32_t host, const char* cores, double quota = 0) {
+  return {host, *core_set::parse(cores), quota};
+}
+
+TEST(Layout, AloneIsOneNodeWithItsCores) {
+  const std::vector<rank_facts> ranks{facts(0, "0-3")};
+  const layout plan{ranks, 0, std::nullopt};
+  ASSERT_EQ(plan.nodes().size(), 1U);
+  EXPECT_EQ(plan.nodes()[0].cpus, 4.0);
+  EXPECT_TRUE(plan.is_driver(0));
+  EXPECT_TRUE(plan.starts_scheduler(0));
+  EXPECT_EQ(plan.cores_of_children(0).text(), "0-3");
+}
+
+TEST(Layout, AHostIsANodeAndItsCoresAreTheUnion) {
+  const std::vector<rank_facts> ranks{facts(0, "0"), facts(0, "1"), facts(2, "0-1"),
+                                      facts(2, "2-3")};
+  const layout plan{ranks, 0, std::nullopt};
+  ASSERT_EQ(plan.nodes().size(), 2U);
+  EXPECT_THAT(plan.nodes()[0].ranks, ElementsAre(0, 1));
+  EXPECT_THAT(plan.nodes()[1].ranks, ElementsAre(2, 3));
+  EXPECT_EQ(plan.nodes()[0].cpus, 2.0);
+  EXPECT_EQ(plan.nodes()[1].cpus, 4.0);
+  EXPECT_FALSE(plan.starts_scheduler(1));
+  EXPECT_TRUE(plan.starts_scheduler(2));
+  EXPECT_FALSE(plan.is_driver(2));
+  EXPECT_EQ(plan.cores_of_children(3).text(), "2-3");
+}
+
+TEST(Layout, RanksDealtOverHostsInTurnKeepTheirOrder) {
+  const std::vector<rank_facts> ranks{facts(0, "0-1"), facts(1, "0-1"), facts(0, "0-1"),
+                                      facts(1, "0-1")};
+  const layout plan{ranks, 0, std::nullopt};
+  ASSERT_EQ(plan.nodes().size(), 2U);
+  EXPECT_THAT(plan.nodes()[0].ranks, ElementsAre(0, 2));
+  EXPECT_THAT(plan.nodes()[1].ranks, ElementsAre(1, 3));
+  EXPECT_EQ(plan.node_of(3).node, 1);
+}
+
+TEST(Layout, MoreWorkerRanksThanCoresAreSoManyCpus) {
+  const std::vector<rank_facts> ranks(8, facts(0, "0-1"));
+  EXPECT_EQ((layout{ranks, 0, std::nullopt}.nodes()[0].cpus), 7.0);
+  EXPECT_EQ((layout{ranks, 0, 3.5}.nodes()[0].cpus), 3.5);
+}
+
+TEST(Layout, TheQuotaLimitsButLeavesOne) {
+  const std::vector<rank_facts> some{facts(0, "0-7", 2.5)};
+  EXPECT_EQ((layout{some, 0, std::nullopt}.nodes()[0].cpus), 2.0);
+  const std::vector<rank_facts> little{facts(0, "0-7", 0.5)};
+  EXPECT_EQ((layout{little, 0, std::nullopt}.nodes()[0].cpus), 1.0);
+}
+
+TEST(Layout, LogicalNodesShareTheCoresOfTheirHost) {
+  const std::vector<rank_facts> ranks(4, facts(0, "0-7"));
+  const layout plan{ranks, 2, std::nullopt};
+  ASSERT_EQ(plan.nodes().size(), 2U);
+  EXPECT_EQ(plan.nodes()[0].cores.text(), "0-3");
+  EXPECT_EQ(plan.nodes()[1].cores.text(), "4-7");
+  EXPECT_EQ(plan.cores_of_children(3).text(), "4-7");
+  EXPECT_TRUE(plan.starts_scheduler(2));
+}
+
+TEST(Layout, LogicalNodesKeepWhatTheLauncherDivided) {
+  const std::vector<rank_facts> ranks{facts(0, "4-5"), facts(0, "0-1")};
+  const layout plan{ranks, 1, std::nullopt};
+  EXPECT_EQ(plan.nodes()[0].cores.text(), "4-5");
+  EXPECT_EQ(plan.nodes()[1].cores.text(), "0-1");
+}
+
+TEST(Layout, MoreLogicalNodesThanCoresShareOne) {
+  const std::vector<rank_facts> ranks(3, facts(0, "0-1"));
+  const layout plan{ranks, 1, std::nullopt};
+  ASSERT_EQ(plan.nodes().size(), 3U);
+  for (const node_layout& node : plan.nodes()) {
+    EXPECT_EQ(node.cores.count(), 1U);
+    EXPECT_EQ(node.cpus, 1.0);
+  }
+}
+
+TEST(Layout, AnUnevenCutLeavesASmallLastNode) {
+  const std::vector<rank_facts> ranks(5, facts(0, "0-9"));
+  const layout plan{ranks, 2, std::nullopt};
+  ASSERT_EQ(plan.nodes().size(), 3U);
+  EXPECT_THAT(plan.nodes()[2].ranks, ElementsAre(4));
+  EXPECT_EQ(plan.nodes()[2].cores.text(), "8-9");
+}
+
+TEST(Layout, LogicalNodesShareTheQuotaOfTheirHost) {
+  const std::vector<rank_facts> ranks(2, facts(0, "0-7", 4));
+  EXPECT_EQ((layout{ranks, 1, std::nullopt}.nodes()[1].cpus), 2.0);
+}
+
+TEST(RankFacts, TravelAndRefuseGarbage) {
+  const rank_facts sent = facts(7, "0-3,9", 1.5);
+  const auto got = rank_facts::decode(sent.encode());
+  ASSERT_TRUE(got.has_value());
+  EXPECT_EQ(got->host, 7U);
+  EXPECT_EQ(got->cores, sent.cores);
+  EXPECT_EQ(got->cpu_quota, 1.5);
+  EXPECT_FALSE(rank_facts::decode("short").has_value());
+  EXPECT_FALSE(rank_facts::decode(sent.encode() + "x").has_value());
+}
+
+}  // namespace
+}  // namespace mobula::launch

@@ -1,0 +1,91 @@
+#include "launch/settings.hpp"
+
+#include <gmock/gmock.h>
+
+#include <set>
+
+namespace mobula::launch {
+namespace {
+
+using ::testing::HasSubstr;
+
+std::string refusal(const environment& variables) {
+  try {
+    read_settings(variables);
+  } catch (const start_error& error) {
+    return error.what();
+  }
+  return {};
+}
+
+TEST(Settings, DefaultWhenNothingIsSet) {
+  const settings got = read_settings({"PATH=/bin", "HOME=/root"});
+  EXPECT_FALSE(got.cpus.has_value());
+  EXPECT_FALSE(got.gpus.has_value());
+  EXPECT_EQ(got.ranks_per_node, 0U);
+  EXPECT_EQ(got.wait, wait_mode::automatic);
+  EXPECT_EQ(got.log, log_level::warning);
+}
+
+TEST(Settings, TakeEveryVariable) {
+  const settings got =
+      read_settings({"MOBULA_CPUS=2.5", "MOBULA_GPUS=4", "MOBULA_RANKS_PER_NODE=3",
+                     "MOBULA_WAIT=block", "MOBULA_STORE_BYTES=8GiB", "MOBULA_LOG=debug"});
+  EXPECT_EQ(got.cpus, 2.5);
+  EXPECT_EQ(got.gpus, 4.0);
+  EXPECT_EQ(got.ranks_per_node, 3U);
+  EXPECT_EQ(got.wait, wait_mode::block);
+  EXPECT_EQ(got.store_bytes, 8ULL << 30);
+  EXPECT_EQ(got.log, log_level::debug);
+}
+
+TEST(Settings, RefuseAnUnknownNameWithTheNearestKnown) {
+  const std::string text = refusal({"MOBULA_CPU=2"});
+  EXPECT_THAT(text, HasSubstr("MOBULA_CPU,"));
+  EXPECT_THAT(text, HasSubstr("MOBULA_CPUS"));
+  EXPECT_THAT(refusal({"MOBULA_RANK_PER_NODE=2"}), HasSubstr("MOBULA_RANKS_PER_NODE"));
+  EXPECT_THAT(refusal({"MOBULA_WIAT=spin"}), HasSubstr("MOBULA_WAIT"));
+}
+
+TEST(Settings, LeaveUcxItsOwn) { EXPECT_NO_THROW(read_settings({"MOBULA_UCX_TLS=tcp"})); }
+
+TEST(Settings, RefuseABadValueInASentence) {
+  EXPECT_THAT(refusal({"MOBULA_WAIT=sometimes"}), HasSubstr("spin, auto or block"));
+  for (const char* bad : {"MOBULA_CPUS=", "MOBULA_CPUS=-1", "MOBULA_CPUS=two", "MOBULA_CPUS=nan",
+                          "MOBULA_CPUS=1e99", "MOBULA_RANKS_PER_NODE=0", "MOBULA_STORE_BYTES=8GX",
+                          "MOBULA_STORE_BYTES=0", "MOBULA_LOG=loud"}) {
+    EXPECT_NE(refusal({bad}), "") << bad;
+  }
+}
+
+TEST(Settings, KnowEachNameOnceAndSayWhatItMeans) {
+  std::set<std::string_view> names;
+  for (const setting_row& row : setting_table()) {
+    EXPECT_TRUE(row.name.starts_with("MOBULA_"));
+    EXPECT_TRUE(names.insert(row.name).second) << row.name;
+    EXPECT_FALSE(row.meaning.empty()) << row.name;
+    EXPECT_EQ(row.internal, row.take == nullptr) << row.name;
+  }
+}
+
+TEST(ParseBytes, ReadsUnitsAndRefusesWhatDoesNotFit) {
+  EXPECT_EQ(parse_bytes("1024"), 1024U);
+  EXPECT_EQ(parse_bytes("3K"), 3072U);
+  EXPECT_EQ(parse_bytes("2MB"), 2U << 20);
+  EXPECT_EQ(parse_bytes("5B"), 5U);
+  EXPECT_EQ(parse_bytes("16777216T"), std::nullopt);
+  EXPECT_EQ(parse_bytes("99999999999999999999"), std::nullopt);
+  EXPECT_EQ(parse_bytes(""), std::nullopt);
+  EXPECT_EQ(parse_bytes("-1"), std::nullopt);
+  EXPECT_EQ(parse_bytes("1KK"), std::nullopt);
+}
+
+TEST(EditDistance, CountsASwapAsOne) {
+  EXPECT_EQ(edit_distance("", "abc"), 3U);
+  EXPECT_EQ(edit_distance("abc", "abc"), 0U);
+  EXPECT_EQ(edit_distance("wiat", "wait"), 1U);
+  EXPECT_EQ(edit_distance("kitten", "sitting"), 3U);
+}
+
+}  // namespace
+}  // namespace mobula::launch
