@@ -1,0 +1,121 @@
+#include "wordcount/splits.hpp"
+
+#include <gmock/gmock.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "seed.hpp"
+
+namespace wordcount {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A folder that goes when the test ends.
+class folder {
+ public:
+  folder() {
+    std::string name = (fs::temp_directory_path() / "mobula-splits-XXXXXX").string();
+    path_ = ::mkdtemp(name.data());
+  }
+  ~folder() { fs::remove_all(path_); }
+  fs::path file(const std::string& name, std::size_t size) const {
+    fs::create_directories((path_ / name).parent_path());
+    std::ofstream{path_ / name} << std::string(size, 'x');
+    return path_ / name;
+  }
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+TEST(Splits, AreOfOneSizeAndHoldEveryByteOnce) {
+  std::mt19937_64 random{mobula::test_seed()};
+  for (int round = 0; round < 200; ++round) {
+    std::vector<found_file> files;
+    for (std::uint64_t i = random() % 20; i > 0; --i) {
+      files.push_back({"file" + std::to_string(i), random() % 3 == 0 ? 0 : random() % 1'000});
+    }
+    const std::uint64_t size = 1 + random() % 300;
+    const auto splits = cut(files, size);
+
+    std::vector<piece> pieces;
+    for (std::size_t i = 0; i < splits.size(); ++i) {
+      std::uint64_t sum = 0;
+      for (const auto& piece : splits[i].pieces) {
+        EXPECT_LT(piece.begin, piece.end);
+        sum += piece.end - piece.begin;
+        pieces.push_back(piece);
+      }
+      EXPECT_EQ(sum, splits[i].size_bytes);
+      if (i + 1 < splits.size()) {
+        EXPECT_EQ(sum, size);
+      }
+    }
+    auto next = pieces.begin();
+    for (const auto& file : files) {
+      for (std::uint64_t at = 0; at < file.size_bytes; ++next) {
+        ASSERT_NE(next, pieces.end());
+        EXPECT_EQ(next->path, file.path);
+        EXPECT_EQ(next->begin, at);
+        at = next->end;
+      }
+    }
+    EXPECT_EQ(next, pieces.end());
+  }
+}
+
+TEST(Splits, OfNothingAreNone) {
+  EXPECT_TRUE(cut({}, 100).empty());
+  const std::vector<found_file> empty{{"a", 0}, {"b", 0}};
+  EXPECT_TRUE(cut(empty, 100).empty());
+}
+
+TEST(Splits, HaveASizeWithinItsBounds) {
+  EXPECT_EQ(split_size_for(0), std::uint64_t{1} << 20);
+  EXPECT_EQ(split_size_for(std::uint64_t{128} << 20), std::uint64_t{2} << 20);
+  EXPECT_EQ(split_size_for(std::uint64_t{1} << 50), std::uint64_t{64} << 20);
+}
+
+TEST(ListFiles, FindsRegularFilesOnlyAndFollowsNoLinkBelowARoot) {
+  const folder folder;
+  folder.file("a", 1);
+  folder.file("deep/er/b", 20);
+  folder.file("empty", 0);
+  fs::create_symlink(folder.path() / "a", folder.path() / "link");
+  fs::create_symlink(folder.path(), folder.path() / "deep/loop");
+
+  const std::vector<std::string> roots{folder.path()};
+  const listing found = list_files(roots);
+  std::vector<std::string> names;
+  for (const auto& file : found.files) names.push_back(fs::relative(file.path, folder.path()));
+  EXPECT_THAT(names, testing::ElementsAre("a", "deep/er/b", "empty"));
+  EXPECT_EQ(found.size_bytes, 21U);
+  EXPECT_TRUE(found.unreadable.empty());
+}
+
+TEST(ListFiles, FollowsALinkThatIsARoot) {
+  const folder folder;
+  fs::create_symlink(folder.file("a", 5), folder.path() / "link");
+  const std::vector<std::string> roots{folder.path() / "link"};
+  EXPECT_EQ(list_files(roots).size_bytes, 5U);
+}
+
+TEST(ListFiles, NamesRootsThatCantBeRead) {
+  const folder folder;
+  fs::create_symlink(folder.path() / "loop", folder.path() / "loop");
+  const std::vector<std::string> roots{folder.path() / "missing", folder.path() / "loop",
+                                       "/dev/null"};
+  const listing found = list_files(roots);
+  EXPECT_TRUE(found.files.empty());
+  ASSERT_EQ(found.unreadable.size(), 3U);
+  EXPECT_THAT(found.unreadable[0], testing::EndsWith("missing: No such file or directory"));
+  EXPECT_THAT(found.unreadable[1], testing::HasSubstr("loop: Too many levels"));
+  EXPECT_EQ(found.unreadable[2], "/dev/null: neither a file nor a directory");
+}
+
+}  // namespace
+}  // namespace wordcount
