@@ -53,7 +53,7 @@ struct attempt {
   attempt* previous = nullptr;
   std::uint32_t fetches_left = 0;
   bool thread_waits = false;  // suspended without giving its thread away
-  bool any = false;           // waits for some of many
+  bool run_here = false;      // pushed by run_here_source: may begin on top
   std::size_t asked = 0;      // awaited before this: need not be run here
   std::vector<wire::object_id> awaited;
   std::vector<wire::task_id> awaited_sorted;  // made when first asked for

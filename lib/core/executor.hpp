@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -63,8 +62,8 @@ struct executor_limits {
 struct outcome {
   wire::task_status status = wire::task_status::done;
   std::uint32_t result_count = 1;
-  wire::blob results;  // result_count encoded value_views; when failed, one
-  wire::blob held;     // ids, as task_done::held
+  wire::blob results = {};  // result_count encoded value_views; when failed, one
+  wire::blob held = {};     // ids, as task_done::held
 };
 
 /// What a worker process runs, and in which order. No fibers inside: it says what to start or
@@ -85,7 +84,6 @@ class executor {
            executor_limits limits = {});
   executor(const executor&) = delete;
   executor& operator=(const executor&) = delete;
-  ~executor();
 
   /// Takes task_push, task_reclaim, actor_call, actor_end, lease_revoke, cpus_grant, worker_retire,
   /// and store_fetched where `is_fetch_token` says that the answer is the executor's.
@@ -123,40 +121,44 @@ class executor {
   std::uint64_t dropped() const { return dropped_; }
 
  private:
+  // Messages: executor.cpp.
   void on_push(wire::process_id from, wire::blob message);
   void on_call(wire::process_id from, wire::blob message);
   void on_reclaim(wire::process_id from, const wire::task_reclaim& asked);
   void on_actor_end(const wire::actor_end& asked);
-  void on_revoke(wire::lease_id lease);
-  void on_cpus_grant(wire::lease_id lease);
+  void on_revoke(wire::lease_id id);
+  void on_cpus_grant(wire::lease_id id);
   void on_retire();
   void on_fetched(const wire::store_fetched& answer);
-
   bool take_arguments(attempt& one);
-  void make_actor(attempt& creation);
-  void answer_gone(wire::process_id from, const wire::task_push& call);
-  void fail_nesting(attempt& one);
-  void give_back(attempt& one, wire::return_reason reason);
-  void give_back_all(attempt_list& list, wire::return_reason reason);
-  void give_back_unrelated(lease_slot& lease, const attempt& blocked);
+  void answer_gone(const attempt& call);
   void drop(attempt& one);
   void drop_calls(hosted_actor& actor);
+  void drop_pushed_by(wire::process_id process, attempt_list& list);
+  void give_back(attempt& one, wire::return_reason reason);
+  void give_back_all(attempt_list& list, wire::return_reason reason);
 
-  lease_slot& slot_of(wire::lease_id lease);
-  lease_slot* find(wire::lease_id lease);
+  // Leases and their slots: executor_slots.cpp.
+  lease_slot* find(wire::lease_id id);
+  lease_slot* find_actor(wire::object_id actor);
+  lease_slot& slot_of(wire::lease_id id);
+  void forget(lease_slot& lease);
   void forget_if_over(lease_slot& lease);
-  void forget_empty_leases();
-  bool waits_for(attempt& suspended, wire::task_id task);
-  bool may_queue(lease_slot& lease, wire::task_id task);
-
-  attempt* start_or_resume(attempt& one);
+  bool waits_for(attempt& suspended, wire::task_id task) const;
+  bool may_begin_in(lease_slot& lease, const attempt& one) const;
+  void give_back_unrelated(lease_slot& lease);
+  attempt* next_resumable();
+  attempt* next_new();
   attempt* next_of(lease_slot& lease);
-  attempt* next_call(lease_slot& lease);
+  attempt* run(attempt& one);
+  void fail_nesting(attempt& one);
   void ask_run_here(lease_slot& lease);
   void became_runnable(lease_slot& lease);
-  void suspend(attempt& running);
+  void became_blocked(lease_slot& lease);
+  void set_aside(attempt& running);
   void end_actor_when_done(lease_slot& lease);
-  void tick(lease_slot& lease, std::uint64_t now_ns);
+  void creation_ended(lease_slot& lease, bool made);
+  void lend_when_due(lease_slot& lease, std::uint64_t now_ns);
 
   wire::process_id self_;
   run_here_source& source_;
@@ -166,14 +168,14 @@ class executor {
 
   attempt_pool pool_;
   argument_fetcher fetcher_;
-  std::vector<std::unique_ptr<lease_slot>> leases_;
-  std::size_t turn_ = 0;  // where the search for new work begins among leases_
+  std::vector<std::unique_ptr<lease_slot>> leases_;  // few: one, and those that wait below it
+  std::size_t turn_ = 0;                             // where the search for new work begins
   lease_slot* last_ = nullptr;
   attempt* running_ = nullptr;
   std::uint32_t begun_ = 0;
   std::uint32_t suspended_ = 0;
+  std::uint32_t resumable_ = 0;
   std::vector<std::uint32_t> free_board_slots_;
-  std::uint32_t board_slots_ = 0;
   std::unordered_set<wire::process_id> ended_processes_;
   bool retiring_ = false;
   std::uint64_t dropped_ = 0;

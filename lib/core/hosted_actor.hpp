@@ -9,7 +9,7 @@
 
 namespace mobula::core {
 
-enum class actor_state : std::uint8_t { creating, alive, ending, destroying };
+enum class actor_state : std::uint8_t { creating, alive, destroying };
 
 /// An actor's instance in its process, and the calls that wait for it.
 ///
@@ -23,6 +23,7 @@ class hosted_actor {
   wire::object_id id() const { return id_; }
   std::uint32_t max_concurrency() const { return max_concurrency_; }
   actor_state state = actor_state::creating;
+  bool ends = false;  // once nothing waits or runs
 
   /// Whether a call with this number was taken from that process before; otherwise it counts as
   /// taken now. Numbers rise with each call that a process sends.
@@ -35,6 +36,8 @@ class hosted_actor {
   void add(attempt& call);
   /// The arguments of a call that was `fetching` are here.
   void fetched(attempt& call);
+  /// Takes out a call that was `fetching`; it goes back to its owner.
+  void remove_waiting(attempt& call);
   /// The next call whose turn it is; null: none now.
   attempt* next() { return ready_.pop_front(); }
   bool has_ready() const { return !ready_.empty(); }

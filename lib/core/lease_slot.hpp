@@ -38,6 +38,12 @@ struct lease_slot {
   bool empty() const {
     return begun() == 0 && queued.empty() && fetching.empty() && !expected && !actor;
   }
+  /// Something of it could begin or go on, were the slot its own.
+  bool runnable() const {
+    if (!resumable.empty() || !queued.empty() || expected) return true;
+    return actor && actor->state == actor_state::alive && actor->has_ready() &&
+           begun() < actor->max_concurrency();
+  }
   bool has_cpus() const { return cpus != cpus_state::lent && cpus != cpus_state::claimed; }
 };
 

@@ -1,0 +1,364 @@
+#include <algorithm>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "core/executor.hpp"
+#include "core/invariant.hpp"
+#include "wire/codec.hpp"
+
+// Which attempt has which lease's slot.
+
+namespace mobula::core {
+
+lease_slot* executor::find(wire::lease_id id) {
+  if (last_ && last_->id == id) return last_;
+  for (const auto& lease : leases_) {
+    if (lease->id == id) return last_ = lease.get();
+  }
+  return nullptr;
+}
+
+lease_slot* executor::find_actor(wire::object_id actor) {
+  if (last_ && last_->actor && last_->actor->id() == actor) return last_;
+  for (const auto& lease : leases_) {
+    if (lease->actor && lease->actor->id() == actor) return last_ = lease.get();
+  }
+  return nullptr;
+}
+
+lease_slot& executor::slot_of(wire::lease_id id) {
+  if (lease_slot* known = find(id)) return *known;
+  // Nobody tells a worker that a lease was returned: when another comes, the empty ones have gone.
+  std::erase_if(leases_, [](const auto& lease) { return lease->empty() && !lease->revoked; });
+  leases_.push_back(std::make_unique<lease_slot>());
+  leases_.back()->id = id;
+  return *(last_ = leases_.back().get());
+}
+
+void executor::forget(lease_slot& lease) {
+  wire::send(out_, lease.id.granter, wire::lease_over{lease.id});
+  last_ = nullptr;
+  std::erase_if(leases_, [&](const auto& one) { return one.get() == &lease; });
+}
+
+void executor::forget_if_over(lease_slot& lease) {
+  if (lease.revoked && lease.empty()) forget(lease);
+}
+
+bool executor::waits_for(attempt& suspended, wire::task_id task) const {
+  constexpr std::size_t few = 8;
+  if (suspended.awaited.size() <= few) {
+    return std::any_of(suspended.awaited.begin(), suspended.awaited.end(),
+                       [&](wire::object_id id) { return wire::maker_of(id) == task; });
+  }
+  if (suspended.awaited_sorted.empty()) {
+    suspended.awaited_sorted.reserve(suspended.awaited.size());
+    for (const auto id : suspended.awaited) {
+      suspended.awaited_sorted.push_back(wire::maker_of(id));
+    }
+    std::sort(suspended.awaited_sorted.begin(), suspended.awaited_sorted.end());
+  }
+  return std::binary_search(suspended.awaited_sorted.begin(), suspended.awaited_sorted.end(), task);
+}
+
+/// On top of suspended attempts only what the last of them waits for may begin: anything else
+/// could hold it up for longer than its own wait.
+bool executor::may_begin_in(lease_slot& lease, const attempt& one) const {
+  if (lease.suspended.empty() || one.run_here) return true;
+  return waits_for(*lease.suspended.back(), one.push.task);
+}
+
+void executor::give_back_unrelated(lease_slot& lease) {
+  for (attempt_list* list : {&lease.queued, &lease.fetching}) {
+    attempt_list unrelated;
+    for (attempt* at = list->front(); at;) {
+      attempt& one = *at;
+      at = at->next;
+      if (may_begin_in(lease, one)) continue;
+      list->remove(one);
+      unrelated.push_back(one);
+    }
+    give_back_all(unrelated, wire::return_reason::blocked);
+  }
+}
+
+attempt* executor::next() {
+  invariant(running_ == nullptr, "one attempt of a thread runs");
+  if (resumable_ != 0) {
+    if (attempt* one = next_resumable()) return run(*one);
+  }
+  if (attempt* one = next_new()) return run(*one);
+  if (suspended_ != 0) {
+    for (const auto& lease : leases_) ask_run_here(*lease);
+  }
+  return nullptr;
+}
+
+attempt* executor::next_resumable() {
+  for (const auto& lease : leases_) {
+    if (!lease->has_cpus()) continue;
+    attempt* one = lease->resumable.front();
+    if (!one) continue;
+    lease->resumable.remove(*one);
+    --resumable_;
+    return one;
+  }
+  return nullptr;
+}
+
+attempt* executor::next_new() {
+  const std::size_t count = leases_.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t at = (turn_ + i) % count;
+    if (!leases_[at]->has_cpus()) continue;
+    if (attempt* one = next_of(*leases_[at])) {
+      turn_ = at + 1;
+      return one;
+    }
+  }
+  return nullptr;
+}
+
+attempt* executor::next_of(lease_slot& lease) {
+  while (attempt* one = lease.queued.pop_front()) {
+    if (!may_begin_in(lease, *one)) {
+      give_back(*one, wire::return_reason::blocked);
+    } else if (begun_ >= limits_.suspended_max && one->kind == attempt_kind::task) {
+      fail_nesting(*one);
+    } else {
+      return one;
+    }
+  }
+  const bool takes_calls = lease.actor && lease.actor->state == actor_state::alive &&
+                           lease.begun() < lease.actor->max_concurrency() &&
+                           begun_ < limits_.suspended_max;
+  return takes_calls ? lease.actor->next() : nullptr;
+}
+
+attempt* executor::run(attempt& one) {
+  const bool begins = one.state == attempt_state::queued;
+  one.state = attempt_state::running;
+  one.lease->running = running_ = &one;
+  // It runs, so it waits for its cpus no more; a lease whose cpus are lent was not chosen.
+  one.lease->cpus = cpus_state::held;
+  if (begins) {
+    if (free_board_slots_.empty()) {
+      one.slot = begun_;
+    } else {
+      one.slot = free_board_slots_.back();
+      free_board_slots_.pop_back();
+    }
+    ++begun_;
+    if (one.kind != attempt_kind::destruction) board_.begun(one);
+  } else if (one.kind != attempt_kind::destruction) {
+    board_.resumed(one);
+  }
+  return &one;
+}
+
+void executor::suspend(attempt& running, std::span<const wire::object_id> awaited, bool any) {
+  running.thread_waits = false;
+  running.asked = 0;
+  // Who waits for some of many may be helped by none of those that could begin: it counts as
+  // waiting for nothing in particular.
+  if (!any) running.awaited.assign(awaited.begin(), awaited.end());
+  set_aside(running);
+}
+
+void executor::suspend_thread(attempt& running) {
+  running.thread_waits = true;
+  set_aside(running);
+}
+
+void executor::set_aside(attempt& running) {
+  invariant(running_ == &running, "only the running attempt is suspended");
+  lease_slot& lease = *running.lease;
+  running.state = attempt_state::suspended;
+  running_ = lease.running = nullptr;
+  lease.suspended.push_back(running);
+  ++suspended_;
+  if (running.kind != attempt_kind::destruction) board_.suspended(running);
+  if (!lease.actor) give_back_unrelated(lease);
+  became_blocked(lease);
+}
+
+void executor::wake(attempt& suspended) {
+  if (suspended.state != attempt_state::suspended) return;
+  lease_slot& lease = *suspended.lease;
+  lease.suspended.remove(suspended);
+  --suspended_;
+  suspended.state = attempt_state::resumable;
+  suspended.awaited.clear();
+  suspended.awaited_sorted.clear();
+  lease.resumable.push_back(suspended);
+  ++resumable_;
+  became_runnable(lease);
+}
+
+bool executor::go_on(attempt& woken) {
+  if (woken.state != attempt_state::resumable || !woken.lease->has_cpus()) return false;
+  invariant(running_ == nullptr, "a thread that waits runs nothing");
+  woken.lease->resumable.remove(woken);
+  --resumable_;
+  woken.thread_waits = false;
+  run(woken);
+  return true;
+}
+
+void executor::finish(attempt& running, const outcome& how) {
+  invariant(running_ == &running, "only the running attempt ends");
+  lease_slot& lease = *running.lease;
+  const attempt_kind kind = running.kind;
+  if (kind != attempt_kind::destruction) {
+    wire::task_done answer;
+    answer.status = how.status;
+    answer.result_count = how.result_count;
+    answer.attempt = running.push.attempt;
+    answer.task = running.push.task;
+    answer.lease = running.push.lease;
+    answer.results = how.results;
+    answer.held = how.held;
+    wire::send(out_, running.owner, answer);
+    board_.ended(running);
+  }
+  free_board_slots_.push_back(running.slot);
+  --begun_;
+  if (begun_ == 0) free_board_slots_.clear();
+  running_ = lease.running = nullptr;
+  running.state = attempt_state::ended;
+  pool_.give_back(running);
+
+  if (kind == attempt_kind::destruction) {
+    lease.actor.reset();
+    return forget(lease);
+  }
+  if (kind == attempt_kind::creation) {
+    return creation_ended(lease, how.status == wire::task_status::done);
+  }
+  if (lease.actor) return end_actor_when_done(lease);
+  if (!lease.suspended.empty()) became_blocked(lease);
+  if (lease.revoked) forget_if_over(lease);
+}
+
+void executor::creation_ended(lease_slot& lease, bool made) {
+  if (made) {
+    lease.actor->state = actor_state::alive;
+    return end_actor_when_done(lease);
+  }
+  drop_calls(*lease.actor);
+  lease.actor.reset();
+  forget(lease);
+}
+
+void executor::end_actor_when_done(lease_slot& lease) {
+  hosted_actor& actor = *lease.actor;
+  if (lease.begun() == 0 && actor.ends && actor.state == actor_state::alive && actor.drained()) {
+    attempt& destruction = pool_.take({});
+    destruction.kind = attempt_kind::destruction;
+    destruction.push = {};
+    destruction.actor = actor.id();
+    destruction.lease = &lease;
+    destruction.host = &actor;
+    actor.state = actor_state::destroying;
+    lease.queued.push_back(destruction);
+    return became_runnable(lease);
+  }
+  if (!lease.suspended.empty()) became_blocked(lease);
+}
+
+/// Tasks beyond the limit fail rather than wait: those that wait below may wait for just them.
+void executor::fail_nesting(attempt& one) {
+  wire::error_value error;
+  error.code = wire::error_code::nesting_limit;
+  error.process = self_;
+  error.function = one.push.name;
+  error.what = "not begun: " + std::to_string(begun_) +
+               " tasks of this process have begun and wait for others, which is the limit. Wait "
+               "for fewer tasks inside tasks, or start the job with more workers.";
+  std::vector<std::byte> encoded(wire::encoded_size(error));
+  wire::writer text{encoded.data()};
+  wire::encode_part(text, error);
+  wire::value_view value;
+  value.kind = wire::value_kind::failed;
+  value.bytes = encoded;
+  std::vector<std::byte> results(wire::encoded_size(value));
+  wire::writer room{results.data()};
+  wire::encode_part(room, value);
+
+  wire::task_done answer;
+  answer.status = wire::task_status::failed;
+  answer.attempt = one.push.attempt;
+  answer.task = one.push.task;
+  answer.lease = one.push.lease;
+  answer.results = results;
+  wire::send(out_, one.owner, answer);
+  drop(one);
+}
+
+void executor::ask_run_here(lease_slot& lease) {
+  if (lease.actor || lease.revoked || lease.suspended.empty() || lease.running) return;
+  if (!lease.has_cpus() || lease.runnable()) return;
+  // A look at many that can't be had now would cost more than it brings: their owner asks for
+  // leases for them meanwhile.
+  constexpr int looks_max = 64;
+  attempt& blocked = *lease.suspended.back();
+  std::size_t at = blocked.asked;
+  for (int looks = 0; at < blocked.awaited.size() && looks < looks_max; ++at) {
+    const auto reply = source_.run_here(blocked.awaited[at], lease.id, blocked.push.shape);
+    if (reply.what == run_here_source::answer::pushed) {
+      lease.expected = reply.task;
+      return;
+    }
+    if (reply.what == run_here_source::answer::never && at == blocked.asked) {
+      ++blocked.asked;
+    } else {
+      ++looks;
+    }
+  }
+}
+
+void executor::became_runnable(lease_slot& lease) {
+  if (lease.cpus == cpus_state::lent) {
+    lease.cpus = cpus_state::claimed;
+    wire::send(out_, lease.id.granter, wire::cpus_claim{lease.id});
+  } else if (lease.cpus != cpus_state::claimed) {
+    lease.cpus = cpus_state::held;
+  }
+}
+
+void executor::became_blocked(lease_slot& lease) {
+  if (!lease.lends || lease.cpus != cpus_state::held) return;
+  if (lease.suspended.empty() || !lease.resumable.empty()) return;
+  lease.cpus = cpus_state::waiting_fresh;
+}
+
+void executor::tick(std::uint64_t now_ns) {
+  if (suspended_ == 0) return;
+  for (const auto& lease : leases_) lend_when_due(*lease, now_ns);
+}
+
+void executor::lend_when_due(lease_slot& lease, std::uint64_t now_ns) {
+  if (lease.cpus != cpus_state::waiting_fresh && lease.cpus != cpus_state::waiting) return;
+  if (lease.running) {
+    lease.cpus = cpus_state::held;
+  } else if (lease.cpus == cpus_state::waiting_fresh || lease.runnable()) {
+    lease.cpus = cpus_state::waiting;
+    lease.lend_at_ns = now_ns + limits_.lend_after_ns;
+  } else if (now_ns >= lease.lend_at_ns) {
+    lease.cpus = cpus_state::lent;
+    wire::send(out_, lease.id.granter, wire::cpus_lend{lease.id});
+  }
+}
+
+std::uint64_t executor::next_deadline_ns() const {
+  std::uint64_t earliest = std::numeric_limits<std::uint64_t>::max();
+  if (suspended_ == 0) return earliest;
+  for (const auto& lease : leases_) {
+    if (lease->cpus == cpus_state::waiting_fresh) return 0;
+    if (lease->cpus == cpus_state::waiting) earliest = std::min(earliest, lease->lend_at_ns);
+  }
+  return earliest;
+}
+
+}  // namespace mobula::core

@@ -1,0 +1,633 @@
+#include "core/executor.hpp"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/sent_messages.hpp"
+#include "wire/codec.hpp"
+
+namespace mobula::core {
+namespace {
+
+using wire::lease_id;
+using wire::object_id;
+using wire::process_id;
+using wire::return_reason;
+using wire::task_id;
+
+const process_id here{0, 5};
+const process_id driver{0, 1};
+const process_id scheduler_here = process_id::scheduler_of(0);
+const lease_id first_lease{scheduler_here, 1};
+const lease_id second_lease{scheduler_here, 2};
+constexpr std::uint64_t never = std::numeric_limits<std::uint64_t>::max();
+
+task_id task(std::uint64_t sequence, process_id owner = driver) { return {owner, sequence}; }
+object_id result(std::uint64_t sequence, process_id owner = driver) { return {owner, sequence, 0}; }
+
+/// An owner in which tests say what it would push here.
+class scripted_source final : public run_here_source {
+ public:
+  reply run_here(object_id awaited, lease_id lease, std::uint64_t) override {
+    ++asked;
+    last_lease = lease;
+    const auto at = replies.find(awaited);
+    return at == replies.end() ? reply{} : at->second;
+  }
+  std::map<object_id, reply> replies;
+  lease_id last_lease;
+  int asked = 0;
+};
+
+/// A board that checks that slots are distinct.
+class recording_board final : public task_board {
+ public:
+  void begun(const attempt& one) override {
+    EXPECT_TRUE(slots.insert(one.slot).second);
+    ++running;
+  }
+  void suspended(const attempt& one) override {
+    EXPECT_TRUE(slots.contains(one.slot));
+    --running;
+  }
+  void resumed(const attempt& one) override {
+    EXPECT_TRUE(slots.contains(one.slot));
+    ++running;
+  }
+  void ended(const attempt& one) override {
+    EXPECT_EQ(slots.erase(one.slot), 1U);
+    --running;
+  }
+  std::set<std::uint32_t> slots;
+  int running = 0;
+};
+
+class Executor : public testing::Test {
+ protected:
+  template <class Message>
+  void receive(const Message& message, process_id from = driver) {
+    const auto bytes = encoded(message);
+    executor_.on_message(from, bytes);
+  }
+  static wire::task_push push_of(task_id id, lease_id lease) {
+    wire::task_push push;
+    push.task = id;
+    push.lease = lease;
+    return push;
+  }
+  void push(task_id id, lease_id lease = first_lease, process_id from = driver) {
+    receive(push_of(id, lease), from);
+  }
+  attempt& begin(task_id expected) {
+    attempt* one = executor_.next();
+    if (!one) {
+      ADD_FAILURE() << "nothing to run, expected task " << expected.sequence();
+      std::abort();
+    }
+    EXPECT_EQ(one->push.task, expected);
+    return *one;
+  }
+  void suspend(attempt& one, std::vector<object_id> awaited, bool any = false) {
+    executor_.suspend(one, awaited, any);
+  }
+  void finish(attempt& one) { executor_.finish(one, {}); }
+  std::vector<task_id> returned(return_reason reason) {
+    const auto answer = out_.take<wire::task_return>();
+    EXPECT_TRUE(answer);
+    if (!answer) return {};
+    EXPECT_EQ(answer->reason, reason);
+    std::vector<task_id> tasks;
+    for (const auto& one : answer->tasks) tasks.push_back(one.task);
+    return tasks;
+  }
+  /// Lets the grace time of blocked leases pass.
+  void pass_grace() {
+    executor_.tick(now_);
+    now_ += 60'000;
+    executor_.tick(now_);
+  }
+  const object_id actor = result(100);
+  attempt& create_actor(std::uint32_t concurrency = 1, std::uint16_t more_flags = 0) {
+    auto creation = push_of(task(100), first_lease);
+    creation.flags = static_cast<std::uint16_t>(wire::task_push::creates_actor | more_flags);
+    creation.max_concurrency = concurrency;
+    receive(creation);
+    return begin(task(100));
+  }
+  void call(std::uint64_t number, std::uint64_t caller = 1, process_id from = driver,
+            const wire::task_push& like = {}) {
+    wire::actor_call message;
+    message.actor = actor;
+    message.caller = {from, caller};
+    message.number = number;
+    message.call = like;
+    message.call.task = task(1000 + number, from);
+    message.call.lease = first_lease;
+    receive(message, from);
+  }
+
+  sent_messages out_;
+  scripted_source source_;
+  recording_board board_;
+  executor executor_{here, source_, board_, out_, {.lend_after_ns = 50'000, .suspended_max = 4}};
+  std::uint64_t now_ = 1'000'000;
+};
+
+TEST_F(Executor, RunsTasksInTheOrderOfTheirPushAndAnswersEach) {
+  for (std::uint64_t i = 1; i <= 3; ++i) push(task(i));
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    finish(begin(task(i)));
+    process_id to;
+    const auto done = out_.take<wire::task_done>(&to);
+    ASSERT_TRUE(done);
+    EXPECT_EQ(to, driver);
+    EXPECT_EQ(done->task, task(i));
+    EXPECT_EQ(done->lease, first_lease);
+  }
+  EXPECT_EQ(executor_.next(), nullptr);
+  EXPECT_TRUE(executor_.idle());
+  EXPECT_TRUE(out_.empty());
+  EXPECT_TRUE(board_.slots.empty());
+}
+
+// Eight tasks pushed, the first waits for the eighth.
+TEST_F(Executor, RunsTheEighthOfItsTasksWhenTheFirstWaitsForIt) {
+  for (std::uint64_t i = 1; i <= 8; ++i) push(task(i));
+  attempt& first = begin(task(1));
+  suspend(first, {result(8)});
+  EXPECT_EQ(returned(return_reason::blocked).size(), 6U);
+  finish(begin(task(8)));
+  executor_.wake(first);
+  finish(begin(task(1)));
+  EXPECT_EQ(executor_.next(), nullptr);
+  EXPECT_TRUE(executor_.idle());
+}
+
+// A one-hour task must not begin on top of one whose child ends in a millisecond.
+TEST_F(Executor, GivesBackWhatTheBlockedTaskDoesNotWaitFor) {
+  push(task(1));
+  attempt& first = begin(task(1));
+  push(task(2));
+  suspend(first, {result(50, {1, 7})});
+  EXPECT_EQ(returned(return_reason::blocked), std::vector{task(2)});
+  push(task(3));
+  EXPECT_EQ(returned(return_reason::blocked), std::vector{task(3)});
+  EXPECT_EQ(executor_.next(), nullptr);
+  executor_.wake(first);
+  begin(task(1));
+  push(task(4));
+  EXPECT_EQ(out_.count<wire::task_return>(), 0U);
+}
+
+TEST_F(Executor, BeginsNothingOnTopOfAWaitForSomeOfMany) {
+  push(task(1));
+  push(task(2));
+  suspend(begin(task(1)), {result(2), result(3)}, true);
+  EXPECT_EQ(returned(return_reason::blocked), std::vector{task(2)});
+  source_.replies[result(3)] = {run_here_source::answer::pushed, task(3)};
+  EXPECT_EQ(executor_.next(), nullptr);
+  EXPECT_EQ(source_.asked, 0);
+}
+
+TEST_F(Executor, PassesTheSlotFirstToAFiberThatCanGoOn) {
+  push(task(1));
+  push(task(2));
+  attempt& first = begin(task(1));
+  suspend(first, {result(2)});
+  attempt& second = begin(task(2));
+  executor_.wake(first);
+  suspend(second, {result(9)});
+  EXPECT_EQ(executor_.next(), &first);
+}
+
+TEST_F(Executor, RunsHereWhatTheOwnerPushesForABlockedTask) {
+  const task_id child = task(7, here);
+  const task_id needed_by_child = task(6, here);
+  push(task(1));
+  attempt& parent = begin(task(1));
+  source_.replies[result(7, here)] = {run_here_source::answer::pushed, needed_by_child};
+  suspend(parent, {result(7, here)});
+  EXPECT_EQ(executor_.next(), nullptr);
+  EXPECT_EQ(source_.last_lease, first_lease);
+  EXPECT_EQ(executor_.next(), nullptr);
+  EXPECT_EQ(source_.asked, 1) << "not asked again while a push is under way";
+  push(needed_by_child, first_lease, here);
+  source_.replies[result(7, here)] = {run_here_source::answer::not_now, {}};
+  finish(begin(needed_by_child));
+  EXPECT_EQ(executor_.next(), nullptr);
+  source_.replies[result(7, here)] = {run_here_source::answer::pushed, child};
+  EXPECT_EQ(executor_.next(), nullptr);
+  push(child, first_lease, here);
+  finish(begin(child));
+  executor_.wake(parent);
+  finish(begin(task(1)));
+  EXPECT_TRUE(executor_.idle());
+  EXPECT_EQ(out_.count<wire::cpus_lend>(), 0U);
+  EXPECT_EQ(out_.count<wire::task_return>(), 0U);
+}
+
+TEST_F(Executor, DoesNotAskAgainForWhatNeedNotBeRunHere) {
+  push(task(1));
+  suspend(begin(task(1)), {result(2), result(3)});
+  EXPECT_EQ(executor_.next(), nullptr);
+  EXPECT_EQ(executor_.next(), nullptr);
+  EXPECT_EQ(source_.asked, 2);
+}
+
+TEST_F(Executor, LendsItsCpusOnlyAfterAGraceTime) {
+  push(task(1));
+  attempt& one = begin(task(1));
+  EXPECT_EQ(executor_.next_deadline_ns(), never);
+  suspend(one, {result(9)});
+  EXPECT_EQ(executor_.next_deadline_ns(), 0U);
+  executor_.tick(now_);
+  EXPECT_EQ(executor_.next_deadline_ns(), now_ + 50'000);
+  executor_.tick(now_ + 49'999);
+  EXPECT_TRUE(out_.empty());
+  executor_.tick(now_ + 50'000);
+  const auto lent = out_.take<wire::cpus_lend>();
+  ASSERT_TRUE(lent);
+  EXPECT_EQ(lent->lease, first_lease);
+  EXPECT_EQ(executor_.next_deadline_ns(), never);
+}
+
+TEST_F(Executor, ClaimsLentCpusAndWaitsForThemBeforeItGoesOn) {
+  push(task(1));
+  attempt& one = begin(task(1));
+  suspend(one, {result(9)});
+  pass_grace();
+  out_.clear();
+  executor_.wake(one);
+  process_id to;
+  ASSERT_TRUE(out_.take<wire::cpus_claim>(&to));
+  EXPECT_EQ(to, scheduler_here);
+  EXPECT_EQ(executor_.next(), nullptr);
+  receive(wire::cpus_grant{first_lease}, scheduler_here);
+  EXPECT_EQ(executor_.next(), &one);
+}
+
+TEST_F(Executor, AShortWaitCostsNoMessage) {
+  push(task(1));
+  attempt& one = begin(task(1));
+  suspend(one, {result(9)});
+  executor_.tick(now_);
+  executor_.wake(one);
+  EXPECT_EQ(executor_.next(), &one);
+  executor_.tick(now_ + 1'000'000);
+  EXPECT_TRUE(out_.empty());
+}
+
+TEST_F(Executor, LendsAgainWhenATaskOnTopHasEnded) {
+  push(task(1));
+  push(task(2));
+  attempt& first = begin(task(1));
+  suspend(first, {result(2), result(9)});
+  finish(begin(task(2)));
+  EXPECT_EQ(executor_.next(), nullptr);
+  pass_grace();
+  EXPECT_EQ(out_.count<wire::cpus_lend>(), 1U);
+}
+
+TEST_F(Executor, SeveralLeasesHaveASlotEach) {
+  push(task(1), first_lease);
+  attempt& first = begin(task(1));
+  suspend(first, {result(9)});
+  pass_grace();
+  push(task(2), second_lease);
+  EXPECT_EQ(out_.count<wire::task_return>(), 0U);
+  attempt& second = begin(task(2));
+  executor_.wake(first);
+  receive(wire::cpus_grant{first_lease}, scheduler_here);
+  finish(second);
+  EXPECT_EQ(executor_.next(), &first);
+}
+
+TEST_F(Executor, AWaitOfTheThreadItselfBeginsNothingAndKeepsItsPlace) {
+  push(task(1));
+  push(task(2));
+  attempt& one = begin(task(1));
+  executor_.suspend_thread(one);
+  EXPECT_EQ(returned(return_reason::blocked), std::vector{task(2)});
+  EXPECT_FALSE(executor_.go_on(one));
+  pass_grace();
+  EXPECT_EQ(out_.count<wire::cpus_lend>(), 1U);
+  executor_.wake(one);
+  EXPECT_FALSE(executor_.go_on(one)) << "its cpus are somebody else's";
+  receive(wire::cpus_grant{first_lease}, scheduler_here);
+  EXPECT_TRUE(executor_.go_on(one));
+  finish(one);
+  EXPECT_TRUE(executor_.idle());
+}
+
+TEST_F(Executor, FailsATaskThatWouldNestBeyondTheLimit) {
+  for (std::uint64_t i = 1; i <= 5; ++i) {
+    push(task(i));
+    attempt* one = executor_.next();
+    if (i == 5) {
+      EXPECT_EQ(one, nullptr);
+      break;
+    }
+    ASSERT_NE(one, nullptr);
+    suspend(*one, {result(i + 1)});
+  }
+  const auto failed = out_.take<wire::task_done>();
+  ASSERT_TRUE(failed);
+  EXPECT_EQ(failed->task, task(5));
+  EXPECT_EQ(failed->status, wire::task_status::failed);
+  wire::reader in{failed->results};
+  const auto value = wire::decode_part<wire::value_view>(in);
+  wire::reader text{value.bytes};
+  const auto error = wire::decode_part<wire::error_value>(text);
+  EXPECT_EQ(error.code, wire::error_code::nesting_limit);
+  EXPECT_NE(error.what.find("4 tasks"), std::string::npos) << error.what;
+}
+
+TEST_F(Executor, GivesBackTheLastTasksWhenAskedAndAnswersAlways) {
+  for (std::uint64_t i = 1; i <= 4; ++i) push(task(i));
+  attempt& running = begin(task(1));
+  receive(wire::task_reclaim{first_lease, 2});
+  EXPECT_EQ(returned(return_reason::reclaimed), (std::vector{task(4), task(3)}));
+  finish(running);
+  finish(begin(task(2)));
+  receive(wire::task_reclaim{first_lease, 2});
+  EXPECT_TRUE(returned(return_reason::reclaimed).empty());
+  receive(wire::task_reclaim{second_lease, 2});
+  EXPECT_TRUE(returned(return_reason::reclaimed).empty());
+  EXPECT_TRUE(executor_.idle());
+}
+
+TEST_F(Executor, GivesBackToAnOwnerOnlyWhatItPushed) {
+  push(task(1));
+  attempt& parent = begin(task(1));
+  source_.replies[result(7, here)] = {run_here_source::answer::pushed, task(7, here)};
+  suspend(parent, {result(7, here)});
+  EXPECT_EQ(executor_.next(), nullptr);
+  push(task(7, here), first_lease, here);
+  receive(wire::task_reclaim{first_lease, 9});
+  EXPECT_TRUE(returned(return_reason::reclaimed).empty());
+  begin(task(7, here));
+}
+
+class ExecutorArguments : public Executor {
+ protected:
+  /// A push with one stored argument that lies on that node.
+  void push_with_argument(task_id id, wire::node_id node) {
+    wire::task_push push = push_of(id, first_lease);
+    fill(push, node);
+    receive(push);
+  }
+  void fill(wire::task_push& push, wire::node_id node) {
+    wire::resolved_argument argument;
+    argument.object = result(500);
+    argument.value.kind = wire::value_kind::stored;
+    argument.value.where.node = node;
+    argument_ = encoded_part(argument);
+    push.resolved_count = 1;
+    push.resolved = argument_;
+  }
+  std::vector<std::byte> argument_;
+};
+
+TEST_F(ExecutorArguments, AreBroughtHereBeforeTheirTaskBegins) {
+  push_with_argument(task(1), 3);
+  push(task(2));
+  finish(begin(task(2)));
+  EXPECT_EQ(executor_.next(), nullptr);
+  const auto asked = out_.take<wire::store_fetch>();
+  ASSERT_TRUE(asked);
+  EXPECT_EQ(asked->object, result(500));
+  EXPECT_TRUE(executor::is_fetch_token(asked->token));
+  wire::store_fetched answer;
+  answer.token = asked->token;
+  answer.where.node = 0;
+  answer.where.offset = 4096;
+  receive(answer, scheduler_here);
+  attempt& one = begin(task(1));
+  EXPECT_EQ(one.resolved.at(0).value.where.offset, 4096U);
+  finish(one);
+  EXPECT_TRUE(executor_.idle());
+}
+
+TEST_F(ExecutorArguments, ThatLieHereAreNotFetched) {
+  push_with_argument(task(1), 0);
+  EXPECT_TRUE(out_.empty());
+  begin(task(1));
+}
+
+TEST_F(ExecutorArguments, ThatCannotBeHadSendTheTaskBack) {
+  push_with_argument(task(1), 3);
+  wire::store_fetched answer;
+  answer.token = out_.take<wire::store_fetch>()->token;
+  const auto why = encoded_part(wire::error_value{});
+  answer.error = why;
+  receive(answer, scheduler_here);
+  EXPECT_EQ(returned(return_reason::argument_missing), std::vector{task(1)});
+  EXPECT_TRUE(executor_.idle());
+  receive(answer, scheduler_here);
+  EXPECT_TRUE(out_.empty());
+}
+
+TEST_F(ExecutorArguments, OfACallHoldBackLaterCallsOfItsCallerOnly) {
+  finish(create_actor());
+  wire::task_push like;
+  fill(like, 3);
+  call(0, 1, driver, like);
+  call(1, 1);
+  call(2, 2);
+  finish(begin(task(1002)));
+  EXPECT_EQ(executor_.next(), nullptr);
+  wire::store_fetched answer;
+  answer.token = out_.take<wire::store_fetch>()->token;
+  receive(answer, scheduler_here);
+  finish(begin(task(1000)));
+  finish(begin(task(1001)));
+}
+
+TEST_F(ExecutorArguments, OfACallThatAreMissingKeepItsTurn) {
+  finish(create_actor());
+  wire::task_push like;
+  fill(like, 3);
+  call(0, 1, driver, like);
+  call(1, 1);
+  wire::store_fetched answer;
+  answer.token = out_.take<wire::store_fetch>()->token;
+  const auto why = encoded_part(wire::error_value{});
+  answer.error = why;
+  receive(answer, scheduler_here);
+  EXPECT_EQ(returned(return_reason::argument_missing), std::vector{task(1000)});
+  EXPECT_EQ(executor_.next(), nullptr);
+  call(0, 1);
+  finish(begin(task(1000)));
+  finish(begin(task(1001)));
+}
+
+TEST_F(Executor, RunsTheCallsOfAnActorInOrderAfterItsCreation) {
+  attempt& creation = create_actor();
+  EXPECT_EQ(creation.kind, attempt_kind::creation);
+  for (std::uint64_t i = 0; i < 3; ++i) call(i);
+  finish(creation);
+  for (std::uint64_t i = 0; i < 3; ++i) finish(begin(task(1000 + i)));
+  EXPECT_EQ(executor_.next(), nullptr);
+}
+
+TEST_F(Executor, DropsACallThatComesTwice) {
+  finish(create_actor());
+  call(0);
+  call(0);
+  finish(begin(task(1000)));
+  EXPECT_EQ(executor_.next(), nullptr);
+  call(0);
+  EXPECT_EQ(executor_.next(), nullptr);
+}
+
+// In W a task calls a.m(x), and a.m waits: nothing else of the actor may begin meanwhile.
+TEST_F(Executor, AnActorOfConcurrencyOneBeginsNothingWhileACallIsSuspended) {
+  finish(create_actor());
+  call(0);
+  call(1);
+  attempt& first = begin(task(1000));
+  suspend(first, {result(9)});
+  EXPECT_EQ(executor_.next(), nullptr);
+  EXPECT_EQ(out_.count<wire::task_return>(), 0U);
+  executor_.wake(first);
+  finish(begin(task(1000)));
+  finish(begin(task(1001)));
+}
+
+TEST_F(Executor, AnActorBeginsAsManyCallsAsItsConcurrencyAllows) {
+  finish(create_actor(2));
+  for (std::uint64_t i = 0; i < 3; ++i) call(i);
+  attempt& first = begin(task(1000));
+  suspend(first, {result(9)});
+  attempt& second = begin(task(1001));
+  suspend(second, {result(9)});
+  EXPECT_EQ(executor_.next(), nullptr);
+  executor_.wake(second);
+  finish(begin(task(1001)));
+  begin(task(1002));
+}
+
+TEST_F(Executor, AnActorThatHoldsNoCpusLendsNone) {
+  finish(create_actor(1, wire::task_push::holds_no_cpus));
+  call(0);
+  suspend(begin(task(1000)), {result(9)});
+  EXPECT_EQ(executor_.next_deadline_ns(), never);
+  pass_grace();
+  EXPECT_EQ(out_.count<wire::cpus_lend>(), 0U);
+}
+
+TEST_F(Executor, AnActorThatHoldsCpusLendsThem) {
+  finish(create_actor(1));
+  call(0);
+  suspend(begin(task(1000)), {result(9)});
+  pass_grace();
+  EXPECT_EQ(out_.count<wire::cpus_lend>(), 1U);
+}
+
+TEST_F(Executor, EndsAnActorAfterWhatIsQueued) {
+  finish(create_actor());
+  call(0);
+  call(1);
+  receive(wire::actor_end{actor});
+  attempt& first = begin(task(1000));
+  suspend(first, {result(9)});
+  executor_.wake(first);
+  finish(begin(task(1000)));
+  finish(begin(task(1001)));
+  EXPECT_EQ(out_.count<wire::lease_over>(), 0U);
+  attempt* last = executor_.next();
+  ASSERT_NE(last, nullptr);
+  EXPECT_EQ(last->kind, attempt_kind::destruction);
+  EXPECT_EQ(last->actor, actor);
+  out_.clear();
+  finish(*last);
+  EXPECT_EQ(out_.take<wire::lease_over>()->lease, first_lease);
+  EXPECT_TRUE(out_.empty()) << "a destruction answers nobody";
+  EXPECT_TRUE(executor_.idle());
+  call(2);
+  EXPECT_EQ(out_.take<wire::task_done>()->status, wire::task_status::actor_is_gone);
+}
+
+TEST_F(Executor, AnActorWhoseCreationFailedIsGone) {
+  attempt& creation = create_actor();
+  call(0);
+  executor_.finish(creation, {.status = wire::task_status::failed});
+  EXPECT_EQ(out_.take<wire::task_done>()->status, wire::task_status::failed);
+  EXPECT_EQ(out_.take<wire::task_done>()->status, wire::task_status::actor_is_gone);
+  EXPECT_EQ(out_.count<wire::lease_over>(), 1U);
+  EXPECT_TRUE(executor_.idle());
+}
+
+TEST_F(Executor, ARevokedLeaseIsOverWhenNothingOfItIsLeft) {
+  push(task(1));
+  push(task(2));
+  attempt& running = begin(task(1));
+  receive(wire::lease_revoke{first_lease}, scheduler_here);
+  EXPECT_EQ(returned(return_reason::revoked), std::vector{task(2)});
+  EXPECT_EQ(out_.count<wire::lease_over>(), 0U);
+  finish(running);
+  EXPECT_EQ(out_.count<wire::lease_over>(), 1U);
+  EXPECT_TRUE(executor_.idle());
+  receive(wire::lease_revoke{second_lease}, scheduler_here);
+  EXPECT_EQ(out_.count<wire::lease_over>(), 2U);
+}
+
+TEST_F(Executor, ARevokedActorAnswersItsCallersAndEnds) {
+  finish(create_actor());
+  call(0);
+  attempt& running = begin(task(1000));
+  call(1, 1, {2, 9});
+  out_.clear();
+  receive(wire::lease_revoke{first_lease}, scheduler_here);
+  process_id to;
+  EXPECT_EQ(out_.take<wire::task_done>(&to)->status, wire::task_status::actor_is_gone);
+  EXPECT_EQ(to, (process_id{2, 9}));
+  finish(running);
+  attempt* last = executor_.next();
+  ASSERT_NE(last, nullptr);
+  finish(*last);
+  EXPECT_EQ(out_.count<wire::lease_over>(), 1U);
+}
+
+TEST_F(Executor, DropsWhatAnEndedProcessPushed) {
+  const process_id other{1, 4};
+  push(task(1, other), first_lease, other);
+  push(task(2, other), first_lease, other);
+  attempt& running = begin(task(1, other));
+  executor_.process_ended(other);
+  push(task(3, other), first_lease, other);
+  finish(running);
+  EXPECT_EQ(executor_.next(), nullptr);
+  EXPECT_TRUE(executor_.idle());
+  EXPECT_EQ(out_.count<wire::task_return>(), 0U);
+}
+
+TEST_F(Executor, ARetiringProcessGivesBackWhatComesAndMayExitWhenItHasEnded) {
+  push(task(1));
+  push(task(2));
+  attempt& running = begin(task(1));
+  receive(wire::worker_retire{}, scheduler_here);
+  EXPECT_EQ(returned(return_reason::retiring), std::vector{task(2)});
+  push(task(3));
+  EXPECT_EQ(returned(return_reason::retiring), std::vector{task(3)});
+  EXPECT_FALSE(executor_.may_exit());
+  finish(running);
+  EXPECT_TRUE(executor_.may_exit());
+}
+
+TEST_F(Executor, DropsAndCountsWhatItCannotDecode) {
+  auto bytes = encoded(push_of(task(1), first_lease));
+  bytes.pop_back();
+  executor_.on_message(driver, bytes);
+  executor_.on_message(driver, {});
+  EXPECT_EQ(executor_.dropped(), 2U);
+  EXPECT_TRUE(executor_.idle());
+}
+
+}  // namespace
+}  // namespace mobula::core
