@@ -164,6 +164,10 @@ using thunk = void (*)(invocation&);
 /// @returns whatever, so that a variable can be initialised with it
 bool register_function(thunk run, std::string_view name) noexcept;
 
+/// Has every worker call `hook` with the program's arguments before it runs tasks; called by static
+/// initialisers. @returns whatever
+bool register_worker_start(void (*hook)(int argc, char** argv)) noexcept;
+
 /// A parameter that was given as a ref.
 struct parameter_ref {
   std::uint32_t parameter = 0;
@@ -195,6 +199,10 @@ object* put(encoder& value);
 void await(object* record, const time_limit& limit);
 /// Waits until all are ready. @throws timed_out, naming how many are not
 void await_all(std::span<object* const> records, const time_limit& limit);
+/// Checks the arguments of a wait: `count` in [1, records.size()], or 0 of none; the limit not
+/// negative; no record twice (a process has one record for each object).
+/// @returns the count as a number @throws std::invalid_argument
+std::size_t checked_wait(std::span<object* const> records, double count, const time_limit& limit);
 /// Waits until `count` are ready or the limit passes; does not throw for the latter. For each
 /// record, `ready` tells whether it is among the ready ones returned: at most `count`, the first in
 /// order.

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace mobula {
+
+/// Where the calling code runs.
+struct runtime_context {
+  std::uint32_t node = 0;     // from 0, in rank order
+  std::string host = {};      // the node's host name
+  std::uint32_t process = 0;  // its number on the node: never used again
+  bool is_driver = false;     // whether this is the program's main process
+  std::string task = {};      // the id of the task or call that runs here; empty outside of one
+  std::string function = {};  // its name
+  std::uint32_t attempt = 0;  // 0 unless the task was run again
+  std::string actor = {};     // the id of the actor that lives here; empty if none does
+};
+
+/// One node of the job.
+struct node_state {
+  std::uint32_t node = 0;  // from 0, in rank order
+  std::string host = {};
+  bool alive = true;
+  std::uint32_t workers = 0;                     // worker processes now
+  std::map<std::string, double> resources = {};  // "cpus", "gpus", "memory" (bytes), custom ones
+  std::map<std::string, double> available = {};  // of these, what is free
+};
+
+/// Where this code runs. Does not block. Thread-safe.
+/// @throws error before init or after shutdown, as all of these do
+runtime_context context();
+
+/// Every node of the job, in order. Asks each: blocks for a round trip.
+std::vector<node_state> nodes();
+
+/// What all nodes have together: "cpus", "gpus", "memory" (bytes) and custom names. Blocks as
+/// nodes() does.
+std::map<std::string, double> cluster_resources();
+
+/// Of these, what is free now. Old by the time it is here: good for people and for guesses. Blocks
+/// as nodes() does.
+std::map<std::string, double> available_resources();
+
+}  // namespace mobula

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstddef>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "mobula/codec.hpp"
+#include "mobula/detail/backend.hpp"
+#include "mobula/object_ref.hpp"
+#include "mobula/options.hpp"
+
+namespace mobula {
+
+namespace detail {
+
+/// The value of a ready object. @throws the error that stands in its place
+template <class T>
+T value_of(const object_ref<T>& ref) {
+  value_view view{access::record_of(ref)};
+  if constexpr (!std::is_void_v<T>) return decode<T>(view.bytes());
+}
+
+}  // namespace detail
+
+/// Waits for an object and returns a copy of its value.
+///
+/// In a task or actor this suspends the fiber; the worker goes on with others. Thread-safe.
+/// @param limit  0 polls
+/// @return the value; for an object_ref<void>, nothing
+/// @throws task_error if the function that makes it threw; worker_died, actor_died, owner_died,
+///   object_lost and the like if it can't be had
+/// @throws timed_out if it is not there at the limit; it is still being made
+/// @throws std::invalid_argument if the limit is negative
+/// @throws error if the ref is empty, before init or after shutdown
+template <class T>
+T get(const object_ref<T>& ref, time_limit limit = forever) {
+  detail::await(detail::access::record_of(ref), limit);
+  return detail::value_of(ref);
+}
+
+/// Waits for all of them, then returns their values in order; of object_ref<void> nothing.
+/// @throws the first error in the list's order; what get of one ref throws
+template <class T>
+auto get(const std::vector<object_ref<T>>& refs, time_limit limit = forever) {
+  std::vector<detail::object*> records;
+  records.reserve(refs.size());
+  for (const auto& ref : refs) records.push_back(detail::access::record_of(ref));
+  detail::await_all(records, limit);
+  if constexpr (std::is_void_v<T>) {
+    for (const auto& ref : refs) detail::value_of(ref);
+  } else {
+    std::vector<T> values;
+    values.reserve(refs.size());
+    for (const auto& ref : refs) values.push_back(detail::value_of(ref));
+    return values;
+  }
+}
+
+/// Waits for all of them, then returns a tuple of their values: `auto [a, b] = get(tuple)`.
+/// @throws the first error in the tuple's order; what get of one ref throws
+template <class... T>
+std::tuple<T...> get(const std::tuple<object_ref<T>...>& refs, time_limit limit = forever) {
+  static_assert((!std::is_void_v<T> && ...),
+                "mobula: a tuple has no place for an object_ref<void>: get it by itself");
+  return std::apply(
+      [&](const object_ref<T>&... each) {
+        // One more than there are, so that an empty tuple has a list too.
+        detail::object* records[] = {detail::access::record_of(each)..., nullptr};
+        detail::await_all({records, sizeof...(T)}, limit);
+        return std::tuple<T...>{detail::value_of(each)...};
+      },
+      refs);
+}
+
+}  // namespace mobula

@@ -1,0 +1,49 @@
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+#include "mobula/detail/backend.hpp"
+#include "mobula/errors.hpp"
+
+// The bytes' part of encoder and decoder. What they do with refs needs a process around them, and
+// stands elsewhere.
+
+namespace mobula::detail {
+
+void encoder::grow(std::size_t more) {
+  // A large value comes in one write: it gets what it needs, and doubling serves the small ones.
+  const std::size_t capacity = std::max(size_ + more, 2 * capacity_);
+  auto* room = new std::byte[capacity];
+  std::memcpy(room, begin_, size_);
+  if (begin_ != inline_) delete[] begin_;
+  begin_ = room;
+  capacity_ = capacity;
+}
+
+void encoder::clear() noexcept {
+  if (begin_ != inline_) delete[] begin_;
+  begin_ = inline_;
+  size_ = 0;
+  capacity_ = inline_bytes;
+  refs_.clear();
+}
+
+std::size_t decoder::count(std::size_t size_each) {
+  const auto count = number<std::uint64_t>();
+  if (size_each != 0 && count > rest_.size() / size_each) {
+    throw error("the bytes of a value claim " + std::to_string(count) + " elements of at least " +
+                std::to_string(size_each) + " bytes each where " + std::to_string(rest_.size()) +
+                " bytes are left: its type's serialize reads other than it writes, or the "
+                "processes of the job run different programs");
+  }
+  return count;
+}
+
+void decoder::too_short(std::size_t wanted) const {
+  throw error("a value's bytes end too early: " + std::to_string(wanted) + " wanted, " +
+              std::to_string(rest_.size()) +
+              " left: its type's serialize reads other than it writes, or the processes of the job "
+              "run different programs");
+}
+
+}  // namespace mobula::detail
