@@ -14,6 +14,7 @@
 
 #include "launch/child.hpp"
 #include "launch/processes.hpp"
+#include "launch/seat.hpp"
 
 namespace mobula::launch::tests {
 
@@ -122,6 +123,16 @@ int mobula::detail::serve(const launch::entry& start, int argc, char** argv) {
     const child own{recipe};
     tests::say("child=" + std::to_string(own.pid()) + "\n");
     tests::stay();
+  }
+  if (what == "seat") {
+    std::string address;
+    std::uint32_t rank = 0;
+    words >> address >> rank;
+    child_recipe recipe;
+    recipe.arguments = {argv[0]};
+    recipe.variables = this_environment();
+    const seat_end end = serve_seat(seat_address::decode(address).value(), rank, recipe);
+    return end == seat_end::dismissed ? 0 : 9;
   }
   return 70;
 }
