@@ -1,0 +1,54 @@
+#include "store/extent.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <utility>
+
+namespace mobula::store {
+
+extent_mapping::extent_mapping(int file, access how) {
+  struct stat status {};
+  if (fstat(file, &status) != 0 || status.st_size <= 0) return;
+  const auto size = static_cast<std::size_t>(status.st_size);
+  const int protection = how == access::write ? PROT_READ | PROT_WRITE : PROT_READ;
+  void* const begin = mmap(nullptr, size, protection, MAP_SHARED | MAP_NORESERVE, file, 0);
+  if (begin == MAP_FAILED) return;
+  // A core dump would hold these pages once for each mapping.
+  madvise(begin, size, MADV_DONTDUMP);
+  bytes_ = {static_cast<std::byte*>(begin), size};
+}
+
+extent_mapping::extent_mapping(extent_mapping&& other) noexcept
+    : bytes_{std::exchange(other.bytes_, {})} {}
+
+extent_mapping& extent_mapping::operator=(extent_mapping&& other) noexcept {
+  std::swap(bytes_, other.bytes_);
+  return *this;
+}
+
+extent_mapping::~extent_mapping() {
+  if (!bytes_.empty()) munmap(bytes_.data(), bytes_.size());
+}
+
+std::optional<extent> extent::make(std::uint64_t size_bytes) {
+  descriptor file{memfd_create("mobula store", MFD_CLOEXEC | MFD_ALLOW_SEALING)};
+  if (!file) return std::nullopt;
+  if (ftruncate(file.get(), static_cast<off_t>(size_bytes)) != 0) return std::nullopt;
+  if (fcntl(file.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0)
+    return std::nullopt;
+  return extent{std::move(file), size_bytes};
+}
+
+std::span<std::byte> extent::bytes() {
+  if (!mapping_) mapping_ = extent_mapping{file_.get(), extent_mapping::access::write};
+  return mapping_.bytes();
+}
+
+void extent::release_memory() {
+  fallocate(file_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+            static_cast<off_t>(size_bytes_));
+}
+
+}  // namespace mobula::store

@@ -1,0 +1,101 @@
+#include "store/node_store.hpp"
+
+#include <cerrno>
+#include <system_error>
+
+#include "store/store_size.hpp"
+#include "wire/invariant.hpp"
+
+namespace mobula::store {
+
+namespace {
+
+block block_at(const wire::location& where) {
+  return {where.extent, where.generation, where.offset};
+}
+
+}  // namespace
+
+node_store::node_store(node_store_options options)
+    : options_{std::move(options)}, books_{options_.limits} {}
+
+core::block_store::allocation node_store::allocate(std::uint64_t size_bytes) {
+  const std::optional<block> made = books_.allocate(size_bytes);
+  if (!made) {
+    const std::string why =
+        size_bytes > capacity_bytes()
+            ? "it may have " + bytes_in_words(capacity_bytes()) + " in all"
+            : "of its " + bytes_in_words(capacity_bytes()) + ", " + bytes_in_words(in_use_bytes()) +
+                  " are in use by " + std::to_string(blocks()) +
+                  (blocks() == 1 ? " object" : " objects") + ", and about " +
+                  bytes_in_words(books_.largest_free_bytes()) + " are free in one piece";
+    return {{}, refusal(size_bytes, why)};
+  }
+  if (!apply_changes()) {
+    const std::string cause = std::generic_category().message(errno);
+    books_.release(*made);
+    books_.give_up(made->extent);
+    return {{}, refusal(size_bytes, "the system gives no more shared memory (" + cause + ")")};
+  }
+  wire::location where;
+  where.node = options_.node;
+  where.incarnation = options_.incarnation;
+  where.extent = made->extent;
+  where.generation = made->generation;
+  where.offset = made->offset;
+  where.size_bytes = size_bytes;
+  return {where, std::nullopt};
+}
+
+void node_store::release(const wire::location& gone) {
+  wire::insist(is_live(gone) && books_.release(block_at(gone)), "only a live block is released",
+               gone.extent, gone.offset, gone.generation);
+  apply_changes();
+}
+
+std::optional<std::span<std::byte>> node_store::bytes(const wire::location& where) {
+  if (!is_live(where)) return std::nullopt;
+  const std::span<std::byte> whole = extents_[where.extent]->bytes();
+  if (whole.empty()) return std::nullopt;
+  return whole.subspan(where.offset, where.size_bytes);
+}
+
+int node_store::extent_file(std::uint32_t number) const {
+  return number < extents_.size() && extents_[number] ? extents_[number]->file() : -1;
+}
+
+bool node_store::is_live(const wire::location& where) const {
+  return where.node == options_.node && where.incarnation == options_.incarnation &&
+         books_.size_of(block_at(where)) != 0 &&
+         books_.size_of(block_at(where)) >= where.size_bytes;
+}
+
+// False if an extent could not be made (errno tells): it can only be the last one's.
+bool node_store::apply_changes() {
+  bool made_all = true;
+  for (const extent_change& change : books_.take_changes()) {
+    if (change.what == extent_change::kind::make) {
+      extents_.resize(change.extent + 1);
+      extents_[change.extent] = extent::make(change.size_bytes);
+      made_all = made_all && extents_[change.extent].has_value();
+    } else if (extents_[change.extent]) {
+      extents_[change.extent]->release_memory();
+    }
+  }
+  return made_all;
+}
+
+wire::error_value node_store::refusal(std::uint64_t size_bytes, const std::string& why) const {
+  wire::error_value error;
+  error.code = wire::error_code::store_full;
+  error.process = wire::process_id::scheduler_of(options_.node);
+  error.host = options_.host;
+  error.what = "the object store of node " + std::to_string(options_.node) +
+               (options_.host.empty() ? "" : " (" + options_.host + ")") + " has no room for " +
+               bytes_in_words(size_bytes) + ": " + why +
+               "; let go of refs that are no longer needed, or give it more with .store_bytes or "
+               "MOBULA_STORE_BYTES";
+  return error;
+}
+
+}  // namespace mobula::store

@@ -1,0 +1,222 @@
+#include "store/allocator.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <iterator>
+#include <map>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace mobula::store {
+namespace {
+
+constexpr std::uint64_t kib = 1024;
+constexpr std::uint64_t mib = 1024 * kib;
+
+// MOBULA_TEST_SEED replays one run.
+std::uint64_t seed_for(int run) {
+  const char* given = std::getenv("MOBULA_TEST_SEED");
+  return given ? std::strtoull(given, nullptr, 10) : 1000 + static_cast<std::uint64_t>(run);
+}
+
+// The model: the ranges that are in use, extent by extent, and the sizes of the extents.
+class model {
+ public:
+  void changed(const std::vector<extent_change>& changes) {
+    for (const extent_change& one : changes) {
+      if (one.what == extent_change::kind::make) {
+        ASSERT_EQ(one.extent, sizes_.size());
+        sizes_.push_back(one.size_bytes);
+      } else {
+        for (const auto& [where, size] : used_) ASSERT_NE(where.first, one.extent);
+      }
+    }
+  }
+  void used(const block& one, std::uint64_t size) {
+    ASSERT_LT(one.extent, sizes_.size());
+    ASSERT_EQ(one.offset % allocator::alignment, 0U);
+    ASSERT_LE(one.offset + size, sizes_[one.extent]);
+    const auto after = used_.lower_bound({one.extent, one.offset});
+    if (after != used_.end() && after->first.first == one.extent) {
+      ASSERT_GE(after->first.second, one.offset + size);
+    }
+    if (after != used_.begin()) {
+      const auto before = std::prev(after);
+      if (before->first.first == one.extent) {
+        ASSERT_LE(before->first.second + before->second, one.offset);
+      }
+    }
+    used_[{one.extent, one.offset}] = size;
+  }
+  void released(const block& one) { used_.erase({one.extent, one.offset}); }
+
+ private:
+  std::vector<std::uint64_t> sizes_;
+  std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint64_t> used_;
+};
+
+void run_against_model(std::uint64_t seed) {
+  SCOPED_TRACE("MOBULA_TEST_SEED=" + std::to_string(seed));
+  std::mt19937_64 random{seed};
+  const std::uint64_t capacity = (4 + random() % 64) * mib;
+  allocator tested{{capacity, random() % 2 ? 0 : 256 * kib}};
+  model expected;
+  std::vector<std::pair<block, std::uint64_t>> live;
+  for (int step = 0; step < 4000; ++step) {
+    // Phases of growth and of decline.
+    const bool grow = random() % 100 < (step / 500 % 2 ? 35U : 65U);
+    if (grow || live.empty()) {
+      const std::uint64_t size = (1 + random() % 1000) << random() % 12;
+      const auto made = tested.allocate(size);
+      expected.changed(tested.take_changes());
+      if (made) {
+        expected.used(*made, size);
+        live.emplace_back(*made, size);
+      }
+    } else {
+      const std::size_t victim = random() % live.size();
+      expected.released(live[victim].first);
+      ASSERT_TRUE(tested.release(live[victim].first));
+      ASSERT_FALSE(tested.release(live[victim].first));
+      ASSERT_EQ(tested.size_of(live[victim].first), 0U);
+      expected.changed(tested.take_changes());
+      live[victim] = live.back();
+      live.pop_back();
+    }
+    if (step % 100 == 0) tested.check();
+    if (testing::Test::HasFatalFailure()) return;
+  }
+  for (const auto& [one, size] : live) {
+    EXPECT_GE(tested.size_of(one), size);
+    EXPECT_TRUE(tested.release(one));
+  }
+  tested.check();
+  EXPECT_EQ(tested.in_use_bytes(), 0U);
+  EXPECT_EQ(tested.blocks(), 0U);
+}
+
+TEST(Allocator, AgreesWithAModelInRandomPrograms) {
+  for (int run = 0; run < 60 && !HasFatalFailure(); ++run) run_against_model(seed_for(run));
+}
+
+TEST(Allocator, TakesTheSmallestRangeThatFitsAndOfThoseTheLowest) {
+  allocator tested{{64 * mib, mib}};
+  std::vector<block> row;
+  for (const std::uint64_t size : {64, 128, 64, 256, 64, 128, 64})
+    row.push_back(*tested.allocate(size));
+  tested.release(row[1]);
+  tested.release(row[3]);
+  tested.release(row[5]);
+  EXPECT_EQ(tested.allocate(100)->offset, row[1].offset);
+  EXPECT_EQ(tested.allocate(100)->offset, row[5].offset);
+  EXPECT_EQ(tested.allocate(100)->offset, row[3].offset);
+  tested.check();
+}
+
+TEST(Allocator, GivesAReusedBlockANewGeneration) {
+  allocator tested{{64 * mib, mib}};
+  const block first = *tested.allocate(1000);
+  tested.release(first);
+  const block second = *tested.allocate(1000);
+  EXPECT_EQ(second.offset, first.offset);
+  EXPECT_NE(second.generation, first.generation);
+  EXPECT_FALSE(tested.release(first));
+  EXPECT_EQ(tested.size_of(first), 0U);
+  EXPECT_EQ(tested.size_of(second), 1024U);
+}
+
+TEST(Allocator, UsesAllOfItsCapacityAndThenRefuses) {
+  allocator tested{{64 * mib, 4 * mib}};
+  std::vector<block> all;
+  while (const auto one = tested.allocate(64 * kib)) all.push_back(*one);
+  EXPECT_EQ(all.size(), 1024U);
+  EXPECT_EQ(tested.in_use_bytes(), 64 * mib);
+  EXPECT_EQ(tested.largest_free_bytes(), 0U);
+  tested.release(all[17]);
+  EXPECT_TRUE(tested.allocate(64 * kib));
+  tested.check();
+}
+
+TEST(Allocator, GivesALargeBlockAnExtentOfItsOwnUpToTheWholeStore) {
+  allocator tested{{64 * mib, 4 * mib}};
+  const auto whole = tested.allocate(64 * mib);
+  ASSERT_TRUE(whole);
+  EXPECT_FALSE(tested.allocate(1));
+  tested.release(*whole);
+  EXPECT_TRUE(tested.allocate(1));
+  EXPECT_FALSE(tested.allocate(64 * mib));
+  EXPECT_TRUE(tested.allocate(60 * mib));
+  EXPECT_FALSE(tested.allocate(65 * mib));
+  EXPECT_FALSE(tested.allocate(~std::uint64_t{0}));
+  tested.check();
+}
+
+TEST(Allocator, UsesACapacityThatIsNoMultipleOfItsExtents) {
+  allocator tested{{10 * mib, 4 * mib}};
+  for (int i = 0; i < 10; ++i) EXPECT_TRUE(tested.allocate(mib));
+  EXPECT_FALSE(tested.allocate(mib));
+  tested.check();
+  allocator tiny{{100 * kib, 0}};
+  EXPECT_TRUE(tiny.allocate(90 * kib));
+  tiny.check();
+}
+
+TEST(Allocator, ReleasesMemoryOfEmptyExtentsBeyondAQuarter) {
+  allocator tested{{64 * mib, 4 * mib}};
+  std::vector<block> all;
+  while (const auto one = tested.allocate(mib)) all.push_back(*one);
+  EXPECT_EQ(tested.take_changes().size(), 16U);
+  for (const block& one : all) tested.release(one);
+  EXPECT_EQ(tested.warm_bytes(), 16 * mib);
+  std::size_t released = 0;
+  for (const extent_change& change : tested.take_changes())
+    released += change.what == extent_change::kind::release ? 1 : 0;
+  EXPECT_EQ(released, 12U);
+  // Their ranges are used again: no new extent.
+  while (tested.allocate(mib)) {
+  }
+  EXPECT_TRUE(tested.take_changes().empty());
+  tested.check();
+}
+
+TEST(Allocator, EmptyExtentsMakeRoomForALargeBlock) {
+  allocator tested{{64 * mib, 4 * mib}};
+  std::vector<block> all;
+  for (int i = 0; i < 16; ++i) all.push_back(*tested.allocate(mib));
+  for (const block& one : all) tested.release(one);
+  EXPECT_EQ(tested.warm_bytes(), 16 * mib);
+  EXPECT_TRUE(tested.allocate(60 * mib));
+  tested.check();
+}
+
+TEST(Allocator, AddressRangesStayFewHoweverManySizesComeAndGo) {
+  allocator tested{{1024 * mib, 4 * mib}};
+  std::uint64_t ranges_bytes = 0;
+  for (std::uint64_t size = 5 * mib; size < 1000 * mib; size += mib + 4096) {
+    tested.release(*tested.allocate(size));
+    for (const extent_change& change : tested.take_changes())
+      ranges_bytes += change.what == extent_change::kind::make ? change.size_bytes : 0;
+  }
+  EXPECT_LT(ranges_bytes, std::uint64_t{32} * 1024 * mib);
+  tested.check();
+}
+
+TEST(Allocator, NeverUsesAnExtentThatCouldNotBeMade) {
+  allocator tested{{8 * mib, 4 * mib}};
+  const block first = *tested.allocate(mib);
+  tested.take_changes();
+  const block second = *tested.allocate(4 * mib);
+  ASSERT_NE(second.extent, first.extent);
+  tested.release(second);
+  tested.give_up(second.extent);
+  EXPECT_TRUE(tested.take_changes().empty());
+  const auto third = tested.allocate(4 * mib);
+  ASSERT_TRUE(third);
+  EXPECT_NE(third->extent, second.extent);
+  tested.check();
+}
+
+}  // namespace
+}  // namespace mobula::store

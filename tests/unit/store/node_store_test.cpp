@@ -1,0 +1,206 @@
+#include "store/node_store.hpp"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "store/mapper.hpp"
+
+namespace mobula::store {
+namespace {
+
+constexpr std::uint64_t mib = std::uint64_t{1} << 20;
+
+node_store_options options(std::uint64_t capacity, std::uint64_t extent_bytes = 4 * mib) {
+  return {3, 7, "nodeA", {capacity, extent_bytes}};
+}
+
+// What a process of the node gets: the files come from the store itself instead of over a socket.
+mapper mapper_of(node_store& store) {
+  return mapper{[&store](std::uint32_t extent) {
+    const int file = store.extent_file(extent);
+    return descriptor{file < 0 ? -1 : fcntl(file, F_DUPFD_CLOEXEC, 0)};
+  }};
+}
+
+std::uint64_t resident_bytes(int file) {
+  struct stat status {};
+  fstat(file, &status);
+  return static_cast<std::uint64_t>(status.st_blocks) * 512;
+}
+
+TEST(NodeStore, WhatTheMakerWritesTheReaderReads) {
+  node_store store{options(64 * mib)};
+  const auto made = store.allocate(1'000'000);
+  ASSERT_FALSE(made.error);
+  EXPECT_EQ(made.where.node, 3);
+  EXPECT_EQ(made.where.incarnation, 7U);
+  EXPECT_EQ(made.where.size_bytes, 1'000'000U);
+  EXPECT_EQ(made.where.offset % 64, 0U);
+
+  const pid_t maker = fork();
+  if (maker == 0) {
+    auto mine = mapper_of(store);
+    const auto room = mine.writable(made.where);
+    std::memset(room.data(), 42, room.size());
+    _exit(room.size() == 1'000'000 ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(maker, &status, 0), maker);
+  EXPECT_EQ(status, 0);
+
+  auto reader = mapper_of(store);
+  const auto seen = reader.readable(made.where);
+  ASSERT_EQ(seen.size(), 1'000'000U);
+  EXPECT_EQ(seen.front(), std::byte{42});
+  EXPECT_EQ(seen.back(), std::byte{42});
+  EXPECT_EQ(reader.readable(made.where).data(), seen.data());  // mapped once
+  EXPECT_EQ((*store.bytes(made.where))[500'000], std::byte{42});
+}
+
+TEST(NodeStore, AReaderThatWritesIsKilledNotTheData) {
+  node_store store{options(64 * mib)};
+  const auto made = store.allocate(4096);
+  auto reader = mapper_of(store);
+  const auto seen = reader.readable(made.where);
+  ASSERT_FALSE(seen.empty());
+  EXPECT_DEATH(*const_cast<volatile std::byte*>(seen.data()) = std::byte{1}, "");
+}
+
+TEST(NodeStore, NobodyCanShrinkAnExtentUnderTheOthers) {
+  node_store store{options(64 * mib)};
+  const auto made = store.allocate(4096);
+  EXPECT_NE(ftruncate(store.extent_file(made.where.extent), 0), 0);
+  EXPECT_NE(ftruncate(store.extent_file(made.where.extent), 1 << 30), 0);
+}
+
+TEST(NodeStore, MappingsAreLeftOutOfCoreDumps) {
+  node_store store{options(64 * mib)};
+  const auto made = store.allocate(4096);
+  auto mine = mapper_of(store);
+  ASSERT_FALSE(mine.readable(made.where).empty());
+  ASSERT_FALSE(mine.writable(made.where).empty());
+  ASSERT_TRUE(store.bytes(made.where));
+  std::ifstream maps{"/proc/self/smaps"};
+  int mappings = 0;
+  bool ours = false;
+  for (std::string line; std::getline(maps, line);) {
+    if (line.find("mobula store") != std::string::npos) ours = true;
+    if (ours && line.starts_with("VmFlags:")) {
+      EXPECT_NE(line.find(" dd"), std::string::npos) << line;
+      ours = false;
+      ++mappings;
+    }
+  }
+  EXPECT_EQ(mappings, 3);
+}
+
+TEST(NodeStore, RefusesLocationsThatAreNotItsOwn) {
+  node_store store{options(64 * mib)};
+  const auto made = store.allocate(4096);
+  auto reader = mapper_of(store);
+  ASSERT_TRUE(store.bytes(made.where));
+
+  std::vector<wire::location> garbage(8, made.where);
+  garbage[0].node = 2;
+  garbage[1].incarnation = 8;
+  garbage[2].extent = 1000;
+  garbage[3].generation += 1;
+  garbage[4].offset = 64;
+  garbage[5].size_bytes = 1 << 30;
+  garbage[6].offset = ~std::uint64_t{0} - 63;
+  garbage[7].size_bytes = ~std::uint64_t{0};
+  for (const auto& one : garbage) EXPECT_FALSE(store.bytes(one));
+
+  EXPECT_TRUE(reader.readable(garbage[2]).empty());
+  EXPECT_TRUE(reader.readable(garbage[5]).empty());
+  EXPECT_TRUE(reader.readable(garbage[6]).empty());
+  EXPECT_TRUE(reader.readable(garbage[7]).empty());
+  garbage[0].extent = ~std::uint32_t{0};
+  EXPECT_TRUE(reader.readable(garbage[0]).empty());
+}
+
+TEST(NodeStore, AFullStoreSaysSoInNumbersAndWhatToDo) {
+  node_store store{options(8 * mib)};
+  const auto first = store.allocate(5 * mib);
+  ASSERT_FALSE(first.error);
+  const auto second = store.allocate(4 * mib);
+  ASSERT_TRUE(second.error);
+  EXPECT_EQ(second.error->code, wire::error_code::store_full);
+  EXPECT_EQ(second.error->what,
+            "the object store of node 3 (nodeA) has no room for 4.0 MiB: of its 8.0 MiB, 5.0 MiB "
+            "are in use by 1 object, and about 3.0 MiB are free in one piece; let go of refs that "
+            "are no longer needed, or give it more with .store_bytes or MOBULA_STORE_BYTES");
+  const auto third = store.allocate(std::uint64_t{1} << 40);
+  ASSERT_TRUE(third.error);
+  EXPECT_NE(third.error->what.find("no room for 1.0 TiB: it may have 8.0 MiB in all"),
+            std::string::npos)
+      << third.error->what;
+  store.release(first.where);
+  EXPECT_FALSE(store.allocate(4 * mib).error);
+}
+
+TEST(NodeStore, GivesTheMemoryOfEmptyExtentsBack) {
+  node_store store{options(64 * mib)};
+  std::vector<wire::location> all;
+  for (int i = 0; i < 16; ++i) {
+    all.push_back(store.allocate(4 * mib).where);
+    std::memset(store.bytes(all.back())->data(), 1, 4 * mib);
+  }
+  const auto resident = [&] {
+    std::uint64_t sum = 0;
+    for (std::uint32_t i = 0; store.extent_file(i) >= 0; ++i)
+      sum += resident_bytes(store.extent_file(i));
+    return sum;
+  };
+  EXPECT_EQ(resident(), 64 * mib);
+  for (const auto& one : all) store.release(one);
+  EXPECT_EQ(resident(), 16 * mib);  // the warm quarter
+  EXPECT_EQ(store.in_use_bytes(), 0U);
+}
+
+TEST(NodeStore, WhatTheSystemRefusesIsAnErrorNotACrash) {
+  node_store store{options(64 * mib)};
+  const auto first = store.allocate(4 * mib);
+  ASSERT_FALSE(first.error);
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  rlimit none = before;
+  none.rlim_cur = 0;
+  setrlimit(RLIMIT_NOFILE, &none);
+  const auto second = store.allocate(4 * mib);
+  setrlimit(RLIMIT_NOFILE, &before);
+  ASSERT_TRUE(second.error);
+  EXPECT_EQ(second.error->code, wire::error_code::store_full);
+  EXPECT_NE(second.error->what.find("Too many open files"), std::string::npos)
+      << second.error->what;
+  const auto third = store.allocate(4 * mib);
+  EXPECT_FALSE(third.error);
+  EXPECT_TRUE(store.bytes(third.where));
+  EXPECT_EQ(store.blocks(), 2U);
+}
+
+TEST(Mapper, AsksAgainWhereAnExtentCouldNotBeHad) {
+  node_store store{options(64 * mib)};
+  const auto made = store.allocate(4096);
+  int asked = 0;
+  mapper mine{[&](std::uint32_t extent) {
+    return descriptor{++asked == 1 ? -1 : fcntl(store.extent_file(extent), F_DUPFD_CLOEXEC, 0)};
+  }};
+  EXPECT_TRUE(mine.readable(made.where).empty());
+  EXPECT_FALSE(mine.readable(made.where).empty());
+  EXPECT_FALSE(mine.readable(made.where).empty());
+  EXPECT_EQ(asked, 2);
+}
+
+}  // namespace
+}  // namespace mobula::store
