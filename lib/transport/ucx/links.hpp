@@ -70,6 +70,9 @@ class links {
   /// Every node's address, by node. Once, before the first message; nothing is received earlier.
   void set_addresses(std::vector<std::vector<std::byte>> addresses);
 
+  /// How many nodes there are; 0 before their addresses are set.
+  std::size_t nodes() const { return links_.size(); }
+
   /// Room for one message to a process of another node; ends with `commit`. After a link has ended
   /// the message is dropped.
   std::byte* begin(wire::node_id to, wire::process_id from_process, wire::process_id to_process,
