@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+#include "core/block_store.hpp"
+#include "wire/ids.hpp"
+
+namespace mobula::core {
+
+/// The copies of objects that a node's store holds, and who answers for each.
+///
+///     unsealed --sealed by its maker--> sealed --freed--> gone
+///              --its maker ends: the owner is asked--> sealed
+///              --its owner ends--> abandoned --sealed, or its maker ends--> gone
+///
+/// Unsealed: its maker may be writing, and may be the only one who knows of it. Its memory is not
+/// given to others before the maker has sealed or freed it, or is certainly dead. Sealed: the owner
+/// knows of it (or has been asked) and frees it, or ends. So every copy has somebody who ends it:
+/// first its maker, then its owner; both are processes, and the end of either is told.
+/// Replicas and what an owner made itself begin sealed.
+class copy_table {
+ public:
+  struct copy {
+    wire::object_id object;
+    wire::process_id maker;  // unsealed, abandoned: who writes it
+    bool abandoned = false;
+    bool replica = false;  // brought here from another node
+  };
+
+  explicit copy_table(block_store& memory) : memory_{memory} {}
+
+  void add(wire::object_id object, const wire::location& where, wire::process_id maker);
+  void add_replica(wire::object_id object, const wire::location& where);
+  /// The copy, if exactly that one is here; a location that differs in anything is none.
+  copy* find(wire::object_id object, const wire::location& where);
+  /// Where the object's replica on this node is; null if there is none.
+  const wire::location* replica_of(wire::object_id object) const;
+
+  /// False: not here (any more), or not the maker's to seal.
+  bool seal(wire::process_id maker, wire::object_id object, const wire::location& where);
+  bool free(wire::object_id object, const wire::location& where);
+
+  struct orphan {
+    wire::object_id object;
+    wire::location where;
+  };
+  /// Frees what its end leaves without anybody. Returns what it made for others and had not sealed:
+  /// their owners are to be asked, and answer for them from now on.
+  std::vector<orphan> on_process_ended(wire::process_id ended);
+  /// All processes of that node have ended.
+  void on_node_ended(wire::node_id node);
+
+  std::size_t size() const { return copies_.size(); }
+  std::uint64_t bytes() const { return bytes_; }
+
+ private:
+  struct location_hash {
+    std::size_t operator()(const wire::location& where) const;
+  };
+  using table = std::unordered_map<wire::location, copy, location_hash>;
+
+  table::iterator drop(table::iterator one);
+  template <class Gone>
+  void end_owners(Gone owner_is_gone);
+  void count(wire::process_id process) { ++involved_[process]; }
+  void uncount(wire::process_id process);
+
+  block_store& memory_;
+  table copies_;
+  std::unordered_map<wire::object_id, wire::location> replicas_;
+  /// Copies that a process owns or makes: most that end have none, and cost no search.
+  std::unordered_map<wire::process_id, std::size_t> involved_;
+  std::uint64_t bytes_ = 0;
+};
+
+}  // namespace mobula::core
