@@ -3,9 +3,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
-#include <optional>
 #include <string_view>
-#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -28,6 +26,8 @@ struct scheduler_limits {
   std::uint32_t workers_max = 0;
   /// Processes being started at once.
   std::uint32_t starting_max = 32;
+  /// A lease is not recalled before it was held that long: changing hands costs more than a task.
+  std::uint64_t tenure_ns = 1'000'000;
   /// How long news of free amounts are gathered before other nodes are told.
   std::uint64_t gossip_every_ns = 10'000'000;
   std::uint32_t gossip_fan_out = 2;
@@ -96,52 +96,67 @@ class scheduler {
     std::uint64_t number = 0;
     wire::process_id owner;
     std::uint64_t request = 0;
+    std::uint64_t shape = 0;
     wire::lease_kind kind = wire::lease_kind::task;
     bool alone = false;
-    bool lent = false;
-    bool claiming = false;
+    bool lent = false;      // its cpus are not booked
+    bool claiming = false;  // lent, and in claims_
     bool recalled = false;
     bool revoked = false;
     std::uint32_t seat = 0;
+    std::uint64_t granted_at_ns = 0;
     wire::process_id worker;  // none: it awaits a process
     wire::resource_amounts held;
+
+    /// What is booked for it now.
+    wire::resource_amounts booked() const;
   };
 
-  void on_request(const wire::lease_request& asked);
-  void on_update(wire::process_id from, const wire::lease_update& asked);
-  void on_return(wire::process_id from, const wire::lease_return& asked);
-  void on_over(wire::process_id from, const wire::lease_over& said);
+  // Messages and the job: scheduler.cpp.
   void on_lend(wire::process_id from, const wire::cpus_lend& said);
   void on_claim(wire::process_id from, const wire::cpus_claim& asked);
+  void on_return(wire::process_id from, const wire::lease_return& asked);
+  void on_over(wire::process_id from, const wire::lease_over& said);
   void on_process_ended(wire::process_id from, const wire::process_ended& said);
+  void on_query(wire::process_id from, const wire::nodes_query& asked);
   void on_shutdown(wire::process_id from, const wire::shutdown& asked);
+  void shut_down(std::int32_t exit_status);
+  void say_done_if_so();
+  void ended_elsewhere(wire::process_id process);
+  void drop_what_belongs_to(wire::process_id ended);
+  bool has_ended(wire::process_id process) const;
+  void announce_here(const std::vector<wire::process_id>& ended);
+  void announce_elsewhere();
+  void interests(wire::node_id node);
+  void tell(wire::node_id node);
 
-  void refuse_infeasible(const wire::lease_request& asked);
+  // Where a request is met: scheduler_requests.cpp.
+  void on_request(wire::lease_request asked);
+  void on_update(wire::process_id from, const wire::lease_update& asked);
+  void refuse(const wire::lease_request& asked);
+  std::uint32_t count_for_another(const wire::lease_request& asked, wire::node_id& where);
   void place(wire::lease_request asked);
-  std::uint32_t split_off_elsewhere(const wire::lease_request& asked);
-  void settle(wire::process_id owner, std::uint64_t request, bool tell);
-  void forward(const wire::lease_request& asked, wire::node_id to, std::uint32_t count);
+  void settle(wire::process_id owner, std::uint64_t request);
+  void forward(const wire::lease_request& asked, wire::node_id to, std::uint32_t count,
+               bool to_stay);
   void offer_to(wire::node_id node);
 
+  // Leases of this node: scheduler_leases.cpp.
   void serve();
   resource_set serve_claims();
-  bool grant(const waiting_request& asked);
-  bool process_available(const waiting_request& asked);
+  resource_set grant(const waiting_request& wanted);
+  std::size_t committed_workers() const;
+  bool process_available(const wire::lease_request& asked);
   void assign(lease& granted, worker& to);
   void assign_awaiting();
-  void start_missing();
   void recall_for_waiting();
-  bool recall_one(const waiting_request& wanting, resource_set lacking,
+  bool recall_one(wire::process_id owner, std::uint64_t shape, resource_set kinds,
                   wire::resource_amounts& soon_free);
-  void end_lease(std::uint64_t number);
-  void leave_worker(lease& ended);
+  lease* find(wire::lease_id id);
+  void end_lease(lease& one);
+  void leave_worker(const lease& one);
+  void retire(worker& one);
   void revoke(lease& one);
-  void owner_ended(wire::process_id owner);
-  void announce(wire::process_id ended);
-  void flush_ended();
-  void changed();
-  void tell(wire::node_id node);
-  bool is_local(wire::process_id process) const { return process.node() == node_; }
 
   wire::node_id node_;
   wire::process_id self_;
@@ -152,18 +167,20 @@ class scheduler {
   worker_pool workers_;
   request_queue queue_;
   node_inquiries inquiries_;
-  std::map<std::uint64_t, lease>
-      leases_;  // by number: also in the order in which they were granted
+  std::map<std::uint64_t, lease> leases_;  // by number, and so in the order of their grants
   std::uint64_t last_lease_ = 0;
   std::deque<std::uint64_t> awaiting_process_;
   std::deque<std::uint64_t> claims_;
   std::unordered_set<wire::process_id> ended_processes_;
-  std::vector<wire::process_id> to_announce_;
+  std::vector<wire::process_id> to_announce_;  // to the other schedulers, together
   bool serving_ = false;
 
-  bool news_ = false;  // free amounts have changed since others were told
   std::uint64_t now_ns_ = 0;
+  std::uint64_t recall_at_ns_;  // a lease that somebody waits for is old enough then
   std::uint64_t gossip_at_ns_ = 0;
+  static constexpr std::size_t interested_max = 16;
+  std::vector<wire::node_id> interested_;  // nodes whose processes had leases that ended here
+  bool news_ = false;                      // what is free has changed since others were told
 
   bool shutting_down_ = false;
   bool done_said_ = false;

@@ -12,9 +12,9 @@ namespace mobula::core {
 /// Starts and ends worker processes for the scheduler.
 class worker_starter {
  public:
-  /// Answered, some time, by scheduler::worker_joined or worker_ended.
+  /// Answered later, never within the call, by scheduler::worker_joined or worker_ended.
   virtual void start_worker(wire::process_id process) = 0;
-  /// Ends it at once, whatever it does. Answered by scheduler::worker_ended.
+  /// Ends it at once, whatever it does. Answered later by scheduler::worker_ended.
   virtual void end_worker(wire::process_id process) = 0;
 
  protected:

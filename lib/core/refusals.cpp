@@ -1,0 +1,28 @@
+#include "core/refusals.hpp"
+
+#include <string>
+
+#include "wire/codec.hpp"
+
+namespace mobula::core {
+
+std::vector<std::byte> infeasible_error(const wire::lease_request& asked, const peer_nodes& nodes) {
+  const wire::node_id nearest = nodes.nearest(asked.demand);
+  wire::error_value error;
+  error.code = wire::error_code::infeasible;
+  error.process = wire::process_id::scheduler_of(nodes.self());
+  error.host = nodes[nodes.self()].host;
+  error.what = std::string{"no node of this job has "} + to_text(asked.demand) + ", which " +
+               (asked.kind == wire::lease_kind::actor ? "an actor" : "a task") + " of process " +
+               std::to_string(asked.owner.incarnation()) + " on node " +
+               std::to_string(asked.owner.node()) + " asks for; nearest is node " +
+               std::to_string(nearest) + " (" + nodes[nearest].host + ") with " +
+               to_text(nodes[nearest].total) +
+               " in all. Ask for less, or start the job with more (runtime_options).";
+  std::vector<std::byte> bytes(wire::encoded_size(error));
+  wire::writer room{bytes.data()};
+  wire::encode_part(room, error);
+  return bytes;
+}
+
+}  // namespace mobula::core

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "core/peer_nodes.hpp"
+#include "wire/messages.hpp"
+
+namespace mobula::core {
+
+/// The encoded error_value for a request that no node of the job could ever meet: what was asked,
+/// by whom, what comes nearest, and what to do.
+std::vector<std::byte> infeasible_error(const wire::lease_request& asked, const peer_nodes& nodes);
+
+}  // namespace mobula::core

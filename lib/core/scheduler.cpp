@@ -1,0 +1,345 @@
+#include "core/scheduler.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "core/invariant.hpp"
+#include "wire/codec.hpp"
+
+namespace mobula::core {
+namespace {
+
+constexpr std::uint64_t never = std::numeric_limits<std::uint64_t>::max();
+const wire::process_id driver{0, 1};
+
+scheduler_limits complete(scheduler_limits limits, const wire::resource_amounts& total) {
+  const auto cpus = static_cast<std::uint32_t>((total.cpus + wire::resource_amounts::unit - 1) /
+                                               wire::resource_amounts::unit);
+  if (limits.workers == 0) limits.workers = 2 * cpus + 2;
+  if (limits.workers_max == 0) limits.workers_max = 8 * cpus + 64;
+  limits.workers_max = std::max(limits.workers, limits.workers_max);
+  return limits;
+}
+
+}  // namespace
+
+scheduler::scheduler(wire::node_id node, std::vector<node_totals> nodes, worker_starter& starter,
+                     wire::outbox& out, scheduler_limits limits)
+    : node_{node},
+      self_{wire::process_id::scheduler_of(node)},
+      out_{out},
+      books_{nodes.at(node).seats},
+      peers_{node, std::move(nodes), limits.seed},
+      workers_{node, starter},
+      inquiries_{out},
+      recall_at_ns_{never} {
+  limits_ = complete(limits, books_.total());
+}
+
+void scheduler::on_message(wire::process_id from, wire::blob message) {
+  bool known = true;
+  const auto decoded = [&]<class Message>(auto&& handle, std::type_identity<Message>) {
+    auto one = wire::decode<Message>(message);
+    one ? handle(std::move(*one)) : void(++dropped_);
+  };
+  const auto with_sender =
+      [&]<class Message>(void (scheduler::*handler)(wire::process_id, const Message&)) {
+        decoded([&](Message one) { (this->*handler)(from, one); }, std::type_identity<Message>{});
+      };
+  switch (wire::type_of(message)) {
+    case wire::message_type::lease_request:
+      decoded([&](wire::lease_request asked) { on_request(std::move(asked)); },
+              std::type_identity<wire::lease_request>{});
+      break;
+    case wire::message_type::lease_update:
+      with_sender(&scheduler::on_update);
+      break;
+    case wire::message_type::lease_return:
+      with_sender(&scheduler::on_return);
+      break;
+    case wire::message_type::lease_over:
+      with_sender(&scheduler::on_over);
+      break;
+    case wire::message_type::cpus_lend:
+      with_sender(&scheduler::on_lend);
+      break;
+    case wire::message_type::cpus_claim:
+      with_sender(&scheduler::on_claim);
+      break;
+    case wire::message_type::process_ended:
+      with_sender(&scheduler::on_process_ended);
+      break;
+    case wire::message_type::nodes_query:
+      with_sender(&scheduler::on_query);
+      break;
+    case wire::message_type::nodes_reply:
+      decoded([&](wire::nodes_reply answer) { inquiries_.answered(from.node(), answer); },
+              std::type_identity<wire::nodes_reply>{});
+      break;
+    case wire::message_type::free_amounts:
+      decoded(
+          [&](wire::free_amounts news) {
+            peers_.heard(news);
+            if (news.waiting == 0) offer_to(news.node);
+          },
+          std::type_identity<wire::free_amounts>{});
+      break;
+    case wire::message_type::shutdown:
+      with_sender(&scheduler::on_shutdown);
+      break;
+    case wire::message_type::shutdown_done:
+      not_done_.erase(from.node());
+      break;
+    default:
+      known = false;
+  }
+  if (!known) ++dropped_;
+}
+
+void scheduler::on_lend(wire::process_id from, const wire::cpus_lend& said) {
+  lease* one = find(said.lease);
+  if (!one || one->worker != from || one->lent) return;
+  wire::resource_amounts cpus;
+  cpus.cpus = one->held.cpus;
+  books_.give_to(one->seat, cpus);
+  one->lent = true;
+  ++workers_.find(from)->blocked;
+  serve();
+}
+
+void scheduler::on_claim(wire::process_id from, const wire::cpus_claim& asked) {
+  lease* one = find(asked.lease);
+  if (!one || one->worker != from || !one->lent) {
+    // Nothing is booked for it here that could be waited for: let it end what it began.
+    return wire::send(out_, from, wire::cpus_grant{asked.lease});
+  }
+  if (one->claiming) return;
+  one->claiming = true;
+  claims_.push_back(one->number);
+  serve();
+}
+
+void scheduler::on_return(wire::process_id from, const wire::lease_return& asked) {
+  lease* one = find(asked.lease);
+  if (!one || one->owner != from) return;
+  if (one->kind == wire::lease_kind::actor && one->worker) {
+    wire::send(out_, one->worker, wire::lease_revoke{asked.lease});
+  }
+  end_lease(*one);
+  serve();
+}
+
+void scheduler::on_over(wire::process_id from, const wire::lease_over& said) {
+  lease* one = find(said.lease);
+  if (!one || one->worker != from) return;
+  end_lease(*one);
+  serve();
+}
+
+void scheduler::on_query(wire::process_id from, const wire::nodes_query& asked) {
+  wire::nodes_reply::entry here;
+  here.node = node_;
+  here.workers = static_cast<std::uint32_t>(workers_.size());
+  here.host = peers_[node_].host;
+  here.total = books_.total();
+  here.free = books_.free();
+  if (!from.is_scheduler()) return inquiries_.ask(from, asked.token, here, peers_);
+  wire::nodes_reply answer;
+  answer.token = asked.token;
+  answer.nodes.push_back(here);
+  wire::send(out_, from, answer);
+}
+
+void scheduler::prestart(std::uint32_t count) {
+  for (std::uint32_t i = 0; i < count; ++i) workers_.start();
+}
+
+void scheduler::worker_joined(wire::process_id process) {
+  worker* one = workers_.find(process);
+  if (!one || one->now != worker::state::starting) return;
+  workers_.joined(*one);
+  serve();
+}
+
+void scheduler::worker_ended(wire::process_id process, std::string_view cause,
+                             const std::vector<begun_entry>& begun) {
+  worker* one = workers_.find(process);
+  if (!one) return;
+  for (const std::uint64_t number : std::vector<std::uint64_t>(one->leases)) {
+    lease& lost = leases_.at(number);
+    wire::lease_lost message;
+    message.lease = {self_, number};
+    message.worker = process;
+    message.cause = cause;
+    for (const begun_entry& entry : begun) {
+      const bool of_lease = entry.lease == message.lease;
+      if (of_lease &&
+          (lost.kind == wire::lease_kind::actor || entry.entry.task.owner() == lost.owner)) {
+        message.begun.push_back(entry.entry);
+      }
+    }
+    if (!lost.revoked && !shutting_down_) wire::send(out_, lost.owner, message);
+    end_lease(lost);
+  }
+  const bool joined = one->now != worker::state::starting;
+  workers_.forget(process);
+  // Nobody else can have heard of one that never joined. The processes here hear of its end before
+  // its leases are revoked, so that no push of it comes too late to be recognised.
+  if (joined) {
+    to_announce_.push_back(process);
+    announce_here({process});
+  }
+  drop_what_belongs_to(process);
+  serve();
+  say_done_if_so();
+}
+
+void scheduler::process_ended(wire::process_id process) {
+  if (has_ended(process)) return;
+  to_announce_.push_back(process);
+  announce_here({process});
+  ended_elsewhere(process);
+}
+
+void scheduler::on_process_ended(wire::process_id from, const wire::process_ended& said) {
+  if (!from.is_scheduler()) return;
+  std::vector<wire::process_id> fresh;
+  for (const auto process : said.processes) {
+    if (!has_ended(process) && process.node() != node_) fresh.push_back(process);
+  }
+  if (fresh.empty()) return;
+  announce_here(fresh);
+  for (const auto process : fresh) ended_elsewhere(process);
+}
+
+void scheduler::ended_elsewhere(wire::process_id process) {
+  drop_what_belongs_to(process);
+  if (process.is_scheduler() && process.node() < peers_.size()) {
+    peers_.died(process.node());
+    inquiries_.died(process.node(), peers_);
+    not_done_.erase(process.node());
+  }
+  serve();
+  // Without its driver, or the node that speaks for it, the job is over.
+  constexpr std::int32_t driver_died = 1;
+  if (process == driver || process == wire::process_id::scheduler_of(0)) shut_down(driver_died);
+}
+
+void scheduler::drop_what_belongs_to(wire::process_id ended) {
+  ended_processes_.insert(ended);
+  const bool node = ended.is_scheduler();
+  node ? queue_.drop_node(ended.node()) : queue_.drop_owner(ended);
+  for (auto at = leases_.begin(); at != leases_.end();) {
+    lease& one = (at++)->second;
+    if (one.owner == ended || (node && one.owner.node() == ended.node())) revoke(one);
+  }
+}
+
+bool scheduler::has_ended(wire::process_id process) const {
+  return !ended_processes_.empty() &&
+         (ended_processes_.contains(process) ||
+          ended_processes_.contains(wire::process_id::scheduler_of(process.node())));
+}
+
+void scheduler::announce_here(const std::vector<wire::process_id>& ended) {
+  const wire::process_ended news{ended};
+  const bool tells_driver = node_ == driver.node() && !has_ended(driver) &&
+                            std::find(ended.begin(), ended.end(), driver) == ended.end();
+  if (tells_driver) wire::send(out_, driver, news);
+  std::vector<wire::process_id> local;
+  for (const auto& [id, one] : workers_.all()) {
+    if (one.now != worker::state::starting) local.push_back(id);
+  }
+  std::sort(local.begin(), local.end());
+  for (const auto process : local) wire::send(out_, process, news);
+}
+
+void scheduler::announce_elsewhere() {
+  const wire::process_ended news{std::exchange(to_announce_, {})};
+  for (std::size_t i = 0; i < peers_.size(); ++i) {
+    const auto node = static_cast<wire::node_id>(i);
+    if (node != node_ && peers_[node].alive) {
+      wire::send(out_, wire::process_id::scheduler_of(node), news);
+    }
+  }
+}
+
+/// The node will want to hear what is free here, when others are told.
+void scheduler::interests(wire::node_id node) {
+  if (node == node_ || interested_.size() >= interested_max) return;
+  if (std::find(interested_.begin(), interested_.end(), node) == interested_.end()) {
+    interested_.push_back(node);
+  }
+}
+
+void scheduler::tell(wire::node_id node) {
+  wire::free_amounts news;
+  news.node = node_;
+  news.waiting = queue_.waiting();
+  news.free = books_.free();
+  wire::send(out_, wire::process_id::scheduler_of(node), news);
+}
+
+void scheduler::tick(std::uint64_t now_ns) {
+  now_ns_ = now_ns;
+  if (!to_announce_.empty()) announce_elsewhere();
+  if (now_ns >= recall_at_ns_) recall_for_waiting();
+  if (news_ && peers_.size() > 1 && now_ns >= gossip_at_ns_ && !shutting_down_) {
+    news_ = false;
+    gossip_at_ns_ = now_ns + limits_.gossip_every_ns;
+    for (const wire::node_id node : peers_.listeners(limits_.gossip_fan_out)) interests(node);
+    for (const wire::node_id node : std::exchange(interested_, {})) {
+      if (peers_[node].alive) tell(node);
+    }
+  }
+}
+
+std::uint64_t scheduler::next_deadline_ns() const {
+  if (!to_announce_.empty()) return 0;
+  const bool gossips = news_ && peers_.size() > 1 && !shutting_down_;
+  return std::min(recall_at_ns_, gossips ? gossip_at_ns_ : never);
+}
+
+void scheduler::on_shutdown(wire::process_id from, const wire::shutdown& asked) {
+  if (shutting_down_ || !(from == driver || from == wire::process_id::scheduler_of(0))) return;
+  shut_down(asked.exit_status);
+}
+
+void scheduler::shut_down(std::int32_t exit_status) {
+  if (shutting_down_) return;
+  shutting_down_ = true;
+  exit_status_ = exit_status;
+  recall_at_ns_ = never;
+  queue_.clear();
+  claims_.clear();
+  if (node_ == 0) {
+    for (std::size_t i = 1; i < peers_.size(); ++i) {
+      const auto node = static_cast<wire::node_id>(i);
+      if (!peers_[node].alive) continue;
+      not_done_.insert(node);
+      wire::send(out_, wire::process_id::scheduler_of(node), wire::shutdown{exit_status});
+    }
+  }
+  std::vector<wire::process_id> all;
+  for (const auto& [id, one] : workers_.all()) all.push_back(id);
+  std::sort(all.begin(), all.end());
+  for (const auto process : all) {
+    if (worker* one = workers_.find(process)) workers_.end(*one);
+  }
+  say_done_if_so();
+}
+
+void scheduler::say_done_if_so() {
+  if (!shutting_down_ || done_said_ || workers_.size() != 0) return;
+  done_said_ = true;
+  if (node_ != 0) {
+    wire::send(out_, wire::process_id::scheduler_of(0), wire::shutdown_done{});
+  }
+}
+
+bool scheduler::finished() const {
+  return shutting_down_ && workers_.size() == 0 && not_done_.empty();
+}
+
+}  // namespace mobula::core

@@ -1,0 +1,279 @@
+#include <algorithm>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "core/invariant.hpp"
+#include "core/scheduler.hpp"
+#include "wire/codec.hpp"
+
+// The leases of this node: who gets which process, and who must give one back.
+
+namespace mobula::core {
+namespace {
+
+constexpr std::uint64_t never = std::numeric_limits<std::uint64_t>::max();
+
+}  // namespace
+
+wire::resource_amounts scheduler::lease::booked() const {
+  wire::resource_amounts amounts = held;
+  if (lent) amounts.cpus = 0;
+  return amounts;
+}
+
+scheduler::lease* scheduler::find(wire::lease_id id) {
+  if (id.granter != self_) return nullptr;
+  const auto at = leases_.find(id.number);
+  return at == leases_.end() ? nullptr : &at->second;
+}
+
+void scheduler::serve() {
+  if (serving_ || shutting_down_) return;
+  serving_ = true;
+  assign_awaiting();
+  for (bool granted = true; granted;) {
+    granted = false;
+    resource_set taken_ahead = serve_claims();
+    for (auto at = queue_.begin(); at != queue_.end();) {
+      const auto one = at++;
+      if ((one->kinds & taken_ahead) != 0) continue;
+      if (!books_.feasible(one->asked.demand)) continue;
+      if (const resource_set lacks = grant(*one)) {
+        one->lacked |= lacks;
+        taken_ahead |= one->lacked;
+        continue;
+      }
+      granted = true;
+      if (--one->asked.count == 0) {
+        queue_.erase(one);
+      } else {
+        queue_.move_to_end(one);
+      }
+    }
+  }
+  serving_ = false;
+  recall_at_ns_ = never;
+  if (!queue_.empty() || !claims_.empty()) recall_for_waiting();
+}
+
+/// @returns what claims still wait for: nothing else may take it
+resource_set scheduler::serve_claims() {
+  std::vector<std::uint32_t> seats_waited_for;
+  for (auto at = claims_.begin(); at != claims_.end();) {
+    lease& one = leases_.at(*at);
+    wire::resource_amounts cpus;
+    cpus.cpus = one.held.cpus;
+    const bool behind = std::find(seats_waited_for.begin(), seats_waited_for.end(), one.seat) !=
+                        seats_waited_for.end();
+    if (behind || !fits(cpus, books_.free_of(one.seat))) {
+      seats_waited_for.push_back(one.seat);
+      ++at;
+      continue;
+    }
+    books_.take_from(one.seat, cpus);
+    one.lent = one.claiming = false;
+    --workers_.find(one.worker)->blocked;
+    wire::send(out_, one.worker, wire::cpus_grant{{self_, one.number}});
+    at = claims_.erase(at);
+  }
+  return seats_waited_for.empty() ? 0 : cpus_bit;
+}
+
+/// Gives one worker to the request. @returns nothing, or what it lacks
+resource_set scheduler::grant(const waiting_request& wanted) {
+  const wire::lease_request& asked = wanted.asked;
+  const int seat = books_.seat_for(asked.demand);
+  if (seat < 0) return books_.lacking_for(asked.demand);
+  if (!process_available(asked)) return process_bit;
+
+  lease& granted = leases_[++last_lease_];
+  granted.number = last_lease_;
+  granted.owner = asked.owner;
+  granted.request = asked.request;
+  granted.shape = wanted.shape;
+  granted.kind = asked.kind;
+  granted.alone = asked.alone;
+  granted.seat = static_cast<std::uint32_t>(seat);
+  granted.held = asked.held;
+  books_.take_from(granted.seat, granted.held);
+  news_ = true;
+
+  const bool for_actor = asked.kind == wire::lease_kind::actor;
+  worker* to = workers_.take_idle(for_actor);
+  if (!to && !for_actor && !asked.alone && committed_workers() >= limits_.workers) {
+    to = workers_.all_blocked();
+  }
+  if (to) {
+    assign(granted, *to);
+  } else {
+    awaiting_process_.push_back(granted.number);
+    assign_awaiting();
+  }
+  return 0;
+}
+
+/// Task workers that there are, or will be for leases granted already.
+std::size_t scheduler::committed_workers() const {
+  return workers_.counted() - workers_.starting() +
+         std::max(workers_.starting(), awaiting_process_.size());
+}
+
+bool scheduler::process_available(const wire::lease_request& asked) {
+  if (asked.kind == wire::lease_kind::actor || workers_.idle() != 0) return true;
+  if (workers_.starting() > awaiting_process_.size()) return true;
+  const std::size_t committed = committed_workers();
+  if (committed < limits_.workers) return true;
+  if (!asked.alone && workers_.all_blocked()) return true;
+  return committed < limits_.workers_max;
+}
+
+void scheduler::assign(lease& granted, worker& to) {
+  granted.worker = to.id;
+  granted.granted_at_ns = now_ns_;
+  to.now = worker::state::leased;
+  to.used = true;
+  to.alone = granted.alone;
+  to.leases.push_back(granted.number);
+  if (granted.kind == wire::lease_kind::actor) workers_.becomes_actors(to);
+  wire::lease_grant message;
+  message.request = granted.request;
+  message.lease = {self_, granted.number};
+  message.worker = to.id;
+  wire::send(out_, granted.owner, message);
+}
+
+void scheduler::assign_awaiting() {
+  for (auto at = awaiting_process_.begin(); at != awaiting_process_.end();) {
+    lease& one = leases_.at(*at);
+    worker* to = workers_.take_idle(one.kind == wire::lease_kind::actor);
+    if (!to) {
+      ++at;
+      continue;
+    }
+    assign(one, *to);
+    at = awaiting_process_.erase(at);
+  }
+  while (workers_.starting() < awaiting_process_.size() &&
+         workers_.starting() < limits_.starting_max) {
+    workers_.start();
+  }
+}
+
+/// Asks for leases back until what waits will have room, by the shares of owners.
+void scheduler::recall_for_waiting() {
+  recall_at_ns_ = never;
+  wire::resource_amounts soon_free = books_.free();
+  std::size_t soon_idle = 0;
+  for (const auto& [number, one] : leases_) {
+    if (!one.recalled && !one.revoked) continue;
+    add(soon_free, one.booked());
+    ++soon_idle;
+  }
+  for (const std::uint64_t number : claims_) {
+    wire::resource_amounts cpus;
+    cpus.cpus = leases_.at(number).held.cpus;
+    while (!fits(cpus, soon_free) && recall_one({}, 0, cpus_bit, soon_free)) {
+    }
+    if (fits(cpus, soon_free)) take(soon_free, cpus);
+  }
+  constexpr int looks_max = 64;
+  int looks = 0;
+  for (auto at = queue_.begin(); at != queue_.end() && looks < looks_max; ++at) {
+    const wire::lease_request& asked = at->asked;
+    if (!books_.feasible(asked.demand)) continue;
+    for (std::uint32_t i = 0; i < asked.count && looks < looks_max; ++looks) {
+      resource_set lacks = lacking(asked.demand, soon_free);
+      if (lacks == 0 && (at->lacked & process_bit) != 0 && soon_idle == 0) lacks = process_bit;
+      if (lacks == 0) {
+        take(soon_free, asked.demand);
+        if (soon_idle != 0) --soon_idle;
+        ++i;
+      } else if (recall_one(asked.owner, at->shape, lacks, soon_free)) {
+        ++soon_idle;
+      } else {
+        break;
+      }
+    }
+  }
+}
+
+/// Recalls the newest lease of the owner and shape with most leases that hold any of `kinds`, if
+/// it has more of them than the one who waits (who is nobody for a claim).
+bool scheduler::recall_one(wire::process_id owner, std::uint64_t shape, resource_set kinds,
+                           wire::resource_amounts& soon_free) {
+  struct share {
+    std::size_t count = 0;
+    lease* newest = nullptr;  // of those that were held long enough
+    std::uint64_t due_ns = never;
+  };
+  // A claim is for what has begun long ago: it doesn't wait for anybody's tenure.
+  const bool at_once = !owner;
+  std::map<std::pair<wire::process_id, std::uint64_t>, share> shares;
+  for (auto& [number, one] : leases_) {
+    if (one.kind != wire::lease_kind::task || one.recalled || one.revoked || !one.worker) continue;
+    if (kinds != process_bit && (kinds_of(one.booked()) & kinds) == 0) continue;
+    share& group = shares[{one.owner, one.shape}];
+    ++group.count;
+    const std::uint64_t due_ns = one.granted_at_ns + limits_.tenure_ns;
+    group.due_ns = std::min(group.due_ns, due_ns);
+    if (due_ns <= now_ns_ || at_once) group.newest = &one;
+  }
+  std::size_t mine = 0;
+  if (const auto at = shares.find({owner, shape}); at != shares.end()) {
+    mine = at->second.count;
+    shares.erase(at);
+  }
+  share best;
+  for (const auto& [who, group] : shares) {
+    if (group.count > mine && group.count > best.count) best = group;
+  }
+  if (best.count == 0) return false;
+  if (!best.newest) {
+    recall_at_ns_ = std::min(recall_at_ns_, best.due_ns);
+    return false;
+  }
+  best.newest->recalled = true;
+  add(soon_free, best.newest->booked());
+  wire::send(out_, best.newest->owner, wire::lease_recall{{self_, best.newest->number}});
+  return true;
+}
+
+void scheduler::end_lease(lease& one) {
+  books_.give_to(one.seat, one.booked());
+  news_ = true;
+  interests(one.owner.node());
+  if (one.claiming) std::erase(claims_, one.number);
+  if (one.worker) {
+    leave_worker(one);
+  } else {
+    std::erase(awaiting_process_, one.number);
+  }
+  leases_.erase(one.number);
+}
+
+void scheduler::leave_worker(const lease& one) {
+  worker* from = workers_.find(one.worker);
+  std::erase(from->leases, one.number);
+  if (one.lent) --from->blocked;
+  if (!from->leases.empty() || from->now != worker::state::leased) return;
+  if (from->actor) return retire(*from);
+  workers_.rests(*from);
+  if (workers_.counted() > limits_.workers) {
+    if (worker* oldest = workers_.take_oldest_idle()) retire(*oldest);
+  }
+}
+
+void scheduler::retire(worker& one) {
+  workers_.retire(one);
+  if (!shutting_down_) wire::send(out_, one.id, wire::worker_retire{});
+}
+
+void scheduler::revoke(lease& one) {
+  if (one.revoked) return;
+  if (!one.worker) return end_lease(one);
+  one.revoked = true;
+  wire::send(out_, one.worker, wire::lease_revoke{{self_, one.number}});
+}
+
+}  // namespace mobula::core

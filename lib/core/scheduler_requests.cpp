@@ -1,0 +1,169 @@
+#include <algorithm>
+#include <utility>
+
+#include "core/refusals.hpp"
+#include "core/scheduler.hpp"
+#include "wire/codec.hpp"
+
+// Where a request is met: here, elsewhere, or later.
+
+namespace mobula::core {
+namespace {
+
+constexpr wire::node_id nowhere = 0xffff;
+
+bool makes_sense(const wire::lease_request& asked) {
+  const auto negative = [](const wire::resource_amounts& amounts) {
+    return amounts.cpus < 0 || amounts.gpus < 0 || amounts.memory_bytes < 0 ||
+           std::any_of(amounts.custom.begin(), amounts.custom.end(),
+                       [](const auto& one) { return one.second <= 0; }) ||
+           !std::is_sorted(amounts.custom.begin(), amounts.custom.end());
+  };
+  return asked.owner && asked.count != 0 && !negative(asked.demand) && !negative(asked.held) &&
+         fits(asked.held, asked.demand) &&
+         (asked.kind == wire::lease_kind::task || asked.kind == wire::lease_kind::actor);
+}
+
+}  // namespace
+
+void scheduler::on_request(wire::lease_request asked) {
+  if (shutting_down_) return;
+  if (!makes_sense(asked)) {
+    ++dropped_;
+    return;
+  }
+  if (has_ended(asked.owner)) return;
+  if (!peers_.feasible(asked.demand)) return refuse(asked);
+  const bool elsewhere = asked.hops == 0 && asked.preferred != nowhere &&
+                         asked.preferred != node_ &&
+                         peers_.feasible_at(asked.preferred, asked.demand);
+  if (elsewhere) return forward(asked, asked.preferred, asked.count, false);
+  place(std::move(asked));
+}
+
+void scheduler::refuse(const wire::lease_request& asked) {
+  wire::lease_refuse answer;
+  answer.request = asked.request;
+  answer.count = asked.count;
+  const auto error = infeasible_error(asked, peers_);
+  answer.error = error;
+  wire::send(out_, asked.owner, answer);
+}
+
+/// Pack until half full, then spread: how many of the workers another node should give, which one
+/// of two drawn at random, because it would be emptier with them.
+std::uint32_t scheduler::count_for_another(const wire::lease_request& asked, wire::node_id& where) {
+  constexpr double half = 0.5;
+  if (peers_.size() < 2) return 0;
+  wire::resource_amounts free = books_.free();
+  std::uint32_t here = 0;
+  while (here < asked.count && fits(asked.demand, free) &&
+         load_with(asked.demand, free, books_.total()) <= half) {
+    if (kinds_of(asked.held) == 0) return 0;
+    take(free, asked.held);
+    ++here;
+  }
+  if (here == asked.count) return 0;
+  const auto other = peers_.draw(asked.demand, asked.visited);
+  if (!other) return 0;
+  const auto& peer = peers_[*other];
+  if (fits(asked.demand, free) && load_with(asked.demand, peer.free, peer.total) >=
+                                      load_with(asked.demand, free, books_.total())) {
+    return 0;
+  }
+  where = *other;
+  return std::min(asked.count - here, peers_.room_at(*other, asked.demand));
+}
+
+void scheduler::place(wire::lease_request asked) {
+  if (asked.hops == 0 && asked.preferred != node_) {
+    wire::node_id where = 0;
+    if (const std::uint32_t count = count_for_another(asked, where)) {
+      forward(asked, where, count, false);
+      asked.count -= count;
+    }
+  }
+  if (asked.count == 0) return;
+  const wire::process_id owner = asked.owner;
+  const std::uint64_t request = asked.request;
+  queue_.add(std::move(asked));
+  if (books_.feasible(queue_.find(owner, request)->asked.demand)) serve();
+  settle(owner, request);
+}
+
+/// What is left of a request that could not be met at once: two others drawn at random for each of
+/// its hops, then it waits where it should fit soonest.
+void scheduler::settle(wire::process_id owner, std::uint64_t request) {
+  const auto at = queue_.find(owner, request);
+  if (at == queue_.end()) return;
+  wire::lease_request& left = at->asked;
+  while (left.count != 0 && left.hops < limits_.hops_max) {
+    const auto other = peers_.draw(left.demand, left.visited);
+    if (!other) break;
+    const std::uint32_t count = std::min(left.count, peers_.room_at(*other, left.demand));
+    forward(left, *other, count, false);
+    left.count -= count;
+    // The next draw is for the rest of it: not to the same node again.
+    left.visited.push_back(*other);
+  }
+  const bool feasible_here = books_.feasible(left.demand);
+  if (left.count != 0 && (left.hops < limits_.hops_max || !feasible_here)) {
+    const wire::node_id best = peers_.soonest(left.demand, queue_.waiting() - left.count);
+    if (best != node_) {
+      forward(left, best, left.count, true);
+      left.count = 0;
+    }
+  }
+  if (left.count == 0) {
+    queue_.erase(at);
+  } else if (left.hops != 0) {
+    wire::send(out_, owner, wire::lease_queued{request, left.count});
+  }
+  news_ = true;
+}
+
+/// @param to_stay  it waits there if there is no room
+void scheduler::forward(const wire::lease_request& asked, wire::node_id to, std::uint32_t count,
+                        bool to_stay) {
+  wire::lease_request passed = asked;
+  passed.count = count;
+  passed.hops = to_stay ? limits_.hops_max : static_cast<std::uint8_t>(asked.hops + 1);
+  passed.visited.push_back(node_);
+  peers_.sent(to, asked.held, count);
+  // What is free rides along.
+  tell(to);
+  wire::send(out_, wire::process_id::scheduler_of(to), passed);
+}
+
+/// The node has said that it has room: what waits here goes there.
+void scheduler::offer_to(wire::node_id node) {
+  if (shutting_down_ || node == node_ || node >= peers_.size()) return;
+  for (auto at = queue_.begin(); at != queue_.end();) {
+    const std::uint32_t room = peers_.room_at(node, at->asked.demand);
+    const std::uint32_t count = std::min(room, at->asked.count);
+    if (count == 0) {
+      ++at;
+      continue;
+    }
+    forward(at->asked, node, count, true);
+    at->asked.count -= count;
+    news_ = true;
+    at = at->asked.count == 0 ? queue_.erase(at) : std::next(at);
+  }
+}
+
+void scheduler::on_update(wire::process_id from, const wire::lease_update& asked) {
+  if (asked.owner != from || shutting_down_) return;
+  const auto at = queue_.find(asked.owner, asked.request);
+  if (at == queue_.end()) {
+    // All of it was granted or has moved: the owner asks anew for what it still wants.
+    if (asked.count != 0) wire::send(out_, from, wire::lease_queued{asked.request, 0});
+    return;
+  }
+  news_ = true;
+  at->asked.count = asked.count;
+  if (asked.count == 0) queue_.erase(at);
+  serve();
+}
+
+}  // namespace mobula::core
