@@ -49,7 +49,7 @@ void scheduler::on_message(wire::process_id from, wire::blob message) {
       };
   switch (wire::type_of(message)) {
     case wire::message_type::lease_request:
-      decoded([&](wire::lease_request asked) { on_request(std::move(asked)); },
+      decoded([&](wire::lease_request asked) { on_request(from, std::move(asked)); },
               std::type_identity<wire::lease_request>{});
       break;
     case wire::message_type::lease_update:

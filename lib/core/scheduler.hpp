@@ -131,7 +131,8 @@ class scheduler {
   void tell(wire::node_id node);
 
   // Where a request is met: scheduler_requests.cpp.
-  void on_request(wire::lease_request asked);
+  void on_request(wire::process_id from, wire::lease_request asked);
+  bool makes_sense(wire::process_id from, const wire::lease_request& asked) const;
   void on_update(wire::process_id from, const wire::lease_update& asked);
   void refuse(const wire::lease_request& asked);
   std::uint32_t count_for_another(const wire::lease_request& asked, wire::node_id& where);

@@ -12,23 +12,25 @@ namespace {
 
 constexpr wire::node_id nowhere = 0xffff;
 
-bool makes_sense(const wire::lease_request& asked) {
-  const auto negative = [](const wire::resource_amounts& amounts) {
-    return amounts.cpus < 0 || amounts.gpus < 0 || amounts.memory_bytes < 0 ||
-           std::any_of(amounts.custom.begin(), amounts.custom.end(),
-                       [](const auto& one) { return one.second <= 0; }) ||
-           !std::is_sorted(amounts.custom.begin(), amounts.custom.end());
-  };
-  return asked.owner && asked.count != 0 && !negative(asked.demand) && !negative(asked.held) &&
-         fits(asked.held, asked.demand) &&
-         (asked.kind == wire::lease_kind::task || asked.kind == wire::lease_kind::actor);
+bool negative(const wire::resource_amounts& amounts) {
+  return amounts.cpus < 0 || amounts.gpus < 0 || amounts.memory_bytes < 0 ||
+         std::any_of(amounts.custom.begin(), amounts.custom.end(),
+                     [](const auto& one) { return one.second <= 0; }) ||
+         !std::is_sorted(amounts.custom.begin(), amounts.custom.end());
 }
 
 }  // namespace
 
-void scheduler::on_request(wire::lease_request asked) {
+bool scheduler::makes_sense(wire::process_id from, const wire::lease_request& asked) const {
+  return asked.owner && asked.owner.node() < peers_.size() &&
+         (from == asked.owner || from.is_scheduler()) && asked.count != 0 &&
+         !negative(asked.demand) && !negative(asked.held) && fits(asked.held, asked.demand) &&
+         (asked.kind == wire::lease_kind::task || asked.kind == wire::lease_kind::actor);
+}
+
+void scheduler::on_request(wire::process_id from, wire::lease_request asked) {
   if (shutting_down_) return;
-  if (!makes_sense(asked)) {
+  if (!makes_sense(from, asked)) {
     ++dropped_;
     return;
   }
