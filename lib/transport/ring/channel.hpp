@@ -58,7 +58,7 @@ class channel {
   bool has_hidden() const { return ring_ && ring_->hidden_bytes() != 0; }
   std::size_t waiting_bytes() const { return waiting_.bytes(); }
   bool waits() const { return !waiting_.empty(); }
-  const producer* ring() const { return ring_ ? &*ring_ : nullptr; }
+  std::uint64_t ring_position() const { return ring_ ? ring_->position() : 0; }
 
   // Marks of the port: which of its lists this channel is in, and whether it was used lately.
   bool in_dirty = false;

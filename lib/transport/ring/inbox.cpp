@@ -64,7 +64,7 @@ void inbox::adopt_news() {
 
 inbox::incoming* inbox::adopt(std::uint32_t slot) {
   if (slot >= own_.slot_count()) return nullptr;
-  const auto owner = wire::process_id::from_bits(own_.slot(slot).owner.load());
+  const wire::process_id owner = owner_of(slot);
   if (!owner) return nullptr;
   auto& ring = rings_[slot];
   if (!ring) {
@@ -76,6 +76,23 @@ inbox::incoming* inbox::adopt(std::uint32_t slot) {
     hot_.push_back(ring.get());
   }
   return ring.get();
+}
+
+wire::process_id inbox::owner_of(std::uint32_t slot) {
+  std::uint64_t owner = own_.slot(slot).owner.load(std::memory_order_seq_cst);
+  if (owner == 0) {
+    // Told of a slot that has been freed: the last word of one that gave it up came late. The next
+    // owner must find the bit clear; it claims the slot first, then looks at the bit.
+    const std::uint64_t bit = std::uint64_t{1} << slot % 64;
+    own_.header().news[slot / 64].fetch_and(~bit, std::memory_order_seq_cst);
+    owner = own_.slot(slot).owner.load(std::memory_order_seq_cst);
+    if (owner != 0) {
+      own_.header().news[slot / 64].fetch_or(bit, std::memory_order_seq_cst);
+    } else {
+      known_[slot / 64] &= ~bit;
+    }
+  }
+  return wire::process_id::from_bits(owner);
 }
 
 struct inbox::drained {

@@ -65,6 +65,7 @@ class inbox {
 
   void adopt_news();
   incoming* adopt(std::uint32_t slot);
+  wire::process_id owner_of(std::uint32_t slot);
   std::size_t drain(incoming& from, sink& to, std::size_t limit, bool& over);
   bool on_fragment(incoming& from, record_header header, wire::blob bytes);
   void cool_idle();

@@ -27,12 +27,14 @@ inline constexpr std::size_t segment_bytes_min = std::size_t{8} << 10;
 inline constexpr std::size_t segment_bytes_max = std::size_t{1} << 20;
 
 /// A message that claims to be larger is garbage.
-inline constexpr std::uint64_t message_bytes_max = std::uint64_t{1} << 40;
+inline constexpr std::uint64_t message_bytes_max = std::uint64_t{1} << 36;
 
 /// `port::congested` says so once this much waits for room toward one process.
 inline constexpr std::size_t backlog_bytes_congested = std::size_t{1} << 20;
-/// A process that sleeps while messages wait for room looks this often whether there is some.
-inline constexpr std::uint64_t backlog_nap_ns = 100'000;
+/// A process that sleeps while messages wait for room looks now and then whether there is some:
+/// soon at first, and half as often each time that there is none.
+inline constexpr std::uint64_t backlog_nap_ns_min = 100'000;
+inline constexpr std::uint64_t backlog_nap_ns_max = 10'000'000;
 
 /// What one process shows to its scheduler without sending: the executor's page.
 inline constexpr std::size_t board_bytes = 4096;

@@ -173,8 +173,11 @@ void port::connect(channel& peer) {
 
 void port::drain_backlog() {
   if (backlog_.empty()) return;
-  std::erase_if(backlog_, [](channel* peer) {
-    if (!peer->drain()) return false;
+  std::erase_if(backlog_, [this](channel* peer) {
+    const std::uint64_t before = peer->ring_position();
+    const bool empty = peer->drain();
+    if (peer->ring_position() != before) nap_ns_ = backlog_nap_ns_min;
+    if (!empty) return false;
     peer->in_backlog = false;
     return true;
   });
@@ -322,8 +325,10 @@ void port::give_up_idle(std::uint64_t now_ns) {
   }
 }
 
-std::uint64_t port::own_deadline_ns(std::uint64_t now_ns) const {
-  if (!backlog_.empty()) return now_ns + backlog_nap_ns;
+std::uint64_t port::own_deadline_ns(std::uint64_t now_ns) {
+  if (!backlog_.empty()) {
+    return now_ns + std::exchange(nap_ns_, std::min(2 * nap_ns_, backlog_nap_ns_max));
+  }
   if (peer_rings_ == 0 || self_.is_scheduler()) return UINT64_MAX;
   return std::max(idle_period_end_ns_, now_ns + 1);
 }

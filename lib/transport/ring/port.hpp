@@ -110,7 +110,7 @@ class port final : public wire::outbox, private inbox::sink {
   std::size_t deliver_to_self(wire::receiver& to);
   std::size_t deliver_endings(wire::receiver& to);
   void give_up_idle(std::uint64_t now_ns);
-  std::uint64_t own_deadline_ns(std::uint64_t now_ns) const;
+  std::uint64_t own_deadline_ns(std::uint64_t now_ns);
 
   enum class target : std::uint8_t { none, peer, self, nowhere };
 
@@ -139,6 +139,7 @@ class port final : public wire::outbox, private inbox::sink {
 
   std::size_t peer_rings_ = 0;  // open, to others than the scheduler
   std::uint64_t idle_period_end_ns_ = 0;
+  std::uint64_t nap_ns_ = backlog_nap_ns_min;
   std::uint64_t dropped_ = 0;
   std::uint64_t garbled_ = 0;
 };

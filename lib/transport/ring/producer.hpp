@@ -74,6 +74,8 @@ class producer {
   std::size_t record_bytes_max() const { return capacity_ / 4 - record_header_bytes; }
   std::size_t hidden_bytes() const { return static_cast<std::size_t>(position_ - published_); }
   std::size_t capacity() const { return capacity_; }
+  /// Bytes written in the ring's life.
+  std::uint64_t position() const { return position_; }
   /// The consumer has read everything.
   bool drained() const { return slot_->head.load(std::memory_order_acquire) == position_; }
 

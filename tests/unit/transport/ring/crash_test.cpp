@@ -1,6 +1,5 @@
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +16,7 @@ namespace {
 using test::handlers;
 using test::number_in;
 using test::send_number;
+using test::start;
 using wire::process_id;
 
 constexpr process_id scheduler = process_id::scheduler_of(0);
@@ -42,14 +42,6 @@ report report_in(wire::blob bytes) {
   report said{};
   std::memcpy(&said, bytes.data(), std::min(sizeof said, bytes.size()));
   return said;
-}
-
-template <class Body>
-pid_t start(Body body) {
-  const pid_t child = ::fork();
-  if (child != 0) return child;
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  ::_exit(body());
 }
 
 int read_and_answer(const std::string& name) {
@@ -133,6 +125,7 @@ TEST(Crash, OfAFloodingSenderHurtsNobodyAndClosesAfterWhatItSent) {
   node.receiver().closed = [&](process_id peer) { closed_here.push_back(peer); };
 
   const pid_t reading = start([&] { return read_and_answer(name); });
+  ASSERT_TRUE(node.run_until([&] { return node.meeting_point().joined(reader); }));
   const pid_t asking = start([&] { return ask_and_ask(name); });
   ASSERT_TRUE(node.run_until([&] { return progress > 0; }));
   for (std::uint32_t i = 0; i < kills; ++i) {

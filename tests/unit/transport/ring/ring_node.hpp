@@ -1,6 +1,9 @@
 #pragma once
 
 #include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -145,6 +148,16 @@ class scheduler_thread {
   std::atomic<bool> stop_ = false;
   std::thread thread_;
 };
+
+/// Forks a process that does `body` and exits with what it returns. The test's own process must
+/// have no other thread then.
+template <class Body>
+pid_t start(Body body) {
+  const pid_t child = ::fork();
+  if (child != 0) return child;
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  ::_exit(body());
+}
 
 inline std::unique_ptr<member> join(const std::string& name, std::uint32_t incarnation) {
   std::string refused;
