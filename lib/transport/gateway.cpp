@@ -32,9 +32,12 @@ std::byte* gateway::begin(wire::process_id to, std::size_t size) {
     target_ = target::local;
     return local_.begin(to, size);
   }
-  // The state machines learn of nodes from those that the job has.
-  if (!is_reachable(to))
-    broken("a message to a node that the job does not have", local_.self(), to);
+  if (!is_reachable(to)) {
+    // Somebody's message named a process that can't be.
+    target_ = target::nowhere;
+    discarded_.resize(size);
+    return discarded_.data();
+  }
   target_ = target::remote;
   return begin_remote(local_.self(), to, size);
 }
@@ -46,6 +49,9 @@ void gateway::commit() {
       break;
     case target::remote:
       remote_->commit();
+      break;
+    case target::nowhere:
+      ++dropped_;
       break;
     case target::none:
       broken("commit without begin", local_.self(), local_.self());

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "transport/ring/port.hpp"
 #include "transport/ucx/links.hpp"
@@ -66,12 +67,13 @@ class gateway final : public wire::outbox, private ring::relay, private ucx::nod
   }
   std::byte* begin_remote(wire::process_id from, wire::process_id to, std::size_t size);
 
-  enum class target : std::uint8_t { none, local, remote };
+  enum class target : std::uint8_t { none, local, remote, nowhere };
 
   ring::port& local_;
   ucx::links* remote_;
   wire::receiver* receiver_ = nullptr;  // while polling
   target target_ = target::none;
+  std::vector<std::byte> discarded_;  // room for a message that is dropped
   std::uint64_t dropped_ = 0;
 };
 

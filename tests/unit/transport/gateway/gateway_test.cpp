@@ -135,6 +135,17 @@ TEST(Gateway, DropsMessagesToOtherNodesWhereThereAreNone) {
   ASSERT_TRUE(one.poll_until([&] { return one.at[0]->dropped == 1; }));
 }
 
+TEST(Gateway, DropsItsOwnMessagesToNodesThatAreNot) {
+  ring::hub hub{0};
+  ring::broker broker{hub, test_token};
+  ring::port port{hub, broker};
+  gateway alone{port, nullptr};
+  send_bytes(alone, {7, 2}, wire::as_blob("lost"));
+  send_bytes(alone, {}, wire::as_blob("lost"));
+  EXPECT_EQ(alone.dropped(), 2u);
+  EXPECT_FALSE(alone.congested({7, 2}));
+}
+
 TEST(Gateway, ReportsTheEndOfANodeAsThatOfItsScheduler) {
   cluster three{3, 1};
   for (auto& to : three.processes) {
