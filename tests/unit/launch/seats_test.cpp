@@ -222,7 +222,9 @@ std::pair<record_channel, record_channel> connected() {
 }
 
 TEST(RecordChannel, KeepsWhatFindsNoRoom) {
-  auto [from, to] = connected();
+  auto ends = connected();
+  record_channel& from = ends.first;
+  record_channel& to = ends.second;
   // More than any socket's buffer holds.
   constexpr std::size_t count = 1000;
   for (std::size_t i = 0; i < count; ++i) {
