@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Usage: install_test.sh BUILD_FOLDER SCRATCH_FOLDER COMPILER
+#
+# Installs Mobula into a folder of its own and uses it from there as others do: by find_package from
+# a project that knows C++ alone, and by pkg-config. Nothing of this repository is in reach but the
+# sources of that program.
+set -euo pipefail
+
+build=$1 scratch=$2 compiler=$3
+sources="$(cd "$(dirname "${BASH_SOURCE[0]}")/program" && pwd)"
+
+rm -rf "$scratch"
+mkdir -p "$scratch"
+trap 'rm -rf "$scratch"' EXIT
+cmake --install "$build" --prefix "$scratch/first" > "$scratch/log" || { cat "$scratch/log" && exit 1; }
+mv "$scratch/first" "$scratch/prefix" # an installed tree may be moved
+
+check() {
+  local said
+  said="$("$@")"
+  [[ $said == "6 2" ]] || { echo "$1 said '$said' instead of '6 2'" >&2 && exit 1; }
+}
+
+echo "== find_package =="
+cmake -S "$sources" -B "$scratch/cmake" -G Ninja -DCMAKE_PREFIX_PATH="$scratch/prefix" \
+      -DCMAKE_CXX_COMPILER="$compiler"
+cmake --build "$scratch/cmake"
+check "$scratch/cmake/program"
+
+echo "== pkg-config =="
+pc=$(find "$scratch/prefix" -name mobula.pc)
+# Unquoted: each flag is a word.
+# shellcheck disable=SC2046
+PKG_CONFIG_PATH="$(dirname "$pc")" "$compiler" "$sources/main.cpp" -o "$scratch/program" \
+  $(PKG_CONFIG_PATH="$(dirname "$pc")" pkg-config --cflags --libs mobula)
+check "$scratch/program"
+
+if grep -rl "$(dirname "$build")" "$scratch/prefix" --include='*.cmake' --include='*.pc'; then
+  echo "these name the folder that Mobula was built in" >&2
+  exit 1
+fi
