@@ -147,14 +147,16 @@ void executor::on_fetched(const wire::store_fetched& answer) {
   if (!one) return;
   lease_slot& lease = *one->lease;
   if (!answer.error.empty()) {
-    // The owner knows best: it makes the argument again and pushes the task anew.
     if (one->host) {
+      // A call takes its turn by failing, so that those behind it can go on.
       one->host->remove_waiting(*one);
-      one->host->returned(*one);
-    } else {
-      lease.fetching.remove(*one);
-      if (one->kind == attempt_kind::creation) lease.actor.reset();
+      fail(*one, answer.error);
+      if (lease.runnable()) became_runnable(lease);
+      return end_actor_when_done(lease);
     }
+    // The owner knows best: it makes the argument again and pushes the task anew.
+    lease.fetching.remove(*one);
+    if (one->kind == attempt_kind::creation) lease.actor.reset();
     return give_back(*one, wire::return_reason::argument_missing);
   }
   if (one->fetches_left != 0) return;
@@ -271,6 +273,23 @@ void executor::answer_gone(const attempt& call) {
   answer.task = call.push.task;
   answer.lease = call.push.lease;
   wire::send(out_, call.owner, answer);
+}
+
+void executor::fail(attempt& one, wire::blob error) {
+  wire::value_view value;
+  value.kind = wire::value_kind::failed;
+  value.bytes = error;
+  std::vector<std::byte> results(wire::encoded_size(value));
+  wire::writer room{results.data()};
+  wire::encode_part(room, value);
+  wire::task_done answer;
+  answer.status = wire::task_status::failed;
+  answer.attempt = one.push.attempt;
+  answer.task = one.push.task;
+  answer.lease = one.push.lease;
+  answer.results = results;
+  wire::send(out_, one.owner, answer);
+  drop(one);
 }
 
 void executor::give_back(attempt& one, wire::return_reason reason) {

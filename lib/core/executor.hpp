@@ -135,6 +135,7 @@ class executor {
   void drop(attempt& one);
   void drop_calls(hosted_actor& actor);
   void drop_pushed_by(wire::process_id process, attempt_list& list);
+  void fail(attempt& one, wire::blob error);
   void give_back(attempt& one, wire::return_reason reason);
   void give_back_all(attempt_list& list, wire::return_reason reason);
 

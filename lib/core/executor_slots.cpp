@@ -279,21 +279,7 @@ void executor::fail_nesting(attempt& one) {
   std::vector<std::byte> encoded(wire::encoded_size(error));
   wire::writer text{encoded.data()};
   wire::encode_part(text, error);
-  wire::value_view value;
-  value.kind = wire::value_kind::failed;
-  value.bytes = encoded;
-  std::vector<std::byte> results(wire::encoded_size(value));
-  wire::writer room{results.data()};
-  wire::encode_part(room, value);
-
-  wire::task_done answer;
-  answer.status = wire::task_status::failed;
-  answer.attempt = one.push.attempt;
-  answer.task = one.push.task;
-  answer.lease = one.push.lease;
-  answer.results = results;
-  wire::send(out_, one.owner, answer);
-  drop(one);
+  fail(one, encoded);
 }
 
 void executor::ask_run_here(lease_slot& lease) {

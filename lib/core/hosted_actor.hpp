@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "core/attempt.hpp"
 #include "wire/ids.hpp"
@@ -28,15 +27,12 @@ class hosted_actor {
   /// Whether a call with this number was taken from that process before; otherwise it counts as
   /// taken now. Numbers rise with each call that a process sends.
   bool taken_before(wire::process_id process, std::uint64_t number);
-  /// The call went back to its owner, who sends it again with the same number; the caller's later
-  /// calls wait for that.
-  void returned(const attempt& call);
 
   /// Takes a call, `fetching` or ready.
   void add(attempt& call);
   /// The arguments of a call that was `fetching` are here.
-  void fetched(attempt& call);
-  /// Takes out a call that was `fetching`; it goes back to its owner.
+  void fetched(const attempt& call) { advance(call.caller); }
+  /// Takes out a call that was `fetching`.
   void remove_waiting(attempt& call);
   /// The next call whose turn it is; null: none now.
   attempt* next() { return ready_.pop_front(); }
@@ -49,18 +45,14 @@ class hosted_actor {
   attempt* take_any_of(wire::process_id process);
 
  private:
-  /// Calls of one caller behind one that can't begin yet.
-  struct line {
-    attempt_list calls;
-    std::unordered_set<std::uint64_t> missing;  // numbers that were returned and come again
-  };
   void advance(wire::caller_id caller);
 
   wire::object_id id_;
   std::uint32_t max_concurrency_;
   attempt_list ready_;
-  std::unordered_map<wire::caller_id, line> lines_;
-  std::unordered_map<wire::process_id, std::uint64_t> last_number_;  // one more than it
+  /// Calls of a caller from the first on whose arguments are being fetched. None is empty.
+  std::unordered_map<wire::caller_id, attempt_list> lines_;
+  std::unordered_map<wire::process_id, std::uint64_t> next_number_;
 };
 
 }  // namespace mobula::core

@@ -15,7 +15,7 @@ void take(wire::resource_amounts& from, const wire::resource_amounts& amounts);
 /// The amount of a custom resource; 0 if it is not named.
 std::int64_t custom_amount(const wire::resource_amounts& amounts, const std::string& name);
 
-/// The same number in every process for the same demand, and never 0: task_push::shape.
+/// The same number for the same amounts, and never 0.
 std::uint64_t shape_number(const wire::resource_amounts& demand);
 
 /// A set of resources by kind. Custom names share 60 places: two of them may look like one, which
