@@ -1,0 +1,258 @@
+// Many schedulers, owners that ask, hold, lend, claim and give back at random, messages that are
+// delivered in any order that a transport may choose. Nobody may starve, no book may be off.
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <deque>
+#include <map>
+#include <memory>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/scheduler.hpp"
+#include "core/sent_messages.hpp"
+#include "wire/codec.hpp"
+
+namespace mobula::core {
+namespace {
+
+using wire::process_id;
+
+wire::resource_amounts some_demand(std::mt19937_64& random) {
+  wire::resource_amounts amounts;
+  amounts.cpus = static_cast<std::int64_t>(random() % 5) * 5'000;
+  if (random() % 5 == 0) amounts.gpus = 5'000;
+  if (random() % 7 == 0) amounts.custom = {{"ssd", 10'000}};
+  if (amounts == wire::resource_amounts{}) amounts.cpus = 10'000;
+  return amounts;
+}
+
+/// The network: for each pair of processes a queue; any queue may be next.
+class network {
+ public:
+  class port final : public wire::outbox {
+   public:
+    port(network& net, process_id self) : net_{net}, self_{self} {}
+    std::byte* begin(process_id to, std::size_t size) override {
+      auto& queue = net_.queues_[{self_, to}];
+      return queue.emplace_back(size).data();
+    }
+    void commit() override {}
+
+   private:
+    network& net_;
+    process_id self_;
+  };
+  /// Takes out a random next message; false: none is left.
+  bool take(std::mt19937_64& random, process_id& from, process_id& to,
+            std::vector<std::byte>& bytes) {
+    if (queues_.empty()) return false;
+    auto at = queues_.begin();
+    std::advance(at, random() % queues_.size());
+    from = at->first.first;
+    to = at->first.second;
+    bytes = std::move(at->second.front());
+    at->second.pop_front();
+    if (at->second.empty()) queues_.erase(at);
+    return true;
+  }
+
+ private:
+  std::map<std::pair<process_id, process_id>, std::deque<std::vector<std::byte>>> queues_;
+};
+
+/// A worker's lease, as its owner uses it for a random time.
+struct use {
+  wire::lease_id lease;
+  process_id worker;
+  process_id owner;
+  enum class state : std::uint8_t { running, lent, claiming } now = state::running;
+  int steps_left = 0;
+};
+
+class job : public worker_starter {
+ public:
+  job(std::uint64_t seed, std::size_t node_count) : random_{seed} {
+    std::vector<node_totals> nodes(node_count);
+    for (auto& node : nodes) {
+      wire::resource_amounts total;
+      total.cpus = static_cast<std::int64_t>(1 + random_() % 4) * 10'000;
+      total.gpus = static_cast<std::int64_t>(random_() % 2) * 10'000;
+      if (random_() % 2 == 0) total.custom = {{"ssd", 10'000}};
+      node.seats = {total};
+    }
+    for (std::size_t i = 0; i < node_count; ++i) {
+      const auto node = static_cast<wire::node_id>(i);
+      const process_id id = process_id::scheduler_of(node);
+      ports_.push_back(std::make_unique<network::port>(net_, id));
+      schedulers_.push_back(std::make_unique<scheduler>(node, nodes, *this, *ports_.back(),
+                                                        scheduler_limits{.seed = seed}));
+      for (std::uint32_t k = 0; k < 3; ++k) owners_.push_back({node, 1'000'000 + k});
+    }
+  }
+
+  void start_worker(process_id process) override { starting_.push_back(process); }
+  void end_worker(process_id) override {}
+
+  /// Asks, uses and gives back until all that was asked for has been used.
+  void run(int requests) {
+    for (int step = 0; requests > 0 || !wanted_.empty() || !uses_.empty() || busy_; ++step) {
+      ASSERT_LT(step, 400'000) << "no progress: " << wanted_.size() << " requests wait";
+      if (requests > 0 && random_() % 8 == 0) {
+        ask();
+        --requests;
+      }
+      for (int i = 0; i < 4; ++i) deliver_one();
+      join_one();
+      use_one();
+      now_ns_ += 20'000;
+      for (auto& one : schedulers_) {
+        if (one->next_deadline_ns() <= now_ns_) one->tick(now_ns_);
+      }
+    }
+    while (deliver_one()) {
+    }
+    for (auto& one : schedulers_) {
+      EXPECT_EQ(one->books().free(), one->books().total());
+      EXPECT_EQ(one->waiting_count(), 0U);
+      EXPECT_EQ(one->lease_count(), 0U);
+      EXPECT_EQ(one->dropped(), 0U);
+    }
+  }
+  std::size_t granted() const { return granted_; }
+  std::size_t refused() const { return refused_; }
+  std::size_t asked() const { return asked_; }
+
+ private:
+  template <class Message>
+  void send(process_id from, process_id to, const Message& message) {
+    network::port out{net_, from};
+    wire::send(out, to, message);
+  }
+
+  void ask() {
+    wire::lease_request request;
+    request.owner = owners_[random_() % owners_.size()];
+    request.request = ++last_request_;
+    request.count = 1 + random_() % 4;
+    request.demand = request.held = some_demand(random_);
+    if (random_() % 6 == 0) {
+      request.kind = wire::lease_kind::actor;
+      request.count = 1;
+      request.held.cpus = 0;
+    }
+    if (random_() % 4 == 0) {
+      request.preferred = static_cast<wire::node_id>(random_() % schedulers_.size());
+    }
+    wanted_[last_request_] = request.count;
+    asked_ += request.count;
+    send(request.owner, process_id::scheduler_of(request.owner.node()), request);
+  }
+
+  bool deliver_one() {
+    process_id from, to;
+    std::vector<std::byte> bytes;
+    busy_ = net_.take(random_, from, to, bytes);
+    if (!busy_) return false;
+    if (to.is_scheduler()) {
+      schedulers_[to.node()]->on_message(from, bytes);
+    } else if (const auto grant = wire::decode<wire::lease_grant>(bytes)) {
+      ++granted_;
+      fulfilled(grant->request, 1);
+      uses_.push_back(
+          {grant->lease, grant->worker, to, use::state::running, static_cast<int>(random_() % 20)});
+    } else if (const auto refusal = wire::decode<wire::lease_refuse>(bytes)) {
+      refused_ += refusal->count;
+      fulfilled(refusal->request, refusal->count);
+    } else if (const auto recall = wire::decode<wire::lease_recall>(bytes)) {
+      for (use& one : uses_) {
+        if (one.lease == recall->lease && one.now == use::state::running) one.steps_left = 0;
+      }
+    } else if (const auto again = wire::decode<wire::cpus_grant>(bytes)) {
+      for (use& one : uses_) {
+        if (one.lease == again->lease) one.now = use::state::running;
+      }
+    }
+    return true;
+  }
+  void fulfilled(std::uint64_t request, std::uint32_t count) {
+    const auto at = wanted_.find(request);
+    ASSERT_NE(at, wanted_.end());
+    ASSERT_GE(at->second, count) << "more was granted than asked for";
+    at->second -= count;
+    if (at->second == 0) wanted_.erase(at);
+  }
+  void join_one() {
+    if (starting_.empty() || random_() % 3 != 0) return;
+    const process_id process = starting_.front();
+    starting_.pop_front();
+    schedulers_[process.node()]->worker_joined(process);
+  }
+  void use_one() {
+    if (uses_.empty()) return;
+    const std::size_t which = random_() % uses_.size();
+    use& one = uses_[which];
+    switch (one.now) {
+      case use::state::lent:
+        if (random_() % 4 != 0) return;
+        send(one.worker, one.lease.granter, wire::cpus_claim{one.lease});
+        one.now = use::state::claiming;
+        return;
+      case use::state::claiming:
+        return;
+      case use::state::running:
+        break;
+    }
+    if (one.steps_left-- > 0) {
+      if (random_() % 6 != 0) return;
+      send(one.worker, one.lease.granter, wire::cpus_lend{one.lease});
+      one.now = use::state::lent;
+      return;
+    }
+    send(one.owner, one.lease.granter, wire::lease_return{one.lease});
+    uses_.erase(uses_.begin() + static_cast<std::ptrdiff_t>(which));
+  }
+
+  std::mt19937_64 random_;
+  network net_;
+  std::vector<std::unique_ptr<network::port>> ports_;
+  std::vector<std::unique_ptr<scheduler>> schedulers_;
+  std::vector<process_id> owners_;
+  std::deque<process_id> starting_;
+  std::vector<use> uses_;
+  std::map<std::uint64_t, std::uint32_t> wanted_;
+  std::uint64_t last_request_ = 0;
+  std::uint64_t now_ns_ = 1;
+  std::size_t asked_ = 0, granted_ = 0, refused_ = 0;
+  bool busy_ = false;
+};
+
+/// The first seed: MOBULA_TEST_SEED, or 1.
+std::uint64_t first_seed() {
+  const char* given = std::getenv("MOBULA_TEST_SEED");
+  return given ? std::strtoull(given, nullptr, 10) : 1;
+}
+
+TEST(SchedulerRandom, GivesEverybodyWhatWasAskedForWhateverTheOrderOfMessages) {
+  const std::uint64_t first = first_seed();
+  for (std::uint64_t seed = first; seed < first + 200; ++seed) {
+    SCOPED_TRACE("MOBULA_TEST_SEED=" + std::to_string(seed));
+    job one{seed, 1 + seed % 5};
+    one.run(60);
+    EXPECT_EQ(one.granted() + one.refused(), one.asked());
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
+TEST(SchedulerRandom, AHundredNodesShareTheWork) {
+  SCOPED_TRACE("MOBULA_TEST_SEED=" + std::to_string(first_seed()));
+  job one{first_seed(), 100};
+  one.run(600);
+  EXPECT_EQ(one.granted() + one.refused(), one.asked());
+}
+
+}  // namespace
+}  // namespace mobula::core
