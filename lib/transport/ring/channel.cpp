@@ -10,6 +10,9 @@ namespace {
 
 // A long batch is shown in parts, so that the peer reads while the rest is written.
 constexpr std::size_t hidden_bytes_max = 2048;
+// While messages queue up, the ring is tried again each time that so much has been added: the peer
+// would run dry if it were only tried when everything is written.
+constexpr std::size_t queued_bytes_max = 16384;
 
 }  // namespace
 
@@ -55,6 +58,11 @@ std::byte* channel::begin(std::size_t size, bool forwarded) {
 void channel::commit() {
   if (!pending_in_ring_) {
     waiting_.commit();
+    queued_bytes_ += waiting_.last_bytes();
+    if (queued_bytes_ >= queued_bytes_max) {
+      queued_bytes_ = 0;
+      drain();
+    }
     return;
   }
   ring_->commit(record_kind::message, pending_forwarded_);

@@ -78,6 +78,7 @@ class channel {
   budget budget_;
   std::optional<producer> ring_;
   message_queue waiting_;
+  std::size_t queued_bytes_ = 0;  // since the ring was tried last
   // Of the oldest waiting message, when it travels in fragments.
   std::size_t fragments_sent_bytes_ = 0;
 };

@@ -21,6 +21,8 @@ class message_queue {
   bool empty() const { return count_ == 0; }
   std::size_t count() const { return count_; }
   std::size_t bytes() const { return bytes_; }
+  /// Of the message committed last.
+  std::size_t last_bytes() const { return pending_; }
 
   /// The oldest message. Stays where it is while others are added.
   wire::blob front() const { return {chunks_.front().at() + sizeof(prefix), front_prefix().size}; }
