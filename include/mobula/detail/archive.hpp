@@ -41,6 +41,8 @@ class boost::archive::detail::iserializer<mobula::detail::boost_door, T> {
 namespace mobula::detail {
 
 template <class T>
+struct codec;
+template <class T>
 void encode(encoder& to, const T& value);
 template <class T>
 T decode(decoder& from);
@@ -102,6 +104,9 @@ class basic_output_archive {
       for (std::size_t i = 0; i < field.count(); ++i) *this << field.address()[i];
     } else if constexpr (std::is_array_v<T>) {
       for (const auto& element : field) *this << element;
+    } else if constexpr (codec<T>::is_own) {
+      // Boost's interface has one function for both ways; it doesn't change what it saves.
+      call_serialize<Access>(*this, const_cast<T&>(field));
     } else {
       encode<T>(to_, field);
     }
@@ -138,8 +143,10 @@ class basic_input_archive {
       for (std::size_t i = 0; i < field.count(); ++i) *this >> field.address()[i];
     } else if constexpr (std::is_array_v<type>) {
       for (auto& element : field) *this >> element;
-    } else if constexpr (form_of<type>() == form::own) {
-      call_serialize<Access>(*this, field);
+    } else if constexpr (codec<type>::is_own) {
+      // Wrappers come as constant temporaries; what they name is what changes.
+      using field_type = std::conditional_t<std::is_lvalue_reference_v<T>, T, type&>;
+      call_serialize<Access>(*this, const_cast<field_type>(field));
     } else {
       field = decode<type>(from_);
     }

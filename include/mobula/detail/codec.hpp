@@ -17,6 +17,8 @@ namespace mobula::detail {
 
 /// What every codec says of itself.
 struct codec_defaults {
+  /// Whether it calls the type's serialize.
+  static constexpr bool is_own = false;
   /// Whether a value travels as its bytes, so that many in a row are copied at once.
   static constexpr bool as_bytes = false;
   /// The fewest bytes that a value takes.
@@ -26,6 +28,7 @@ struct codec_defaults {
 template <class T>
 struct codec : codec_defaults {
   static constexpr form how = form_of<T>();
+  static constexpr bool is_own = how == form::own;
   static constexpr bool as_bytes = how == form::bytes;
   static constexpr std::size_t size_min = as_bytes ? sizeof(T) : 0;
 
@@ -52,19 +55,18 @@ struct codec : codec_defaults {
                 "mobula: this type can't be sent: give it a serialize(archive, version) as "
                 "Boost.Serialization asks for: template <class Archive> void serialize(Archive& "
                 "archive, unsigned) { archive & first & second; }");
-  static_assert(how != form::own || std::default_initializable<T>,
-                "mobula: a type with serialize must have a default constructor, for its receiver");
 
   static void encode(encoder& to, const T& value) {
     if constexpr (how == form::bytes) {
       to.write(&value, sizeof value);
     } else if constexpr (how == form::own) {
-      output_archive archive{to};
-      // Boost's interface has one function for both ways; it doesn't change what it saves.
-      call_serialize<boost::serialization::access>(archive, const_cast<T&>(value));
+      output_archive{to} << value;
     }
   }
   static T decode(decoder& from) {
+    static_assert(
+        how != form::own || std::default_initializable<T>,
+        "mobula: a type with serialize must have a default constructor, for its receiver");
     if constexpr (how == form::bytes && std::default_initializable<T>) {
       T value;
       std::memcpy(static_cast<void*>(&value), from.read(sizeof value), sizeof value);
@@ -77,8 +79,7 @@ struct codec : codec_defaults {
       return std::bit_cast<T>(copy);
     } else if constexpr (how == form::own && std::default_initializable<T>) {
       T value{};
-      input_archive archive{from};
-      call_serialize<boost::serialization::access>(archive, value);
+      input_archive{from} >> value;
       return value;
     } else {
       __builtin_unreachable();  // the assertions above have spoken

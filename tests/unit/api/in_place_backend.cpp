@@ -207,6 +207,10 @@ value_view::~value_view() = default;
 namespace mobula::in_place {
 
 const last_request& last() { return detail::last_request; }
+std::string text_of(const detail::encoder& written) {
+  return {reinterpret_cast<const char*>(written.bytes().data()), written.bytes().size()};
+}
+
 std::size_t objects() { return detail::alive().size(); }
 
 object_ref<int> pending() { return detail::access::adopt<object_ref<int>>(detail::make_object()); }

@@ -31,12 +31,15 @@ std::size_t objects();
 object_ref<int> pending();
 void complete(const object_ref<int>& ref, int value);
 
+/// What was written.
+std::string text_of(const detail::encoder& written);
+
 /// The bytes that encode a value, and a value from bytes.
 template <class T>
 std::string bytes_of(const T& value) {
   detail::encoder to;
   detail::encode<T>(to, value);
-  return {reinterpret_cast<const char*>(to.bytes().data()), to.bytes().size()};
+  return text_of(to);
 }
 template <class T>
 T from_bytes(const std::string& bytes) {
