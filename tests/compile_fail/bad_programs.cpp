@@ -1,10 +1,10 @@
 // Programs that must not compile, each with a piece of the sentence that must be said. check.sh
 // compiles each by itself, and the rest without any.
 
-#include <mobula/mobula.hpp>
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <mobula/mobula.hpp>
 #include <span>
 #include <string>
 #include <string_view>
@@ -72,7 +72,10 @@ void wrong(std::vector<has_string> v) { mobula::remote<f>(v); }
 
 #ifdef reference_result
 // says: a remote function can't return a reference
-int& f() { static int value; return value; }
+int& f() {
+  static int value;
+  return value;
+}
 void wrong() { mobula::remote<f>(); }
 #endif
 
@@ -96,7 +99,10 @@ void wrong() { mobula::remote<f>(); }
 
 #ifdef method_reference_result
 // says: a remote function can't return a reference
-struct named { std::string name; const std::string& get_name() const { return name; } };
+struct named {
+  std::string name;
+  const std::string& get_name() const { return name; }
+};
 void wrong(mobula::actor_handle<named> n) { n.call<&named::get_name>(); }
 #endif
 
@@ -124,7 +130,10 @@ void wrong(std::vector<std::reference_wrapper<int>> v) { mobula::put(v); }
 
 #ifdef pointer_inside_struct
 // says: it has a pointer, view or reference inside
-struct node { int value; node* next; };
+struct node {
+  int value;
+  node* next;
+};
 void wrong(node n) { mobula::put(n); }
 #endif
 
@@ -132,7 +141,10 @@ void wrong(node n) { mobula::put(n); }
 // says: a pointer can't be sent
 struct node {
   int* value = nullptr;
-  template <class Archive> void serialize(Archive& archive, unsigned) { archive & value; }
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& value;
+  }
 };
 void wrong(node n) { mobula::put(n); }
 #endif
@@ -144,7 +156,9 @@ void wrong(std::vector<std::shared_ptr<int>> v) { mobula::put(v); }
 
 #ifdef unique_pointer_to_base
 // says: a std::unique_ptr to a class with virtual functions can't be sent
-struct shape { virtual ~shape() = default; };
+struct shape {
+  virtual ~shape() = default;
+};
 void wrong(std::unique_ptr<shape> v) { mobula::put(std::move(v)); }
 #endif
 
@@ -164,7 +178,10 @@ void wrong() { mobula::remote<f>(); }
 struct made_of {
   explicit made_of(int) {}
   std::string text;
-  template <class Archive> void serialize(Archive& archive, unsigned) { archive & text; }
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& text;
+  }
 };
 int f(made_of) { return 1; }
 void wrong(made_of v) { mobula::remote<f>(v); }
@@ -217,7 +234,9 @@ void wrong(counter c) { mobula::remote<&counter::increment>(c); }
 
 #ifdef generic_lambda
 // says: with its parameter types written out
-void wrong() { mobula::remote<[](auto v) { return v; }>(1); }
+void wrong() {
+  mobula::remote<[](auto v) { return v; }>(1);
+}
 #endif
 
 #ifdef variadic_function
@@ -228,7 +247,9 @@ void wrong() { mobula::remote<f>(1); }
 
 #ifdef lambda_with_capture
 // says: error
-void wrong(int n) { mobula::remote<[n](int v) { return v + n; }>(1); }
+void wrong(int n) {
+  mobula::remote<[n](int v) { return v + n; }>(1);
+}
 #endif
 
 #ifdef overloaded_name
@@ -259,25 +280,33 @@ void wrong() { mobula::remote<f>.split(mobula::parts{2}); }
 
 #ifdef no_such_constructor
 // says: the actor's class has no constructor for these arguments
-struct gauge { explicit gauge(int) {} };
+struct gauge {
+  explicit gauge(int) {}
+};
 void wrong() { mobula::actor<gauge>("text", 2); }
 #endif
 
 #ifdef constructor_of_pointer
 // says: the actor's class has no constructor for these arguments
-struct label { explicit label(const char*) {} };
+struct label {
+  explicit label(const char*) {}
+};
 void wrong() { mobula::actor<label>("text"); }
 #endif
 
 #ifdef abstract_actor
 // says: an actor needs a class that can be instantiated
-struct shape { virtual int area() = 0; };
+struct shape {
+  virtual int area() = 0;
+};
 void wrong() { mobula::actor<shape>(); }
 #endif
 
 #ifdef method_of_another_class
 // says: call needs a method of the actor's class
-struct other { int f() { return 1; } };
+struct other {
+  int f() { return 1; }
+};
 void wrong(mobula::actor_handle<counter> c) { c.call<&other::f>(); }
 #endif
 
