@@ -167,6 +167,36 @@ TEST(Port, BeyondTheLimitsGoesThroughTheScheduler) {
   EXPECT_EQ(a->port().state_of(scheduler), channel::state::ring);
 }
 
+TEST(Port, APairWithoutASlotGoesThroughTheSchedulerForGood) {
+  test::scheduler_thread node;
+  const auto a = join(node.name(), 1);
+  const auto b = join(node.name(), 2);
+  int fd = -1;
+  node.with([&](auto& side) { fd = side.meeting_point().arena_of({0, 2}).found.release(); });
+  const mapping front{fd, 0, regions_offset(slots_of_process)};
+  ::close(fd);
+  auto* const slots = reinterpret_cast<slot_block*>(front.begin() + slots_offset);
+  for (std::uint32_t i = 1; i < slots_of_process; ++i) {
+    slots[i].owner = process_id{0, 1000 + i}.bits();
+  }
+  handlers at_b;
+  std::uint64_t seen = 0;
+  at_b.message = [&](process_id from, wire::blob bytes) {
+    EXPECT_EQ(from, (process_id{0, 1}));
+    EXPECT_EQ(number_in(bytes), seen);
+    ++seen;
+  };
+  for (std::uint64_t i = 0; i < 100; ++i) send_number(a->port(), {0, 2}, i);
+  a->port().flush();
+  EXPECT_EQ(a->port().state_of({0, 2}), channel::state::forwarded);
+  // A ring would overtake what is still with the scheduler.
+  for (std::uint32_t i = 1; i < slots_of_process; ++i) slots[i].owner = 0;
+  for (std::uint64_t i = 100; i < 200; ++i) send_number(a->port(), {0, 2}, i);
+  a->port().flush();
+  EXPECT_EQ(a->port().state_of({0, 2}), channel::state::forwarded);
+  EXPECT_TRUE(poll_until(b->port(), at_b, [&] { return seen == 200; }));
+}
+
 TEST(Port, LetsNobodySpeakForOthers) {
   test::scheduler_thread node;
   const auto a = join(node.name(), 1);

@@ -77,7 +77,7 @@ TEST(Sleep, LosesNoWakeUpOfManySendersAtOddMoments) {
   const auto receiver = join(node.name(), 1);
   std::vector<std::thread> threads;
   for (std::uint32_t i = 0; i < senders; ++i) {
-    threads.emplace_back([&, own = join(node.name(), 2 + i)] {
+    threads.emplace_back([&, i, own = join(node.name(), 2 + i)] {
       handlers at;
       std::uint64_t answers = 0;
       at.message = [&](process_id, wire::blob) { ++answers; };
