@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "wire/bytes.hpp"
+#include "wire/invariant.hpp"
 #include "wire/messages.hpp"
 #include "wire/outbox.hpp"
 
@@ -26,9 +27,13 @@ concept plain =
 class size_of {
  public:
   void operator()(const plain auto& field) { size_ += sizeof field; }
-  void operator()(const blob& field) { size_ += sizeof(std::uint32_t) + field.size(); }
-  void operator()(const std::string_view& field) { size_ += sizeof(std::uint32_t) + field.size(); }
-  void operator()(const std::string& field) { size_ += sizeof(std::uint32_t) + field.size(); }
+  void operator()(const blob& field) {
+    // A size travels in 32 bits: what is larger belongs into the store.
+    insist(field.size() <= 0xffff'ffffU, "a field of a message is less than 4 GiB", field.size());
+    size_ += sizeof(std::uint32_t) + field.size();
+  }
+  void operator()(const std::string_view& field) { (*this)(as_blob(field)); }
+  void operator()(const std::string& field) { (*this)(as_blob(field)); }
   void operator()(const resource_amounts& field);
   template <class T>
   void operator()(const std::vector<T>& field) {

@@ -90,5 +90,13 @@ TEST(Layout, LeavesNoPaddingInWhatTravelsAsBytes) {
   EXPECT_EQ(sizeof(location), 32U);
 }
 
+TEST(LayoutDeathTest, HasNoRoomForAFieldOverFourGigabytes) {
+  // Never read: only its size matters.
+  const std::byte one{};
+  task_done done;
+  done.results = {&one, std::size_t{1} << 32};
+  EXPECT_DEATH(encoded_size(done), "less than 4 GiB 4294967296");
+}
+
 }  // namespace
 }  // namespace mobula::wire
