@@ -16,6 +16,21 @@ files_are_short() {
   done
 }
 
+# By the look of formatted code: from a line that ends a parameter list with "{" to the "}" below.
+functions_fit_a_screen() {
+  sources | xargs awk '
+    function check(level) {
+      if (begun[level] && FNR - begun[level] > 70)
+        print FILENAME ":" begun[level] ": " FNR - begun[level] + 1 " lines, 70 are the limit"
+      begun[level] = 0
+    }
+    FNR == 1 { begun[0] = begun[2] = 0 }
+    /^[A-Za-z~].*[)][a-z ]*( -> .*)? [{]$/ { begun[0] = FNR }
+    /^  [A-Za-z~].*[)][a-z ]*( -> .*)? [{]$/ { begun[2] = FNR }
+    /^  [}]$/ { check(2) }
+    /^[}]$/ { check(0) }'
+}
+
 headers_are_included_once() {
   sources | grep '\.hpp$' | while read -r file; do
     grep -q '^#pragma once$' "$file" || echo "$file has no #pragma once"
