@@ -16,7 +16,6 @@ using wire::location;
 using wire::object_id;
 using wire::process_id;
 
-constexpr process_id home = process_id::scheduler_of(1);
 constexpr process_id other_node = process_id::scheduler_of(2);
 constexpr process_id third_node = process_id::scheduler_of(3);
 constexpr process_id worker{1, 2};

@@ -1,0 +1,374 @@
+// Goal: whatever the order of messages and deaths, a reader gets the right bytes or a right error,
+// nobody writes where others write, and when all is freed nothing is left in any store.
+// Method: a few nodes with their directories; processes that make, read and free objects as the
+// directory's contract says; messages that keep their order between two processes and nothing more;
+// deaths of processes and of a node at any step. MOBULA_TEST_SEED replays one run.
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <deque>
+#include <map>
+#include <memory>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/directory.hpp"
+#include "core/memory_block_store.hpp"
+#include "core/sent_messages.hpp"
+
+namespace mobula::core {
+namespace {
+
+using wire::location;
+using wire::object_id;
+using wire::process_id;
+
+constexpr wire::node_id nodes = 3;
+constexpr std::uint32_t processes_a_node = 3;
+constexpr process_id membership{nodes, 1};  // says which node has ended
+
+std::byte pattern(object_id object, std::uint64_t at) {
+  return static_cast<std::byte>(wire::mix(object.low() + at * 0x9e3779b97f4a7c15U));
+}
+
+class world {
+ public:
+  world(std::uint64_t seed, bool with_deaths) : random_{seed}, with_deaths_{with_deaths} {
+    for (wire::node_id n = 0; n < nodes; ++n) {
+      sites_[n] = std::make_unique<site>(*this, n);
+      for (std::uint32_t i = 1; i <= processes_a_node; ++i) alive_.push_back({n, i});
+    }
+  }
+
+  void run(int steps) {
+    for (int i = 0; i < steps && !testing::Test::HasFailure(); ++i) step();
+    while (!testing::Test::HasFailure() && (deliver_one() || finish_writing() || free_one())) {
+    }
+    if (testing::Test::HasFailure()) return;
+    EXPECT_TRUE(reads_.empty()) << reads_.size() << " reads were never answered";
+    for (const auto& [n, one] : sites_) {
+      if (dead_.contains(process_id::scheduler_of(n))) continue;
+      EXPECT_EQ(one->tested.copies(), 0U) << "node " << n;
+      EXPECT_EQ(one->tested.fetches(), 0U) << "node " << n;
+      EXPECT_EQ(one->tested.bytes_in_use(), 0U) << "node " << n;
+      EXPECT_EQ(one->tested.parts_in_flight(), 0U) << "node " << n;
+      EXPECT_EQ(one->memory.blocks(), 0U) << "node " << n;
+    }
+  }
+  int reads_that_succeeded() const { return succeeded_; }
+
+ private:
+  using message = std::vector<std::byte>;
+  using pair = std::pair<process_id, process_id>;
+
+  class network final : public wire::outbox {
+   public:
+    network(world& all, process_id from) : all_{all}, from_{from} {}
+    std::byte* begin(process_id to, std::size_t size) override {
+      to_ = to;
+      bytes_.assign(size, {});
+      return bytes_.data();
+    }
+    void commit() override { all_.post(from_, to_, std::move(bytes_)); }
+
+   private:
+    world& all_;
+    process_id from_;
+    process_id to_;
+    message bytes_;
+  };
+  struct site {
+    site(world& all, wire::node_id n)
+        : out{all, process_id::scheduler_of(n)},
+          memory{n, 6'000},
+          tested{n, nodes, memory, out, {{64, 3, 4, 6}}} {}
+    network out;
+    memory_block_store memory;
+    directory tested;
+  };
+  struct thing {
+    std::vector<location> copies;  // that its owner was told of
+    int readers = 0;
+    bool freed = false;
+  };
+  struct writing {
+    object_id object;
+    location where;
+  };
+  struct reading {
+    process_id reader;
+    object_id object;
+  };
+
+  std::uint64_t pick(std::uint64_t count) { return random_() % count; }
+  process_id anybody() { return alive_[pick(alive_.size())]; }
+  site& site_of(process_id process) { return *sites_.at(process.node()); }
+  bool is_dead(process_id process) const {
+    return dead_.contains(process) || dead_.contains(process_id::scheduler_of(process.node()));
+  }
+  void post(process_id from, process_id to, message bytes) {
+    if (!is_dead(to)) channels_[{from, to}].push_back(std::move(bytes));
+  }
+  template <class Message>
+  void say(process_id from, process_id to, const Message& what) {
+    post(from, to, encoded(what));
+  }
+
+  void step() {
+    const std::uint64_t chance = pick(1000);
+    if (chance < 80) {
+      make();
+    } else if (chance < 160) {
+      finish_writing();
+    } else if (chance < 300) {
+      read();
+    } else if (chance < 340) {
+      free_one();
+    } else if (chance < 342 && with_deaths_ && alive_.size() > 2) {
+      kill(anybody());
+    } else if (chance < 343 && with_deaths_ && dead_nodes_ == 0) {
+      kill_node(static_cast<wire::node_id>(pick(nodes)));
+    } else {
+      deliver_one();
+    }
+  }
+
+  void make() {
+    const process_id owner = anybody();
+    const process_id maker = anybody();
+    const object_id object{owner, ++last_sequence_};
+    things_[object];
+    rooms_[++last_token_] = object;
+    say(maker, process_id::scheduler_of(maker.node()),
+        wire::store_allocate{last_token_, object, pick(20) == 0 ? 0 : pick(500)});
+  }
+
+  // The first half was written when the room came; others may have written there meanwhile.
+  bool finish_writing() {
+    if (writings_.empty()) return false;
+    auto at = writings_.begin();
+    std::advance(at, static_cast<std::ptrdiff_t>(pick(writings_.size())));
+    const auto [maker, one] = *at;
+    writings_.erase(at);
+    const auto room = site_of(maker).memory.bytes(one.where);
+    if (!room) {
+      ADD_FAILURE() << "the room was taken from its maker";
+      return true;
+    }
+    fill(one, *room, room->size() / 2, room->size());
+    expect_whole(one.object, *room);
+    const process_id owner = one.object.owner();
+    const process_id home = process_id::scheduler_of(maker.node());
+    if (pick(10) == 0) {
+      say(maker, home, wire::store_free{one.object, one.where});
+      return true;
+    }
+    wire::object_ready ready;
+    ready.object = one.object;
+    ready.value.kind = wire::value_kind::stored;
+    ready.value.where = one.where;
+    say(maker, owner, ready);
+    if (owner != maker) say(maker, home, wire::store_sealed{one.object, one.where});
+    return true;
+  }
+  void fill(const writing& one, std::span<std::byte> room, std::size_t from, std::size_t to) {
+    for (std::size_t i = from; i < to; ++i) room[i] = pattern(one.object, i);
+  }
+  void expect_whole(object_id object, std::span<const std::byte> bytes) {
+    std::size_t wrong = 0;
+    for (std::size_t i = 0; i < bytes.size(); ++i) wrong += bytes[i] != pattern(object, i);
+    EXPECT_EQ(wrong, 0U) << "of " << bytes.size() << " bytes";
+  }
+
+  void read() {
+    std::vector<object_id> known;
+    for (const auto& [id, one] : things_)
+      if (!one.copies.empty() && !one.freed && !is_dead(id.owner())) known.push_back(id);
+    if (known.empty()) return;
+    const object_id object = known[pick(known.size())];
+    thing& one = things_[object];
+    const process_id reader = anybody();
+    ++one.readers;
+    reads_[++last_token_] = {reader, object};
+    say(reader, process_id::scheduler_of(reader.node()),
+        wire::store_fetch{last_token_, object, one.copies[pick(one.copies.size())]});
+  }
+
+  bool free_one() {
+    for (auto& [id, one] : things_) {
+      if (one.freed || one.readers != 0 || is_dead(id.owner()) || pick(3) == 0) continue;
+      one.freed = true;
+      for (const location& where : std::exchange(one.copies, {}))
+        say(id.owner(), process_id::scheduler_of(where.node), wire::store_free{id, where});
+      return true;
+    }
+    return std::ranges::any_of(things_, [this](const auto& entry) {
+      return !entry.second.freed && entry.second.readers == 0 && !is_dead(entry.first.owner());
+    });
+  }
+
+  bool deliver_one() {
+    std::vector<pair> ways;
+    for (const auto& [way, messages] : channels_)
+      if (!messages.empty()) ways.push_back(way);
+    if (ways.empty()) return false;
+    deliver(ways[pick(ways.size())]);
+    return true;
+  }
+  void deliver(pair way) {
+    auto& messages = channels_[way];
+    const message bytes = std::move(messages.front());
+    messages.pop_front();
+    const auto [from, to] = way;
+    if (is_dead(to)) return;
+    if (const auto ended = wire::decode<wire::process_ended>(bytes)) {
+      for (const process_id one : ended->processes) hear_of_end(to, one);
+    } else if (to.is_scheduler()) {
+      EXPECT_TRUE(site_of(to).tested.on_message(from, bytes));
+    } else {
+      at_process(from, to, bytes);
+    }
+  }
+
+  // A death is acted on when all that the dead one had sent here is handed in.
+  void hear_of_end(process_id to, process_id ended) {
+    for (auto& [way, messages] : channels_) {
+      const bool from_it =
+          way.first == ended || (ended.is_scheduler() && way.first.node() == ended.node());
+      while (from_it && way.second == to && !messages.empty()) deliver(way);
+    }
+    if (to.is_scheduler()) {
+      site_of(to).tested.on_process_ended(ended);
+      const bool first = to.node() == ended.node();
+      for (const process_id one : alive_)
+        if (one.node() == to.node()) say(to, one, wire::process_ended{{ended}});
+      for (wire::node_id n = 0; first && n < nodes; ++n)
+        if (n != to.node()) say(to, process_id::scheduler_of(n), wire::process_ended{{ended}});
+    } else if (ended.is_scheduler()) {
+      for (auto& [id, one] : things_)
+        if (id.owner() == to)
+          std::erase_if(one.copies, [&](const location& c) { return c.node == ended.node(); });
+    }
+  }
+
+  void at_process(process_id from, process_id self, const message& bytes) {
+    if (const auto grant = wire::decode<wire::store_grant>(bytes)) {
+      if (!grant->error.empty()) return expect_right_error(grant->error);
+      const writing one{rooms_.at(grant->token), grant->where};
+      const auto room = *site_of(self).memory.bytes(one.where);
+      fill(one, room, 0, room.size() / 2);
+      writings_.emplace(self, one);
+    } else if (const auto ready = wire::decode<wire::object_ready>(bytes)) {
+      told(self, ready->object, ready->value.where);
+    } else if (const auto replica = wire::decode<wire::replica_add>(bytes)) {
+      told(self, replica->object, replica->where);
+    } else if (const auto orphan = wire::decode<wire::store_orphan>(bytes)) {
+      const thing& one = things_.at(orphan->object);
+      if (std::ranges::count(one.copies, orphan->where) == 0)
+        say(self, from, wire::store_free{orphan->object, orphan->where});
+    } else if (const auto answer = wire::decode<wire::store_fetched>(bytes)) {
+      fetched(self, *answer);
+    } else {
+      ADD_FAILURE() << "an unexpected message";
+    }
+  }
+  void told(process_id self, object_id object, const location& where) {
+    thing& one = things_.at(object);
+    if (dead_.contains(process_id::scheduler_of(where.node))) return;
+    if (one.freed) {
+      say(self, process_id::scheduler_of(where.node), wire::store_free{object, where});
+    } else {
+      one.copies.push_back(where);
+    }
+  }
+  void fetched(process_id self, const wire::store_fetched& answer) {
+    const reading one = reads_.at(answer.token);
+    reads_.erase(answer.token);
+    EXPECT_EQ(one.reader, self);
+    --things_.at(one.object).readers;
+    if (!answer.error.empty()) return expect_right_error(answer.error);
+    ++succeeded_;
+    const auto bytes = site_of(self).memory.bytes(answer.where);
+    // Its owner's end frees it under a reader: then a get throws owner_died, whatever was read.
+    if (is_dead(one.object.owner())) return;
+    ASSERT_TRUE(bytes) << "what was fetched is not there";
+    expect_whole(one.object, *bytes);
+  }
+  void expect_right_error(wire::blob error) {
+    wire::reader from{error};
+    const auto value = wire::decode_part<wire::error_value>(from);
+    const bool full = value.code == wire::error_code::store_full;
+    EXPECT_TRUE(full || !dead_.empty()) << value.what;
+  }
+
+  void kill(process_id victim) {
+    dead_.insert(victim);
+    std::erase(alive_, victim);
+    writings_.erase(victim);
+    drop_reads();
+    // What it had sent is still there; its end comes behind it.
+    const process_id home = process_id::scheduler_of(victim.node());
+    say(victim, home, wire::process_ended{{victim}});
+  }
+  void kill_node(wire::node_id node) {
+    ++dead_nodes_;
+    const process_id scheduler = process_id::scheduler_of(node);
+    dead_.insert(scheduler);
+    std::erase_if(alive_, [node](process_id one) { return one.node() == node; });
+    std::erase_if(writings_, [node](const auto& one) { return one.first.node() == node; });
+    drop_reads();
+    for (auto& [way, messages] : channels_)  // of what was under way, any first part arrives
+      if (way.first.node() == node) messages.resize(pick(messages.size() + 1));
+    for (wire::node_id n = 0; n < nodes; ++n)
+      say(membership, process_id::scheduler_of(n), wire::process_ended{{scheduler}});
+  }
+  void drop_reads() {
+    std::erase_if(reads_, [this](const auto& entry) {
+      if (!is_dead(entry.second.reader)) return false;
+      --things_.at(entry.second.object).readers;
+      return true;
+    });
+  }
+
+  std::mt19937_64 random_;
+  bool with_deaths_;
+  std::map<wire::node_id, std::unique_ptr<site>> sites_;
+  std::map<pair, std::deque<message>> channels_;
+  std::vector<process_id> alive_;
+  std::set<process_id> dead_;
+  std::map<object_id, thing> things_;
+  std::map<std::uint64_t, object_id> rooms_;
+  std::multimap<process_id, writing> writings_;
+  std::map<std::uint64_t, reading> reads_;
+  std::uint64_t last_sequence_ = 0;
+  std::uint64_t last_token_ = 0;
+  int dead_nodes_ = 0;
+  int succeeded_ = 0;
+};
+
+void run_seeds(std::uint64_t first, std::uint64_t count, bool with_deaths) {
+  const char* given = std::getenv("MOBULA_TEST_SEED");
+  if (given) {
+    first = std::strtoull(given, nullptr, 10);
+    count = 1;
+  }
+  int succeeded = 0;
+  for (std::uint64_t seed = first; seed < first + count; ++seed) {
+    SCOPED_TRACE("MOBULA_TEST_SEED=" + std::to_string(seed));
+    world one{seed, with_deaths};
+    one.run(1500);
+    succeeded += one.reads_that_succeeded();
+    if (testing::Test::HasFailure()) return;
+  }
+  EXPECT_GT(succeeded, static_cast<int>(count) * 10);
+}
+
+TEST(DirectoryAtRandom, EveryReaderGetsTheRightBytesAndNothingIsLeft) { run_seeds(1, 150, false); }
+
+TEST(DirectoryAtRandom, DeathsLeaveNothingBehindAndSpoilNothing) { run_seeds(10'000, 400, true); }
+
+}  // namespace
+}  // namespace mobula::core
