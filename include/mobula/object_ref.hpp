@@ -2,7 +2,7 @@
 
 #include <compare>
 #include <cstddef>
-#include <functional>
+#include <memory>
 #include <type_traits>
 #include <utility>
 

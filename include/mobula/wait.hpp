@@ -51,7 +51,7 @@ wait_result<T> wait(std::vector<object_ref<T>> refs, wait_options how = {}) {
       refs[kept - 1] = std::move(refs[i]);
     }
   }
-  refs.resize(kept);
+  refs.erase(refs.begin() + static_cast<std::ptrdiff_t>(kept), refs.end());
   result.pending = std::move(refs);
   return result;
 }

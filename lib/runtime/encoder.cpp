@@ -20,6 +20,8 @@ void encoder::grow(std::size_t more) {
   capacity_ = capacity;
 }
 
+encoder::~encoder() { clear(); }
+
 void encoder::clear() noexcept {
   if (begin_ != inline_) delete[] begin_;
   begin_ = inline_;

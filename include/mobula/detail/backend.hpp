@@ -77,7 +77,7 @@ class encoder {
   encoder() = default;
   encoder(const encoder&) = delete;
   encoder& operator=(const encoder&) = delete;
-  ~encoder() { clear(); }
+  ~encoder();
 
   void write(const void* bytes, std::size_t size) {
     if (size > capacity_ - size_) grow(size);

@@ -68,6 +68,15 @@ struct parameter {
   };
 };
 
+struct aligned_deleter {
+  std::size_t alignment = 1;
+  void operator()(const std::byte* bytes) const noexcept;
+};
+/// The same bytes at an address that is a multiple of `alignment`.
+std::unique_ptr<const std::byte, aligned_deleter> aligned_copy(const std::byte* bytes,
+                                                               std::size_t size,
+                                                               std::size_t alignment);
+
 /// Elements in a row, in place where they are aligned there.
 template <class T>
 class row {
@@ -77,9 +86,8 @@ class row {
       const std::size_t count = from.count(sizeof(T));
       const std::byte* bytes = from.read(count * sizeof(T));
       if (reinterpret_cast<std::uintptr_t>(bytes) % alignof(T) != 0) {
-        copy_ = std::make_unique_for_overwrite<aligned[]>(count);
-        std::memcpy(static_cast<void*>(copy_.get()), bytes, count * sizeof(T));
-        bytes = copy_[0].bytes;
+        copy_ = aligned_copy(bytes, count * sizeof(T), alignof(T));
+        bytes = copy_.get();
       }
       all_ = {reinterpret_cast<const T*>(bytes), count};
     } else {
@@ -96,11 +104,8 @@ class row {
     std::span<const T> all;
     operator std::span<const T>() const { return all; }
   };
-  struct aligned {
-    alignas(T) std::byte bytes[sizeof(T)];
-  };
   std::span<const T> all_;
-  std::unique_ptr<aligned[]> copy_;
+  std::unique_ptr<const std::byte, aligned_deleter> copy_;
   [[no_unique_address]] std::conditional_t<codec<T>::as_bytes, nothing, std::vector<T>> values_;
 };
 

@@ -67,7 +67,9 @@ struct codec : codec_defaults {
     static_assert(
         how != form::own || std::default_initializable<T>,
         "mobula: a type with serialize must have a default constructor, for its receiver");
-    if constexpr (how == form::bytes && std::default_initializable<T>) {
+    if constexpr (std::is_same_v<T, bool>) {
+      return from.number<unsigned char>() != 0;
+    } else if constexpr (how == form::bytes && std::default_initializable<T>) {
       T value;
       std::memcpy(static_cast<void*>(&value), from.read(sizeof value), sizeof value);
       return value;

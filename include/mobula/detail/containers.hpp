@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -35,7 +34,7 @@ concept container = requires(T& values, const T& constant) {
 /// How many elements to make room for: what garbage claims is no reason to reserve.
 template <class T>
 std::size_t room_for(const decoder& from, std::size_t count) {
-  return codec<T>::size_min > 0 ? count : std::min(count, from.left());
+  return codec<T>::size_min > 0 ? count : (count < from.left() ? count : from.left());
 }
 
 template <class T, class Allocator>

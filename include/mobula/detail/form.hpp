@@ -2,7 +2,6 @@
 
 #include <concepts>
 #include <cstddef>
-#include <functional>
 #include <iterator>
 #include <memory>
 #include <span>
@@ -84,10 +83,13 @@ inline constexpr bool has_serialize = has_member_serialize<T>() || has_free_seri
 
 // --- Whether a type points to something ---
 
+/// Known by its shape: its header is a large one.
 template <class T>
-inline constexpr bool is_reference_wrapper = false;
-template <class T>
-inline constexpr bool is_reference_wrapper<std::reference_wrapper<T>> = true;
+concept is_reference_wrapper = is_of_std<T> && requires(const T& value) {
+  typename T::type;
+  { value.get() }
+  noexcept->std::same_as<typename T::type&>;
+};
 
 template <class T>
 inline constexpr bool is_shared_pointer = false;

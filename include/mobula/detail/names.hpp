@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 
 // Names of types and of template arguments, as the compiler writes them. For people, and to tell
@@ -14,7 +15,9 @@ constexpr std::string_view after_mark(std::string_view pretty, std::string_view 
   pretty.remove_prefix(at + mark.size());
   if (pretty.ends_with(']')) pretty.remove_suffix(1);
   if (pretty.starts_with('&')) pretty.remove_prefix(1);
-  return pretty;
+  constexpr std::string_view closure = "<lambda closure object>";
+  if (pretty.starts_with(closure)) pretty.remove_prefix(closure.size());
+  return pretty == "{}" ? "a lambda" : pretty;  // clang has no name for one
 }
 
 template <auto Value>

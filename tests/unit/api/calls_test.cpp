@@ -78,7 +78,7 @@ struct big_step {
 
 TEST(Remote, CallsWithValues) {
   EXPECT_EQ(get(remote<add>(1, 2)), 3);
-  EXPECT_EQ(last().function, "mobula::{anonymous}::add");
+  EXPECT_THAT(last().function, testing::EndsWith("add"));
   EXPECT_EQ(get(remote<flip>(true)), false);
   EXPECT_EQ(get(remote<join>(std::vector<std::string>{"a", "b"}, '-')), "a-b-");
 }
