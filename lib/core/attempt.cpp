@@ -25,6 +25,7 @@ void attempt_pool::give_back(attempt& one) {
   one.kind = attempt_kind::task;
   one.state = attempt_state::queued;
   one.context = nullptr;
+  one.push.max_concurrency = 1;
   one.lease = nullptr;
   one.host = nullptr;
   one.next = one.previous = nullptr;

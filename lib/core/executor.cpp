@@ -56,12 +56,12 @@ void executor::on_message(wire::process_id from, wire::blob message) {
 void executor::on_push(wire::process_id from, wire::blob message) {
   if (!ended_processes_.empty() && ended_processes_.contains(from)) return;
   attempt& one = pool_.take(message);
-  const auto decoded = wire::decode<wire::task_push>({one.message.get(), message.size()});
-  if (!decoded || decoded->task_count != 1 || !decoded->task || !decoded->lease) {
+  // In place, since this is each task's way: the copy of a push costs as much as reading it.
+  const bool whole = wire::decode_into(one.push, {one.message.get(), message.size()});
+  if (!whole || one.push.task_count != 1 || !one.push.task || !one.push.lease) {
     ++dropped_;
     return pool_.give_back(one);
   }
-  one.push = *decoded;
   one.owner = from;
   lease_slot& lease = slot_of(one.push.lease);
   one.lease = &lease;
@@ -96,17 +96,16 @@ void executor::on_push(wire::process_id from, wire::blob message) {
 void executor::on_call(wire::process_id from, wire::blob message) {
   if (!ended_processes_.empty() && ended_processes_.contains(from)) return;
   attempt& one = pool_.take(message);
-  const auto decoded = wire::decode<wire::actor_call>({one.message.get(), message.size()});
-  if (!decoded || !decoded->call.task) {
+  if (!wire::decode_into(call_, {one.message.get(), message.size()}) || !call_.call.task) {
     ++dropped_;
     return pool_.give_back(one);
   }
   one.kind = attempt_kind::call;
-  one.push = decoded->call;
+  one.push = call_.call;
   one.owner = from;
-  one.actor = decoded->actor;
-  one.caller = decoded->caller;
-  one.number = decoded->number;
+  one.actor = call_.actor;
+  one.caller = call_.caller;
+  one.number = call_.number;
   lease_slot* lease = find_actor(one.actor);
   if (!lease || lease->revoked || lease->actor->state == actor_state::destroying) {
     answer_gone(one);

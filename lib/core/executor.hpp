@@ -168,6 +168,7 @@ class executor {
   executor_limits limits_;
 
   attempt_pool pool_;
+  wire::actor_call call_;  // the call being received
   argument_fetcher fetcher_;
   std::vector<std::unique_ptr<lease_slot>> leases_;  // few: one, and those that wait below it
   std::size_t turn_ = 0;                             // where the search for new work begins

@@ -110,12 +110,10 @@ attempt* executor::next_resumable() {
 attempt* executor::next_new() {
   const std::size_t count = leases_.size();
   for (std::size_t i = 0; i < count; ++i) {
-    const std::size_t at = (turn_ + i) % count;
-    if (!leases_[at]->has_cpus()) continue;
-    if (attempt* one = next_of(*leases_[at])) {
-      turn_ = at + 1;
-      return one;
-    }
+    if (turn_ >= count) turn_ = 0;
+    lease_slot& lease = *leases_[turn_++];
+    if (!lease.has_cpus()) continue;
+    if (attempt* one = next_of(lease)) return one;
   }
   return nullptr;
 }

@@ -3,20 +3,22 @@
 namespace mobula::core {
 
 bool hosted_actor::taken_before(wire::process_id process, std::uint64_t number) {
-  std::uint64_t& next = next_number_[process];
-  if (number < next) return true;
-  next = number + 1;
+  // Most calls come from the process that called last.
+  if (!last_next_ || last_process_ != process) {
+    last_next_ = &next_number_[process];
+    last_process_ = process;
+  }
+  if (number < *last_next_) return true;
+  *last_next_ = number + 1;
   return false;
 }
 
 void hosted_actor::add(attempt& call) {
-  if (const auto at = lines_.find(call.caller); at != lines_.end()) {
-    at->second.push_back(call);
-  } else if (call.state == attempt_state::fetching) {
-    lines_[call.caller].push_back(call);
-  } else {
-    ready_.push_back(call);
-  }
+  const bool fetching = call.state == attempt_state::fetching;
+  if (lines_.empty() && !fetching) return ready_.push_back(call);
+  const auto at = lines_.find(call.caller);
+  if (at == lines_.end() && !fetching) return ready_.push_back(call);
+  lines_[call.caller].push_back(call);
 }
 
 void hosted_actor::remove_waiting(attempt& call) {
@@ -56,6 +58,7 @@ attempt* hosted_actor::take_any_of(wire::process_id process) {
     return one;
   }
   next_number_.erase(process);
+  last_next_ = nullptr;
   return nullptr;
 }
 

@@ -53,6 +53,8 @@ class hosted_actor {
   /// Calls of a caller from the first on whose arguments are being fetched. None is empty.
   std::unordered_map<wire::caller_id, attempt_list> lines_;
   std::unordered_map<wire::process_id, std::uint64_t> next_number_;
+  wire::process_id last_process_;
+  std::uint64_t* last_next_ = nullptr;  // its entry in next_number_
 };
 
 }  // namespace mobula::core

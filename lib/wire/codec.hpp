@@ -205,6 +205,17 @@ std::optional<Message> decode(blob bytes) {
   return message;
 }
 
+/// As `decode`, into a message that is made already; what the bytes leave out keeps its value.
+/// @returns whether the bytes are exactly one such message; if not, `into` is anything
+template <class Message>
+bool decode_into(Message& into, blob bytes) {
+  reader from{bytes};
+  if (from.number<message_type>() != Message::type) return false;
+  visitors::read read{from};
+  Message::fields(read, into);
+  return from.finished();
+}
+
 /// A list of object ids as it travels: 16 bytes each, one after the other.
 class id_list {
  public:
