@@ -235,10 +235,13 @@ class value_view {
   value_view(const value_view&) = delete;
   value_view& operator=(const value_view&) = delete;
   decoder& bytes() { return bytes_; }
+  /// Room for what the library keeps here: whose refs are being read.
+  static constexpr std::size_t scope_bytes = 4 * sizeof(void*);
 
  private:
   object* record_;
   decoder bytes_;
+  alignas(void*) std::byte scope_[scope_bytes];
 };
 
 }  // namespace mobula::detail

@@ -1,0 +1,83 @@
+#include "mobula/cluster.hpp"
+
+#include <sstream>
+
+#include "runtime/function_table.hpp"
+#include "runtime/host_name.hpp"
+#include "runtime/inquiries.hpp"
+#include "runtime/process.hpp"
+#include "runtime/task_run.hpp"
+#include "runtime/worker.hpp"
+
+namespace mobula {
+
+namespace {
+
+using wire::resource_amounts;
+
+void add(std::map<std::string, double>& sum, const resource_amounts& amounts) {
+  constexpr auto unit = static_cast<double>(resource_amounts::unit);
+  sum["cpus"] += static_cast<double>(amounts.cpus) / unit;
+  sum["gpus"] += static_cast<double>(amounts.gpus) / unit;
+  sum["memory"] += static_cast<double>(amounts.memory_bytes);
+  for (const auto& [name, amount] : amounts.custom) sum[name] += static_cast<double>(amount) / unit;
+}
+
+template <class Id>
+std::string text_of(Id id) {
+  if (!id) return {};
+  std::ostringstream text;
+  text << id.owner().node() << '.' << id.owner().incarnation() << '.' << std::hex << id.sequence();
+  return text.str();
+}
+
+std::map<std::string, double> sum_of(resource_amounts wire::nodes_reply::entry::*which) {
+  std::map<std::string, double> sum;
+  for (const auto& node : detail::process::require().inquiries().nodes())
+    if (node.alive) add(sum, node.*which);
+  return sum;
+}
+
+}  // namespace
+
+runtime_context context() {
+  const detail::process& home = detail::process::require();
+  runtime_context here;
+  here.node = home.self().node();
+  here.host = detail::host_name();
+  here.process = home.self().incarnation();
+  here.is_driver = home.self() == wire::process_id{0, 1};
+  if (const detail::task_run* run = detail::task_run::current()) {
+    const core::attempt& what = run->what();
+    here.task = text_of(what.push.task);
+    here.attempt = what.push.attempt;
+    here.actor = text_of(what.actor);
+    here.function = what.push.name.empty() && run->function() ? std::string{run->function()->name}
+                                                              : std::string{what.push.name};
+  }
+  return here;
+}
+
+std::vector<node_state> nodes() {
+  std::vector<node_state> all;
+  for (const auto& one : detail::process::require().inquiries().nodes()) {
+    node_state& node = all.emplace_back();
+    node.node = one.node;
+    node.host = one.host;
+    node.alive = one.alive;
+    node.workers = one.workers;
+    add(node.resources, one.total);
+    add(node.available, one.free);
+  }
+  return all;
+}
+
+std::map<std::string, double> cluster_resources() {
+  return sum_of(&wire::nodes_reply::entry::total);
+}
+
+std::map<std::string, double> available_resources() {
+  return sum_of(&wire::nodes_reply::entry::free);
+}
+
+}  // namespace mobula

@@ -1,0 +1,69 @@
+#include "runtime/demands.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <string>
+
+namespace mobula::detail {
+
+namespace {
+
+using wire::resource_amounts;
+
+std::int64_t units_of(double amount, const std::string& name) {
+  if (!(amount >= 0) || amount > 1e12)
+    throw std::invalid_argument{"the amount of " + name + " is " + std::to_string(amount) +
+                                ": give a number of at least 0 and at most 10^12"};
+  return std::llround(amount * static_cast<double>(resource_amounts::unit));
+}
+
+resource_amounts demanded(amount cpus, double cpus_unset, amount gpus, amount memory_bytes,
+                          const resource_map& resources) {
+  const double gpu = gpus.value_or(0);
+  if (gpu > 1 && gpu != std::floor(gpu))
+    throw std::invalid_argument{"gpus is " + std::to_string(gpu) +
+                                ": above 1, GPUs are whole; below, one is shared"};
+  return amounts_of(cpus.value_or(cpus_unset), gpu, memory_bytes.value_or(0), resources);
+}
+
+}  // namespace
+
+resource_amounts amounts_of(double cpus, double gpus, double memory_bytes,
+                            const resource_map& resources) {
+  resource_amounts amounts;
+  amounts.cpus = units_of(cpus, "cpus");
+  amounts.gpus = units_of(gpus, "gpus");
+  if (!(memory_bytes >= 0) || memory_bytes > 9e18)
+    throw std::invalid_argument{"memory_bytes is " + std::to_string(memory_bytes) +
+                                ": give a number of bytes of at least 0"};
+  amounts.memory_bytes = static_cast<std::int64_t>(memory_bytes);
+  for (const auto& [name, given] : resources) {  // sorted by name, as they travel
+    if (name.empty() || name == "cpus" || name == "gpus" || name == "memory")
+      throw std::invalid_argument{"a custom resource is named '" + name +
+                                  "': that is not a name of its own; cpus, gpus and memory have "
+                                  "options of their own"};
+    const std::int64_t units = units_of(given.value_or(0), name);
+    if (units != 0) amounts.custom.emplace_back(name, units);
+  }
+  return amounts;
+}
+
+core::demand_key demand_of(const task_options& options) {
+  core::demand_key key;
+  key.demand = demanded(options.cpus, 1, options.gpus, options.memory_bytes, options.resources);
+  key.held = key.demand;
+  return key;
+}
+
+core::demand_key demand_of(const actor_options& options) {
+  core::demand_key key;
+  key.kind = wire::lease_kind::actor;
+  key.demand = demanded(options.cpus, 1, options.gpus, options.memory_bytes, options.resources);
+  key.held = key.demand;
+  // An actor that did not ask for cpus needs one to be placed, and holds none.
+  if (!options.cpus.is_set()) key.held.cpus = 0;
+  return key;
+}
+
+}  // namespace mobula::detail

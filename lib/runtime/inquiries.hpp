@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "wire/messages.hpp"
+
+namespace mobula::detail {
+
+class process;
+
+/// Questions that a process asks its scheduler and waits for the answer of.
+class inquiries {
+ public:
+  explicit inquiries(process& whose) : whose_{whose} {}
+
+  /// What each node has and has free now. Blocks for a round trip to every node.
+  std::vector<wire::nodes_reply::entry> nodes();
+  /// Ends the job; blocks until every other process of it has ended, or the deadline.
+  /// @returns whether they have
+  bool shut_down(std::int32_t exit_status, std::uint64_t deadline_ns);
+
+  void on_message(wire::blob message);
+
+ private:
+  process& whose_;
+  std::uint64_t next_token_ = 1;
+  std::unordered_map<std::uint64_t, std::optional<std::vector<wire::nodes_reply::entry>>> asked_;
+  bool job_ended_ = false;
+};
+
+}  // namespace mobula::detail

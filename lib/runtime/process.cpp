@@ -1,0 +1,146 @@
+#include "runtime/process.hpp"
+
+#include <algorithm>
+
+#include "mobula/errors.hpp"
+#include "mobula/options.hpp"
+#include "runtime/demands.hpp"
+#include "runtime/inquiries.hpp"
+#include "runtime/store_client.hpp"
+#include "wire/codec.hpp"
+
+namespace mobula::detail {
+
+using wire::process_id;
+
+std::atomic<process*> process::current_{nullptr};
+
+process::process(std::unique_ptr<ring::member> member, launch::wait_mode wait)
+    : member_{std::move(member)},
+      self_{member_->port().self()},
+      wait_{wait},
+      owner_{self_, member_->port()},
+      default_shape_{owner_.shape_for(demand_of(task_options{}))},
+      store_{std::make_unique<store_client>(*this)},
+      inquiries_{std::make_unique<detail::inquiries>(*this)},
+      understudy_{*this} {}
+
+process::~process() { stop_understudy(); }
+
+process& process::require() {
+  if (process* now = current()) return *now;
+  throw error{
+      "this process is not part of a job: construct mobula::runtime (or call mobula::init) before, "
+      "and use it before mobula::shutdown"};
+}
+
+std::size_t process::progress() {
+  const std::size_t came = port().poll(*this, 64);
+  if (!understudy::is_this_thread())
+    beats_.store(beats_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  if (came == 0 && ++idle_polls_ % polls_between_ticks != 0) return 0;
+  now_ns_ = ring::now_ns();
+  owner_.tick(now_ns_);
+  if (executor_) executor_->tick(now_ns_);
+  flush();
+  return came;
+}
+
+void process::flush() {
+  owner_.flush();
+  port().flush();
+}
+
+std::uint64_t process::next_deadline_ns() {
+  const std::uint64_t mine = owner_.next_deadline_ns();
+  return executor_ ? std::min(mine, executor_->next_deadline_ns()) : mine;
+}
+
+std::optional<process::nap> process::prepare_nap(std::uint64_t deadline_ns) {
+  flush();
+  const std::uint64_t now = ring::now_ns();
+  const std::uint64_t until = std::min(deadline_ns, next_deadline_ns());
+  if (until <= now) {
+    // Ours or the state machines': the next poll sees to it.
+    idle_polls_ = polls_between_ticks - 1;
+    return std::nullopt;
+  }
+  const auto ticket = port().prepare_sleep(now);
+  if (!ticket) return std::nullopt;
+  const bool counted = !understudy::is_this_thread();
+  if (counted) ++sleepers_;
+  return nap{*ticket, until, counted};
+}
+
+void process::take_nap(const nap& how) {
+  port().sleep(how.ticket, how.deadline_ns);
+  if (!how.counted) return;
+  --sleepers_;
+  understudy_.unpark();
+}
+
+void process::wake_sleepers() {
+  if (sleepers_.load(std::memory_order_relaxed) != 0) port().interrupt();
+}
+
+void process::rest() {
+  if (!understudy_.may_be_asleep()) return;
+  const std::lock_guard held{lock_};
+  while (!port().rest()) progress();
+}
+
+void process::on_message(process_id from, wire::blob message) {
+  switch (wire::type_of(message)) {
+    case wire::message_type::task_push:
+    case wire::message_type::actor_call:
+    case wire::message_type::task_reclaim:
+    case wire::message_type::actor_end:
+    case wire::message_type::lease_revoke:
+    case wire::message_type::cpus_grant:
+    case wire::message_type::worker_retire:
+      if (executor_) executor_->on_message(from, message);
+      return;
+    case wire::message_type::store_grant:
+      return store_->on_message(message);
+    case wire::message_type::store_fetched:
+      if (const auto m = wire::decode<wire::store_fetched>(message);
+          m && executor_ && core::executor::is_fetch_token(m->token))
+        return executor_->on_message(from, message);
+      return store_->on_message(message);
+    case wire::message_type::nodes_reply:
+    case wire::message_type::shutdown_done:
+      return inquiries_->on_message(message);
+    case wire::message_type::process_ended:
+      if (const auto m = wire::decode<wire::process_ended>(message)) {
+        for (const process_id ended : m->processes) port().peer_ended(ended);
+      }
+      return;
+    case wire::message_type::lease_lost:
+      return on_lease_lost(from, message);
+    default:
+      owner_.on_message(from, message);
+  }
+}
+
+// What the dead worker sent before is acted on first: it may have completed tasks.
+void process::on_lease_lost(process_id from, wire::blob message) {
+  const auto lost = wire::decode<wire::lease_lost>(message);
+  if (!lost) return;
+  if (lost->worker.node() != self_.node() || closed_.contains(lost->worker)) {
+    owner_.on_message(from, message);
+    return;
+  }
+  lost_leases_[lost->worker].emplace_back(message.begin(), message.end());
+  port().peer_ended(lost->worker);
+}
+
+void process::on_closed(process_id peer) {
+  closed_.insert(peer);
+  if (auto lost = lost_leases_.extract(peer)) {
+    for (const auto& message : lost.mapped()) owner_.on_message(scheduler(), message);
+  }
+  owner_.on_process_ended(peer);
+  if (executor_) executor_->process_ended(peer);
+}
+
+}  // namespace mobula::detail

@@ -1,0 +1,152 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "core/executor.hpp"
+#include "core/owner.hpp"
+#include "launch/settings.hpp"
+#include "runtime/backoff.hpp"
+#include "runtime/spinlock.hpp"
+#include "runtime/understudy.hpp"
+#include "transport/ring/member.hpp"
+#include "wire/receiver.hpp"
+
+namespace mobula::detail {
+
+class store_client;
+class inquiries;
+
+/// What a process that runs user code is made of: its place in the node, what it owns, and the one
+/// lock under which all of it happens. The driver is one, and each worker.
+///
+/// Whoever waits, progresses: a thread that has nothing to do polls the transport itself. While all
+/// threads are busy with user code the understudy does.
+class process : wire::receiver {
+ public:
+  static constexpr std::uint64_t never = std::numeric_limits<std::uint64_t>::max();
+
+  /// @param member  the process, joined to its node
+  process(std::unique_ptr<ring::member> member, launch::wait_mode wait);
+  ~process();
+  process(const process&) = delete;
+  process& operator=(const process&) = delete;
+
+  /// The one of this process while it is part of a job; null before and after.
+  static process* current() noexcept { return current_.load(std::memory_order_acquire); }
+  /// @throws mobula::error if this process is not part of a job
+  static process& require();
+  /// Makes it the current one; null: none any more.
+  static void set_current(process* now) noexcept { current_.store(now, std::memory_order_release); }
+
+  wire::process_id self() const { return self_; }
+  wire::process_id scheduler() const { return wire::process_id::scheduler_of(self_.node()); }
+  spinlock& lock() { return lock_; }
+  core::owner& owner() { return owner_; }
+  /// Of tasks without options: one cpu.
+  core::shape& default_shape() { return default_shape_; }
+  ring::port& port() { return member_->port(); }
+  ring::member& member() { return *member_; }
+  store_client& store() { return *store_; }
+  detail::inquiries& inquiries() { return *inquiries_; }
+  /// In a worker: what runs here. Set once, before the first message.
+  void set_executor(core::executor* executor) { executor_ = executor; }
+
+  // Under the lock.
+
+  /// Polls, acts on what came, and sends what is ready. @returns how many messages came
+  std::size_t progress();
+  /// Sends what is ready.
+  void flush();
+  /// When tick is wanted next.
+  std::uint64_t next_deadline_ns();
+
+  // Without the lock.
+
+  /// Polls until `done()` (called under the lock), sleeping when that takes long.
+  /// Not from a fiber that should let others run. @returns false: the deadline has passed
+  template <class Done>
+  bool wait_until(Done&& done, std::uint64_t deadline_ns = never);
+  /// The calling thread polled until now, and goes back to user code.
+  void rest();
+  void start_understudy() { understudy_.start(); }
+  /// Stops the understudy; nothing polls any more but who waits.
+  void stop_understudy() { understudy_.stop(); }
+
+ private:
+  friend class understudy;
+
+  void on_message(wire::process_id from, wire::blob message) override;
+  void on_closed(wire::process_id peer) override;
+  void on_lease_lost(wire::process_id from, wire::blob message);
+  struct nap {
+    ring::sleep_ticket ticket;
+    std::uint64_t deadline_ns;
+    bool counted;  // in sleepers_
+  };
+  /// Under the lock. Nothing: there is something to do first.
+  std::optional<nap> prepare_nap(std::uint64_t deadline_ns);
+  void take_nap(const nap& how);
+  void wake_sleepers();
+
+  static constexpr std::uint32_t polls_between_ticks = 64;
+  static std::atomic<process*> current_;
+
+  spinlock lock_;
+  std::unique_ptr<ring::member> member_;
+  wire::process_id self_;
+  launch::wait_mode wait_;
+  core::owner owner_;
+  core::shape& default_shape_;
+  core::executor* executor_ = nullptr;
+  std::unique_ptr<store_client> store_;
+  std::unique_ptr<detail::inquiries> inquiries_;
+  std::unordered_set<wire::process_id> closed_;
+  std::unordered_map<wire::process_id, std::vector<std::vector<std::byte>>> lost_leases_;
+  std::uint64_t now_ns_ = 0;
+  std::uint32_t idle_polls_ = 0;
+  std::atomic<std::uint32_t> sleepers_{0};  // threads that sleep, without the understudy
+  std::atomic<std::uint64_t> beats_{0};     // polls by others than the understudy
+  understudy understudy_;
+};
+
+template <class Done>
+bool process::wait_until(Done&& done, std::uint64_t deadline_ns) {
+  // The understudy has nothing to be quick for.
+  backoff patience{understudy::is_this_thread() ? launch::wait_mode::block : wait_};
+  for (std::uint32_t polls = 0;; ++polls) {
+    std::size_t came = 0;
+    {
+      const std::lock_guard held{lock_};
+      if (done()) return true;
+      came = progress();
+      if (came != 0 && done()) return true;
+    }
+    if (came != 0) {
+      patience.reset();
+      wake_sleepers();
+      continue;
+    }
+    if (deadline_ns != never && polls % 64 == 0 && ring::now_ns() >= deadline_ns) return false;
+    if (patience.again()) continue;
+    patience.reset();
+    std::optional<nap> until;
+    {
+      // Under one lock: whoever handles a message from here on sees that somebody sleeps.
+      const std::lock_guard held{lock_};
+      if (done()) return true;
+      until = prepare_nap(deadline_ns);
+    }
+    if (until) take_nap(*until);
+  }
+}
+
+}  // namespace mobula::detail

@@ -1,0 +1,63 @@
+// Refs: counting them, writing them into values, reading them out.
+
+#include <mutex>
+
+#include "mobula/errors.hpp"
+#include "runtime/casts.hpp"
+#include "runtime/decode_scope.hpp"
+#include "runtime/process.hpp"
+
+namespace mobula::detail {
+
+void retain(object* record) noexcept {
+  record_of(record).counts.fetch_add(1, std::memory_order_relaxed);
+}
+
+void release(object* record) noexcept {
+  core::object& one = record_of(record);
+  // Only the last count is ended under the lock.
+  std::uint32_t counts = one.counts.load(std::memory_order_relaxed);
+  while (counts > 1) {
+    if (one.counts.compare_exchange_weak(counts, counts - 1, std::memory_order_acq_rel)) return;
+  }
+  process* home = process::current();
+  if (!home) {
+    // The runtime has ended; what is left of it is only kept for refs like this one.
+    one.counts.fetch_sub(1, std::memory_order_acq_rel);
+    return;
+  }
+  const std::lock_guard held{home->lock()};
+  home->owner().objects().drop(one);
+}
+
+identity identity_of(const object* record) noexcept {
+  const core::object& one = record_of(record);
+  return {one.id.high(), one.id.low()};
+}
+
+void encoder::ref(const handle& ref) {
+  if (!ref.get()) throw error{"an empty ref was sent: give it an object before, or send none"};
+  process::require();
+  number(ref.id());
+  refs_.push_back(ref);
+}
+
+handle decoder::ref() {
+  const auto id = number<identity>();
+  decode_scope* scope = decode_scope::current();
+  process& home = process::require();
+  if (!scope) throw error{"a ref was read from bytes that Mobula did not bring"};
+  const std::lock_guard held{home.lock()};
+  core::object_table& objects = home.owner().objects();
+  core::object& one = objects.adopt(wire::object_id::from_words(id.high, id.low));
+  if (scope->adopted()) {
+    objects.hold(one);
+    scope->adopted()->push_back(&one);
+  } else if (!one.owned) {
+    objects.register_through(one, *scope->container());
+    home.flush();
+  }
+  return handle{opaque(one)};
+}
+
+}  // namespace mobula::detail

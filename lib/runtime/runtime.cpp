@@ -1,0 +1,98 @@
+#include "mobula/runtime.hpp"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <mutex>
+
+#include "launch/entry.hpp"
+#include "mobula/errors.hpp"
+#include "runtime/process.hpp"
+#include "runtime/session.hpp"
+#include "runtime/task_run.hpp"
+
+namespace mobula {
+
+namespace {
+
+// One job in a process's life. Kept when it has ended: refs may outlive it.
+struct job {
+  std::mutex lock;
+  std::unique_ptr<detail::session> running;
+  bool started = false;
+  bool ended = false;
+};
+
+job& this_job() {
+  static job& only = *new job;
+  return only;
+}
+
+// In a child of a program that was linked without --wrap=main, main ran until here.
+void serve_if_child(int argc, char** argv) {
+  try {
+    const auto role = launch::enter_role();
+    if (!role) return;
+    std::exit(detail::serve(*role, argc, argv));
+  } catch (const launch::start_error& refused) {
+    throw error{refused.what()};
+  }
+}
+
+void end_at_exit() { shutdown(); }
+
+}  // namespace
+
+void init(int argc, char** argv, runtime_options options) {
+  serve_if_child(argc, argv);
+  job& mine = this_job();
+  const std::lock_guard held{mine.lock};
+  if (detail::process::current() && detail::process::current()->self() != wire::process_id{0, 1})
+    throw error{"a task or actor is part of the job already: only the program's main calls init"};
+  if (mine.running && !mine.ended)
+    throw error{"the runtime runs already: one program has one mobula::runtime (or one init)"};
+  if (mine.started)
+    throw error{
+        "the runtime was started before, and a program can start it once: keep it until the end "
+        "of main"};
+  mine.started = true;
+  auto session = std::make_unique<detail::session>(argc, argv, options);
+  if (!session->is_driver()) {
+    const int status = session->serve();
+    std::fflush(nullptr);
+    std::exit(status);
+  }
+  session->drive();
+  mine.running = std::move(session);
+  std::atexit(end_at_exit);
+}
+
+void shutdown(shutdown_options options) {
+  job& mine = this_job();
+  const std::lock_guard held{mine.lock};
+  if (!mine.running || mine.ended) return;
+  if (detail::task_run::current()) throw error{"a task can't shut the job down"};
+  mine.ended = true;
+  const std::size_t unfinished = mine.running->end(options);
+  if (unfinished != 0)
+    std::fprintf(stderr, "mobula: %zu task%s had not finished and %s dropped\n", unfinished,
+                 unfinished == 1 ? "" : "s", unfinished == 1 ? "was" : "were");
+}
+
+bool is_initialized() noexcept { return detail::process::current() != nullptr; }
+
+runtime::runtime(int argc, char** argv, runtime_options options) {
+  init(argc, argv, std::move(options));
+}
+
+runtime::~runtime() {
+  try {
+    shutdown();
+  } catch (const std::exception& failed) {
+    std::fprintf(stderr, "mobula: the job did not end in order: %s\n", failed.what());
+  }
+}
+
+}  // namespace mobula

@@ -1,0 +1,252 @@
+#include "runtime/scheduler_process.hpp"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <limits>
+
+#include "runtime/board.hpp"
+#include "runtime/host_name.hpp"
+#include "transport/ring/wake.hpp"
+
+namespace mobula::detail {
+
+using wire::process_id;
+
+namespace {
+
+constexpr process_id driver{0, 1};
+
+launch::child_recipe recipe_for_workers(const scheduler_start& told,
+                                        std::vector<std::string> arguments) {
+  launch::child_recipe recipe;
+  recipe.as = launch::role::worker;
+  recipe.arguments = std::move(arguments);
+  recipe.variables = launch::this_environment();
+  if (const auto cores = launch::core_set::parse(told.cores)) recipe.cores = *cores;
+  return recipe;
+}
+
+}  // namespace
+
+scheduler_process::scheduler_process(scheduler_start told, launch::record_channel parent,
+                                     std::optional<launch::seat_door> door,
+                                     std::vector<std::string> arguments)
+    : told_{std::move(told)},
+      parent_{std::move(parent)},
+      self_{process_id::scheduler_of(told_.node)},
+      hub_{told_.node},
+      broker_{hub_, told_.job_token},
+      port_{hub_, broker_},
+      epoll_{::epoll_create1(EPOLL_CLOEXEC)} {
+  seats_ = std::make_unique<launch::seats>(
+      told_.own_rank, recipe_for_workers(told_, std::move(arguments)), std::move(door));
+  if (told_.nodes > 1) {
+    ucx::link_settings how;
+    how.nodes_expected = told_.nodes;
+    links_ = std::make_unique<ucx::links>(told_.node, told_.job_token, how);
+  }
+  gateway_ = std::make_unique<transport::gateway>(port_, links_.get());
+  store::node_store_options memory;
+  memory.node = told_.node;
+  memory.host = host_name();
+  memory.limits.capacity_bytes = told_.store_bytes;
+  store_ = std::make_unique<published_store>(memory, broker_);
+  directory_ = std::make_unique<core::directory>(told_.node, told_.nodes, *store_, *gateway_);
+  for (const int one : {broker_.event(), seats_->descriptor(), gateway_->local_event(),
+                        gateway_->remote_event(), parent_.descriptor()})
+    watch(one);
+}
+
+scheduler_process::~scheduler_process() = default;
+
+void scheduler_process::watch(int descriptor) {
+  if (descriptor < 0) return;
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.fd = descriptor;
+  ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, descriptor, &event);
+}
+
+// Tells the first rank where we are, and hears from it of all nodes.
+void scheduler_process::meet_the_others() {
+  scheduler_hello hello;
+  hello.broker = broker_.name();
+  if (links_) {
+    const auto address = links_->address();
+    hello.address.assign(reinterpret_cast<const char*>(address.data()), address.size());
+  }
+  parent_.send({bytes_of_part(hello), {}});
+  launch::record_channel::record answer;
+  for (;;) {
+    const auto what = parent_.receive(answer);
+    if (what == launch::record_channel::outcome::got) break;
+    if (what == launch::record_channel::outcome::closed)
+      throw launch::start_error{"the rank that started this scheduler has gone"};
+    pollfd readable{parent_.descriptor(), POLLIN, 0};
+    ::poll(&readable, 1, -1);
+  }
+  make_books(part_of_bytes<job_cards>(answer.bytes));
+  parent_.send({"ready", {}});
+}
+
+void scheduler_process::make_books(const job_cards& job) {
+  std::vector<core::node_totals> totals;
+  std::vector<std::vector<std::byte>> addresses;
+  for (const node_card& card : job.nodes) {
+    totals.push_back({card.host, {card.total}});
+    const auto bytes = wire::as_blob(card.address);
+    addresses.emplace_back(bytes.begin(), bytes.end());
+  }
+  if (links_) links_->set_addresses(std::move(addresses));
+  core::worker_starter& starter = *this;
+  scheduler_ = std::make_unique<core::scheduler>(told_.node, std::move(totals), starter, *gateway_);
+}
+
+int scheduler_process::serve() {
+  meet_the_others();
+  scheduler_->tick(ring::now_ns());
+  scheduler_->prestart(1);
+  // A scheduler that polls takes a core from those who work: it sleeps soon.
+  constexpr int idle_polls_max = 32;
+  int idle = 0;
+  while (!leave()) {
+    if (act()) {
+      idle = 0;
+    } else if (++idle >= idle_polls_max) {
+      idle = 0;
+      sleep();
+    }
+  }
+  return exit_status_;
+}
+
+bool scheduler_process::act() {
+  const std::size_t came = gateway_->poll(*this);
+  scheduler_->tick(ring::now_ns());
+  gateway_->flush();
+  return came != 0;
+}
+
+void scheduler_process::sleep() {
+  const std::uint64_t now = ring::now_ns();
+  const auto ticket = gateway_->prepare_sleep(now);
+  if (!ticket) return;
+  const std::uint64_t until = std::min(*ticket, scheduler_->next_deadline_ns());
+  int timeout_ms = -1;
+  if (until != std::numeric_limits<std::uint64_t>::max())
+    timeout_ms =
+        until <= now
+            ? 0
+            : static_cast<int>(std::min<std::uint64_t>((until - now) / 1'000'000 + 1, 60'000));
+  std::array<epoll_event, 16> events{};
+  const int count =
+      ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), timeout_ms);
+  gateway_->awake();
+  for (int i = 0; i < count; ++i) {
+    const int ready = events[static_cast<std::size_t>(i)].data.fd;
+    if (ready == broker_.event()) {
+      broker_.serve(*this);
+    } else if (ready == seats_->descriptor()) {
+      seats_->poll(*this);
+    } else if (ready == parent_.descriptor()) {
+      launch::record_channel::record unexpected;
+      if (parent_.receive(unexpected) == launch::record_channel::outcome::closed) failed_ = true;
+    }
+  }
+}
+
+// Whether all is over. The driver is told once nothing is left but ourselves.
+bool scheduler_process::leave() {
+  if (failed_) {
+    exit_status_ = 1;
+    return true;
+  }
+  if (!scheduler_->finished()) return false;
+  if (!said_done_) {
+    said_done_ = true;
+    seats_->dismiss();
+    if (told_.node == 0) wire::send(*gateway_, driver, wire::shutdown_done{});
+    if (links_) links_->say_goodbye();
+    gateway_->flush();
+  }
+  // The driver reads what it was told from memory that lives as long as it has it mapped.
+  return !links_ || links_->all_closed();
+}
+
+void scheduler_process::on_message(process_id from, wire::blob message) {
+  if (directory_->on_message(from, message)) return;
+  if (wire::type_of(message) == wire::message_type::process_ended) {
+    if (const auto told = wire::decode<wire::process_ended>(message)) {
+      for (const process_id ended : told->processes) directory_->on_process_ended(ended);
+    }
+  }
+  scheduler_->on_message(from, message);
+}
+
+void scheduler_process::on_closed(process_id peer) {
+  directory_->on_process_ended(peer);
+  if (const auto found = dying_.extract(peer)) {
+    const death& last = found.mapped();
+    scheduler_->worker_ended(peer, last.cause, last.begun);
+    return;
+  }
+  scheduler_->process_ended(peer);
+  // Without the driver's node there is no job.
+  const bool drivers_node = peer == process_id::scheduler_of(0) || peer == driver;
+  if (drivers_node && !scheduler_->shutting_down()) failed_ = true;
+}
+
+void scheduler_process::on_joined(process_id process) {
+  if (process == driver) return;
+  seats_->entered(process.incarnation());
+  scheduler_->worker_joined(process);
+}
+
+// Asks the question only: the seat that started it knows.
+void scheduler_process::on_disconnected(process_id) {}
+
+void scheduler_process::seat_joined(std::uint32_t) {}
+
+void scheduler_process::seat_lost(std::uint32_t rank) {
+  if (scheduler_->shutting_down()) return;
+  std::fprintf(stderr, "mobula: rank %u has ended, and its worker processes with it\n", rank);
+}
+
+void scheduler_process::child_ended(std::uint32_t incarnation, const std::string& how) {
+  const process_id ended{told_.node, incarnation};
+  death last{how, {}};
+  std::array<std::byte, ring::board_bytes> page{};
+  if (broker_.read_board(ended, page)) last.begun = board::read(page);
+  dying_[ended] = std::move(last);
+  broker_.forget(ended);
+  port_.peer_ended(ended);
+}
+
+void scheduler_process::children_fail(const std::string& how) {
+  std::fprintf(stderr,
+               "mobula: three worker processes in a row ended before they could serve, the last "
+               "one %s; the job ends\n",
+               how.c_str());
+  failed_ = true;
+}
+
+void scheduler_process::start_worker(process_id process) {
+  worker_start_text text;
+  text.process = process.bits();
+  text.job_token = told_.job_token;
+  text.wait = told_.wait;
+  text.broker = broker_.name();
+  seats_->start(process.incarnation(), to_hex(bytes_of_part(text)));
+}
+
+void scheduler_process::end_worker(process_id process) {
+  seats_->signal(process.incarnation(), SIGKILL);
+}
+
+}  // namespace mobula::detail

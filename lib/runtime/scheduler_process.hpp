@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/directory.hpp"
+#include "core/scheduler.hpp"
+#include "launch/record_channel.hpp"
+#include "launch/seats.hpp"
+#include "runtime/published_store.hpp"
+#include "runtime/start_texts.hpp"
+#include "transport/gateway.hpp"
+#include "transport/ring/broker.hpp"
+#include "transport/ring/hub.hpp"
+#include "transport/ring/port.hpp"
+#include "transport/ucx/links.hpp"
+#include "wire/receiver.hpp"
+
+namespace mobula::detail {
+
+/// A node's scheduler process: its resources, its store, its gateway to other nodes, and the seats
+/// that start its workers. One thread, one loop; never runs user code.
+class scheduler_process final : wire::receiver,
+                                ring::broker_observer,
+                                launch::seats_listener,
+                                core::worker_starter {
+ public:
+  /// @param parent     the rank that started it
+  /// @param arguments  the program's, for the workers
+  scheduler_process(scheduler_start told, launch::record_channel parent,
+                    std::optional<launch::seat_door> door, std::vector<std::string> arguments);
+  ~scheduler_process();
+
+  /// Serves until the job ends. @returns the exit status
+  int serve();
+
+ private:
+  struct death {
+    std::string cause;
+    std::vector<core::begun_entry> begun;
+  };
+
+  void meet_the_others();
+  void make_books(const job_cards& job);
+  bool act();
+  void sleep();
+  void watch(int descriptor);
+  bool leave();
+
+  void on_message(wire::process_id from, wire::blob message) override;
+  void on_closed(wire::process_id peer) override;
+  void on_joined(wire::process_id process) override;
+  void on_disconnected(wire::process_id process) override;
+  void seat_joined(std::uint32_t rank) override;
+  void seat_lost(std::uint32_t rank) override;
+  void child_ended(std::uint32_t incarnation, const std::string& how) override;
+  void children_fail(const std::string& how) override;
+  void start_worker(wire::process_id process) override;
+  void end_worker(wire::process_id process) override;
+
+  scheduler_start told_;
+  launch::record_channel parent_;
+  wire::process_id self_;
+  ring::hub hub_;
+  ring::broker broker_;
+  ring::port port_;
+  std::unique_ptr<ucx::links> links_;
+  std::unique_ptr<transport::gateway> gateway_;
+  std::unique_ptr<launch::seats> seats_;
+  std::unique_ptr<published_store> store_;
+  std::unique_ptr<core::directory> directory_;
+  std::unique_ptr<core::scheduler> scheduler_;
+  std::map<wire::process_id, death> dying_;  // ended; what they sent is not all acted on
+  launch::descriptor epoll_;
+  int exit_status_ = 0;
+  bool failed_ = false;
+  bool said_done_ = false;
+};
+
+}  // namespace mobula::detail

@@ -1,0 +1,75 @@
+// What the children of a job do instead of the user's main.
+
+#include <cstdio>
+#include <exception>
+#include <utility>
+#include <vector>
+
+#include "launch/entry.hpp"
+#include "launch/seat_door.hpp"
+#include "mobula/detail/backend.hpp"
+#include "runtime/process.hpp"
+#include "runtime/scheduler_process.hpp"
+#include "runtime/start_texts.hpp"
+#include "runtime/worker.hpp"
+
+namespace mobula::detail {
+
+namespace {
+
+using start_hook = void (*)(int, char**);
+
+std::vector<start_hook>& start_hooks() {
+  static std::vector<start_hook>& all = *new std::vector<start_hook>;
+  return all;
+}
+
+int serve_as_scheduler(const launch::entry& start, int argc, char** argv) {
+  const auto told = part_of_bytes<scheduler_start>(from_hex(start.start));
+  int next = launch::first_given_descriptor;
+  launch::record_channel parent{launch::descriptor{next++}};
+  std::optional<launch::seat_door> door;
+  if (const auto address = launch::seat_address::decode(told.door); address && !told.door.empty())
+    door.emplace(launch::descriptor{next++}, *address);
+  scheduler_process here{told, std::move(parent), std::move(door), {argv, argv + argc}};
+  return here.serve();
+}
+
+int serve_as_worker(const launch::entry& start, int argc, char** argv) {
+  // What tasks print shows at once, also where the process is ended hard.
+  std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
+  const auto told = part_of_bytes<worker_start_text>(from_hex(start.start));
+  std::string refused;
+  auto member = ring::member::join(told.broker, told.job_token,
+                                   wire::process_id::from_bits(told.process), refused);
+  if (!member) throw launch::start_error{"a worker can't join its node: " + refused};
+  process home{std::move(member), told.wait};
+  worker here{home};
+  process::set_current(&home);
+  for (const start_hook hook : start_hooks()) hook(argc, argv);
+  home.start_understudy();
+  here.serve();
+  process::set_current(nullptr);
+  home.stop_understudy();
+  return 0;
+}
+
+}  // namespace
+
+bool register_worker_start(void (*hook)(int argc, char** argv)) noexcept {
+  start_hooks().push_back(hook);
+  return true;
+}
+
+int serve(const launch::entry& start, int argc, char** argv) {
+  try {
+    return start.as == launch::role::scheduler ? serve_as_scheduler(start, argc, argv)
+                                               : serve_as_worker(start, argc, argv);
+  } catch (const std::exception& failed) {
+    std::fprintf(stderr, "mobula: %s process: %s\n", launch::name_of(start.as).data(),
+                 failed.what());
+    return 1;
+  }
+}
+
+}  // namespace mobula::detail

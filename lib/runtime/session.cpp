@@ -1,0 +1,255 @@
+#include "runtime/session.hpp"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <mutex>
+#include <random>
+#include <set>
+
+#include "core/errors.hpp"
+#include "launch/cgroup.hpp"
+#include "launch/identity.hpp"
+#include "launch/launcher.hpp"
+#include "launch/mpi_bootstrap.hpp"
+#include "launch/seat.hpp"
+#include "launch/spawning_thread.hpp"
+#include "mobula/errors.hpp"
+#include "runtime/demands.hpp"
+#include "runtime/function_table.hpp"
+#include "runtime/host_name.hpp"
+#include "runtime/inquiries.hpp"
+#include "store/store_size.hpp"
+
+namespace mobula::detail {
+
+using launch::start_error;
+
+namespace {
+
+std::optional<double> given_cpus(const runtime_options& options, const launch::settings& settings) {
+  if (options.cpus.is_set()) return options.cpus.value_or(0);
+  return settings.cpus;
+}
+
+std::uint64_t fresh_token() {
+  std::random_device source;
+  return std::uint64_t{source()} << 32 | source();
+}
+
+}  // namespace
+
+session::session(int argc, char** argv, const runtime_options& options)
+    : arguments_{argv, argv + argc}, variables_{launch::this_environment()} {
+  try {
+    settings_ = launch::read_settings(variables_);
+    had_users_mpi_ = launch::mpi_is_running();
+    ranks_ = launch::find_ranks(launch::find_launcher(variables_));
+    rank_ = ranks_->rank();
+    meet(options);
+  } catch (const start_error& refused) {
+    throw error{refused.what()};
+  }
+}
+
+session::~session() = default;
+
+launch::rank_facts session::facts() const {
+  launch::rank_facts mine;
+  mine.host = ranks_->host();
+  mine.cores = launch::core_set::of_this_thread();
+  mine.cpu_quota = launch::cpu_quota().value_or(0);
+  return mine;
+}
+
+node_card session::card(const runtime_options& options, const launch::node_layout& node) const {
+  node_card mine;
+  mine.host = host_name();
+  const double memory =
+      options.memory_bytes.value_or(static_cast<double>(store::usable_memory_bytes()));
+  mine.total = amounts_of(node.cpus, options.gpus.value_or(settings_.gpus.value_or(0)), memory,
+                          options.resources);
+  mine.address = hello_.address;
+  return mine;
+}
+
+// Everything that ranks tell each other before the job runs. Collective, in the same order in all.
+void session::meet(const runtime_options& options) {
+  std::vector<launch::rank_facts> all_facts;
+  for (const auto& bytes : ranks_->allgather(facts().encode())) {
+    const auto one = launch::rank_facts::decode(bytes);
+    if (!one) throw start_error{"the ranks of this job run different versions of Mobula"};
+    all_facts.push_back(*one);
+  }
+  launch::check_identity(*ranks_, function_table::modules());
+  layout_.emplace(all_facts, settings_.ranks_per_node, given_cpus(options, settings_));
+  const std::string token = ranks_->broadcast(std::to_string(fresh_token()), 0);
+  job_token_ = std::strtoull(token.c_str(), nullptr, 10);
+
+  const launch::node_layout& node = layout_->node_of(rank_);
+  const bool first = layout_->starts_scheduler(rank_);
+  std::string word;
+  if (first && node.ranks.size() > 1) {
+    door_.emplace(launch::seat_door::open());
+    word = door_->address().encode();
+  }
+  const auto words = ranks_->allgather(word);
+  if (!first) seat_word_ = words[node.first_rank()];
+
+  std::string my_card;
+  if (first) {
+    start_scheduler(node, layout_->nodes().size(), options);
+    hello_ = part_of_bytes<scheduler_hello>(hear_from_scheduler());
+    my_card = bytes_of_part(card(options, node));
+  }
+  const auto cards = ranks_->allgather(my_card);
+  if (!first) return;
+  job_cards job;
+  for (const auto& one : layout_->nodes())
+    job.nodes.push_back(part_of_bytes<node_card>(cards[one.first_rank()]));
+  to_scheduler_->send({bytes_of_part(job), {}});
+  hear_from_scheduler();
+}
+
+void session::start_scheduler(const launch::node_layout& node, std::size_t node_count,
+                              const runtime_options& options) {
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0)
+    throw start_error{"no socket for the scheduler: the limit of open files is reached"};
+  launch::descriptor theirs{ends[1]};
+  to_scheduler_.emplace(launch::descriptor{ends[0]});
+
+  scheduler_start text;
+  text.node = node.node;
+  text.nodes = static_cast<std::uint32_t>(node_count);
+  text.own_rank = rank_;
+  text.job_token = job_token_;
+  text.wait = settings_.wait;
+  text.cores = layout_->cores_of_children(rank_).text();
+  if (door_) text.door = door_->address().encode();
+  const double given = options.store_bytes.value_or(static_cast<double>(settings_.store_bytes));
+  if (!(given >= 0)) throw std::invalid_argument{"store_bytes is negative"};
+  text.store_bytes = static_cast<std::uint64_t>(given);
+  if (text.store_bytes == 0) {
+    const auto shared = std::ranges::count_if(layout_->nodes(), [&](const auto& other) {
+      return other.cores.overlaps(node.cores) || other.node == node.node;
+    });
+    text.store_bytes = store::default_store_bytes(
+        static_cast<unsigned>(settings_.ranks_per_node == 0 ? shared : node_count));
+  }
+
+  launch::child_recipe recipe;
+  recipe.as = launch::role::scheduler;
+  recipe.arguments = arguments_;
+  recipe.variables = variables_;
+  recipe.start = to_hex(bytes_of_part(text));
+  recipe.descriptors.push_back(theirs.get());
+  if (door_) recipe.descriptors.push_back(door_->descriptor());
+  recipe.cores = node.cores;
+  launch::on_lasting_thread([&] {
+    scheduler_.emplace(recipe);
+    return 0;
+  });
+}
+
+std::string session::hear_from_scheduler() {
+  launch::record_channel::record heard;
+  for (;;) {
+    switch (to_scheduler_->receive(heard)) {
+      case launch::record_channel::outcome::got:
+        return heard.bytes;
+      case launch::record_channel::outcome::closed:
+        throw start_error{"the node's scheduler ended before the job began: it " +
+                          scheduler_->wait().text()};
+      case launch::record_channel::outcome::nothing:
+        break;
+    }
+    pollfd readable{to_scheduler_->descriptor(), POLLIN, 0};
+    ::poll(&readable, 1, -1);
+  }
+}
+
+void session::drive() {
+  ranks_.reset();  // MPI ends here, if it was ours
+  std::string refused;
+  auto member = ring::member::join(hello_.broker, job_token_, wire::process_id{0, 1}, refused);
+  if (!member) throw error{"the driver can't join its node: " + refused};
+  process_ = std::make_unique<process>(std::move(member), settings_.wait);
+  watch_scheduler();
+  process_->start_understudy();
+  process::set_current(process_.get());
+}
+
+int session::serve() {
+  ranks_.reset();
+  int status = 0;
+  if (scheduler_) {
+    status = scheduler_->wait().good() ? 0 : 1;
+  } else {
+    launch::child_recipe common;
+    common.as = launch::role::worker;
+    common.arguments = arguments_;
+    common.variables = variables_;
+    common.cores = layout_->cores_of_children(rank_);
+    const auto door = launch::seat_address::decode(seat_word_);
+    if (!door) throw error{"this rank was not told where its scheduler is"};
+    launch::on_lasting_thread([&] {
+      status = launch::serve_seat(*door, rank_, common) == launch::seat_end::dismissed ? 0 : 1;
+      return 0;
+    });
+  }
+  if (had_users_mpi_ && status == 0) launch::finalize_users_mpi();
+  return status;
+}
+
+// Without its scheduler the driver could only wait forever.
+void session::watch_scheduler() {
+  stop_watching_ = launch::descriptor{::eventfd(0, EFD_CLOEXEC)};
+  watcher_ = std::thread{[this] {
+    pollfd watched[] = {{scheduler_->descriptor(), POLLIN, 0}, {stop_watching_.get(), POLLIN, 0}};
+    while (::poll(watched, 2, -1) < 0) {
+    }
+    if (watched[1].revents == 0) scheduler_has_ended();
+  }};
+}
+
+void session::scheduler_has_ended() {
+  std::fprintf(stderr, "mobula: the scheduler of node 0 has %s; the job ends\n",
+               scheduler_->wait().text().c_str());
+  std::fflush(nullptr);
+  ::_exit(1);
+}
+
+std::size_t session::end(const shutdown_options& how) {
+  constexpr std::uint64_t patience_ns = 30'000'000'000;
+  process& home = *process_;
+  if (how.drain) {
+    const std::uint64_t deadline =
+        how.timeout.is_forever()
+            ? process::never
+            : ring::now_ns() + static_cast<std::uint64_t>(how.timeout.nanoseconds());
+    home.wait_until([&] { return home.owner().tasks_live() == 0; }, deadline);
+  }
+  std::size_t unfinished = 0;
+  {
+    const std::lock_guard held{home.lock()};
+    unfinished = home.owner().tasks_live();
+  }
+  const std::uint64_t stop = 1;
+  if (::write(stop_watching_.get(), &stop, sizeof stop) != sizeof stop) std::abort();
+  watcher_.join();
+  const bool ended = home.inquiries().shut_down(0, ring::now_ns() + patience_ns);
+  home.stop_understudy();
+  process::set_current(nullptr);
+  if (!ended) scheduler_->signal(SIGKILL);
+  scheduler_->wait();
+  return unfinished;
+}
+
+}  // namespace mobula::detail

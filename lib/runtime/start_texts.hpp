@@ -1,0 +1,102 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "launch/settings.hpp"
+#include "launch/start_error.hpp"
+#include "wire/codec.hpp"
+
+// What parents tell their children at start, and a node's first rank and its scheduler each other.
+
+namespace mobula::detail {
+
+/// A node as its first rank knows it before all nodes meet.
+struct node_card {
+  std::string host;
+  wire::resource_amounts total;
+  std::string address;  // UCX's, of its scheduler; empty in a job of one node
+  static void fields(auto& visit, auto& self) {
+    visit(self.host);
+    visit(self.total);
+    visit(self.address);
+  }
+};
+
+/// First rank to the scheduler that it starts.
+struct scheduler_start {
+  wire::node_id node = 0;
+  std::uint32_t nodes = 1;
+  std::uint32_t own_rank = 0;
+  std::uint64_t job_token = 0;
+  std::uint64_t store_bytes = 0;
+  launch::wait_mode wait = launch::wait_mode::automatic;
+  std::string door;   // launch::seat_address of the seats' door, or empty; the door comes along
+  std::string cores;  // where workers may run, in the kernel's notation
+  static void fields(auto& visit, auto& self) {
+    visit(self.node);
+    visit(self.nodes);
+    visit(self.own_rank);
+    visit(self.job_token);
+    visit(self.store_bytes);
+    visit(self.wait);
+    visit(self.door);
+    visit(self.cores);
+  }
+};
+
+/// Scheduler to first rank: how to find it.
+struct scheduler_hello {
+  std::string broker;
+  std::string address;
+  static void fields(auto& visit, auto& self) {
+    visit(self.broker);
+    visit(self.address);
+  }
+};
+
+/// First rank to scheduler: every node of the job.
+struct job_cards {
+  std::vector<node_card> nodes;
+  static void fields(auto& visit, auto& self) { visit(self.nodes); }
+};
+
+/// Scheduler, through a seat, to a worker.
+struct worker_start_text {
+  std::uint64_t process = 0;
+  std::uint64_t job_token = 0;
+  launch::wait_mode wait = launch::wait_mode::automatic;
+  std::string broker;
+  static void fields(auto& visit, auto& self) {
+    visit(self.process);
+    visit(self.job_token);
+    visit(self.wait);
+    visit(self.broker);
+  }
+};
+
+template <class Part>
+std::string bytes_of_part(const Part& part) {
+  std::string bytes(wire::encoded_size(part), '\0');
+  wire::writer room{reinterpret_cast<std::byte*>(bytes.data())};
+  wire::encode_part(room, part);
+  return bytes;
+}
+
+/// @throws start_error if the bytes are not exactly that part
+template <class Part>
+Part part_of_bytes(std::string_view bytes) {
+  wire::reader from{wire::as_blob(bytes)};
+  Part part = wire::decode_part<Part>(from);
+  if (!from.finished()) throw launch::start_error{"a process of the job was started with garbage"};
+  return part;
+}
+
+/// As a variable's value: no byte of it is 0.
+std::string to_hex(std::string_view bytes);
+/// @throws start_error if it is not hexadecimal
+std::string from_hex(std::string_view text);
+
+}  // namespace mobula::detail

@@ -1,0 +1,144 @@
+// Submitting tasks, creating actors, calling them.
+
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "mobula/errors.hpp"
+#include "mobula/options.hpp"
+#include "runtime/casts.hpp"
+#include "runtime/demands.hpp"
+#include "runtime/function_table.hpp"
+#include "runtime/process.hpp"
+#include "runtime/refs_inside.hpp"
+#include "runtime/store_client.hpp"
+#include "runtime/task_run.hpp"
+
+namespace mobula::detail {
+
+namespace {
+
+// A call as the owner takes it. Large arguments become an object of their own, which goes along as
+// a ref.
+class prepared_call {
+ public:
+  prepared_call(process& home, const call_request& call) : home_{home}, inside_{*call.arguments} {
+    spec.function = function_table::id_of(call.run);
+    spec.result_count = call.result_count;
+    if (call.result_is_list) spec.flags |= wire::task_push::result_is_list;
+    for (const parameter_ref& one : call.refs) {
+      if (!one.ref) throw error{"an empty ref was given as an argument"};
+      refs_.push_back({one.parameter, &record_of(one.ref)});
+    }
+    if (call.arguments->bytes().size() > inline_bytes_max) {
+      large_ = handle{put(*call.arguments)};
+      refs_.push_back({wire::resolved_argument::all_arguments, &record_of(large_.get())});
+    } else {
+      spec.arguments = call.arguments->bytes();
+      spec.contains = inside_.records();
+    }
+    spec.refs = refs_;
+  }
+
+  // Under the lock.
+  void take_results(core::object& first, object** results) const {
+    for (std::uint32_t i = 0; i < spec.result_count; ++i)
+      results[i] = opaque(home_.owner().objects().result(first, i));
+  }
+
+  core::task_spec spec;
+
+ private:
+  process& home_;
+  refs_inside inside_;
+  std::vector<core::parameter> refs_;
+  handle large_;
+};
+
+// Submitting makes no progress by itself; a thread that does nothing else must, now and then.
+void after_submission(process& home) {
+  constexpr std::uint32_t submissions_between_polls = 8;
+  thread_local std::uint32_t submissions = 0;
+  if (++submissions % submissions_between_polls == 0) {
+    home.progress();
+  } else {
+    home.port().flush();
+  }
+}
+
+void check_room(process& home) {
+  if (home.owner().too_many_waiting())
+    throw too_many_pending{
+        "too many tasks wait for their arguments: get or wait for some before submitting more"};
+}
+
+void submit_as(process& home, const call_request& call, core::shape& demand, std::string_view name,
+               object** results) {
+  prepared_call prepared{home, call};
+  prepared.spec.name = name;
+  {
+    const std::lock_guard held{home.lock()};
+    check_room(home);
+    prepared.take_results(home.owner().submit(prepared.spec, demand), results);
+    after_submission(home);
+  }
+  home.rest();
+}
+
+core::shape& shape_of(process& home, const core::demand_key& key) {
+  const std::lock_guard held{home.lock()};
+  return home.owner().shape_for(key);
+}
+
+wire::caller_id this_caller(process& home) {
+  if (const task_run* run = task_run::current()) return run->caller();
+  // Each thread of the driver is a caller of its own.
+  static std::atomic<std::uint64_t> threads{0};
+  thread_local const std::uint64_t number = threads.fetch_add(1) + 2;
+  return {home.self(), number};
+}
+
+}  // namespace
+
+void submit(const call_request& call, object** results) {
+  process& home = process::require();
+  submit_as(home, call, home.default_shape(), {}, results);
+}
+
+void submit(const call_request& call, const task_options& options, object** results) {
+  process& home = process::require();
+  submit_as(home, call, shape_of(home, demand_of(options)), options.name, results);
+}
+
+object* create_actor(const call_request& call, const actor_options& options) {
+  process& home = process::require();
+  core::shape& demand = shape_of(home, demand_of(options));
+  prepared_call prepared{home, call};
+  object* made = nullptr;
+  {
+    const std::lock_guard held{home.lock()};
+    check_room(home);
+    prepared.take_results(home.owner().create_actor(prepared.spec, demand), &made);
+    after_submission(home);
+  }
+  home.rest();
+  return made;
+}
+
+void call_actor(object* actor, const call_request& call, const call_options* options,
+                object** results) {
+  process& home = process::require();
+  prepared_call prepared{home, call};
+  if (options) prepared.spec.name = options->name;
+  const wire::caller_id caller = this_caller(home);
+  {
+    const std::lock_guard held{home.lock()};
+    check_room(home);
+    prepared.take_results(home.owner().call_actor(record_of(actor), caller, prepared.spec),
+                          results);
+    after_submission(home);
+  }
+  home.rest();
+}
+
+}  // namespace mobula::detail

@@ -1,0 +1,92 @@
+#pragma once
+
+#include <exception>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "core/attempt.hpp"
+#include "core/executor.hpp"
+#include "fiber/fiber.hpp"
+#include "mobula/detail/backend.hpp"
+#include "runtime/decode_scope.hpp"
+
+namespace mobula::detail {
+
+class worker;
+struct function_entry;
+
+/// One attempt of a task or call, run on a fiber: decodes its arguments, calls the function,
+/// encodes what came of it. Reused for one attempt after the other.
+class task_run final : public invocation {
+ public:
+  task_run(worker& where, std::unique_ptr<fiber::fiber> on)
+      : where_{where}, fiber_{std::move(on)} {}
+  virtual ~task_run() = default;
+  task_run(const task_run&) = delete;
+  task_run& operator=(const task_run&) = delete;
+
+  /// The one that the calling code is part of; null outside of tasks.
+  static task_run* current() noexcept { return current_; }
+
+  /// Runs it until it ends or waits. @returns whether it has ended
+  bool start(core::attempt& what);
+  bool resume();
+
+  /// From the task itself, without the lock: gives the thread to others until somebody calls `wake`
+  /// or the deadline. `begin` is called under the lock; false: there is nothing to wait for.
+  void wait(std::span<const wire::object_id> awaited, bool any, std::uint64_t deadline_ns,
+            const std::function<bool()>& begin);
+  /// Under the lock. More than once does no harm.
+  void wake();
+  /// The deadline has come, and its alarm is gone; under the lock.
+  void alarm();
+
+  core::attempt& what() const { return *attempt_; }
+  wire::caller_id caller() const { return caller_; }
+  const function_entry* function() const { return function_; }
+
+  decoder* resolved(std::uint32_t parameter) override;
+  encoder& result(std::uint32_t index) override;
+  std::shared_ptr<void>& instance() override;
+
+ private:
+  static void body(void* self);
+  void run();
+  void call();
+  void decode_arguments();
+  void end_result();
+  void store_result(std::uint32_t index);
+  void fail(const wire::error_value& error);
+  void finish();
+  void list_held(std::vector<wire::object_id>& held);
+  bool switched(bool ended);
+  static void suspend_fiber();
+
+  worker& where_;
+  std::unique_ptr<fiber::fiber> fiber_;
+  core::attempt* attempt_ = nullptr;
+  const function_entry* function_ = nullptr;
+  wire::caller_id caller_;
+  std::vector<core::object*> adopted_;  // by decoding the arguments; one count each
+  std::optional<decoder> values_;
+  std::optional<decoder> resolved_;
+  std::optional<std::uint32_t> open_result_;
+  std::uint32_t results_done_ = 0;
+  encoder result_;
+  std::vector<std::byte> results_;
+  std::vector<std::pair<std::uint32_t, wire::location>> stored_;  // results that are in the store
+  wire::task_status status_ = wire::task_status::done;
+  std::exception_ptr thrown_;
+  bool woken_ = false;
+  std::optional<std::multimap<std::uint64_t, task_run*>::iterator> alarm_;
+
+  static thread_local task_run* current_;
+};
+
+inline thread_local task_run* task_run::current_ = nullptr;
+
+}  // namespace mobula::detail

@@ -1,0 +1,70 @@
+// Values: putting them, and reading those that are ready.
+
+#include <mutex>
+#include <vector>
+
+#include "mobula/errors.hpp"
+#include "runtime/casts.hpp"
+#include "runtime/decode_scope.hpp"
+#include "runtime/errors.hpp"
+#include "runtime/process.hpp"
+#include "runtime/refs_inside.hpp"
+#include "runtime/store_client.hpp"
+#include "wire/codec.hpp"
+
+namespace mobula::detail {
+
+object* put(encoder& value) {
+  process& home = process::require();
+  const refs_inside inside{value};
+  wire::value_view view;
+  if (value.bytes().size() <= inline_bytes_max) {
+    view.bytes = value.bytes();
+    const std::lock_guard held{home.lock()};
+    return opaque(home.owner().put(view, inside.records()));
+  }
+  core::object* promised = nullptr;
+  {
+    const std::lock_guard held{home.lock()};
+    promised = &home.owner().promise();
+  }
+  handle guard{opaque(*promised)};
+  view.kind = wire::value_kind::stored;
+  view.where = home.store().write(promised->id, value.bytes());
+  {
+    const std::lock_guard held{home.lock()};
+    home.owner().fulfil(*promised, view, inside.records());
+  }
+  home.rest();
+  return guard.take();
+}
+
+namespace {
+
+std::span<const std::byte> bytes_of(core::object& one) {
+  switch (one.state.load(std::memory_order_acquire)) {
+    case core::object_state::inlined:
+      return one.bytes();
+    case core::object_state::stored:
+      return process::require().store().read(one);
+    case core::object_state::failed: {
+      wire::reader from{one.bytes()};
+      throw_error(wire::decode_part<wire::error_value>(from));
+    }
+    case core::object_state::pending:
+      break;
+  }
+  throw error{"the object is not ready"};
+}
+
+static_assert(sizeof(decode_scope) <= value_view::scope_bytes);
+
+}  // namespace
+
+value_view::value_view(object* ready) : record_{ready}, bytes_{bytes_of(record_of(ready))} {
+  new (scope_) decode_scope{record_of(ready)};
+}
+
+value_view::~value_view() { reinterpret_cast<decode_scope*>(scope_)->~decode_scope(); }
+
+}  // namespace mobula::detail

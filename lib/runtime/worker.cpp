@@ -1,0 +1,97 @@
+#include "runtime/worker.hpp"
+
+#include <algorithm>
+#include <mutex>
+
+#include "core/invariant.hpp"
+#include "runtime/store_client.hpp"
+
+namespace mobula::detail {
+
+namespace {
+
+core::executor_limits limits_for(std::size_t page_bytes) {
+  core::executor_limits named;
+  named.suspended_max = std::min(named.suspended_max, board::capacity(page_bytes));
+  return named;
+}
+
+}  // namespace
+
+worker::worker(process& where)
+    : process_{where},
+      board_{where.port().board()},
+      executor_{where.self(), where.owner(), board_, where.port(),
+                limits_for(where.port().board().size())} {
+  process_.set_executor(&executor_);
+}
+
+wire::caller_id worker::caller_of(const core::attempt& what) {
+  if (what.kind != core::attempt_kind::task) return {process_.self(), 1};
+  return {process_.self(), next_caller_++};
+}
+
+void worker::serve() {
+  for (;;) {
+    core::attempt* next = nullptr;
+    bool leave = false;
+    if (++runs_since_poll_ >= runs_between_polls) {
+      runs_since_poll_ = 0;
+      const std::lock_guard held{process_.lock()};
+      process_.progress();
+    }
+    std::uint64_t alarm = process::never;
+    if (!alarms_.empty()) alarm = alarms_.begin()->first;
+    process_.wait_until(
+        [&] {
+          next = executor_.next();
+          return next != nullptr || (leave = may_leave());
+        },
+        alarm);
+    if (next) {
+      run(*next);
+    } else if (leave) {
+      return;
+    } else {
+      ring_alarms();
+    }
+  }
+}
+
+bool worker::may_leave() { return executor_.may_exit() && process_.owner().owns_nothing(); }
+
+void worker::run(core::attempt& next) {
+  auto* one = static_cast<task_run*>(next.context);
+  bool ended = false;
+  process_.rest();
+  if (one) {
+    ended = one->resume();
+  } else {
+    if (idle_runs_.empty()) {
+      auto stack = fibers_.take();
+      core::invariant(stack != nullptr, "there is a stack for a task that may begin");
+      idle_runs_.push_back(std::make_unique<task_run>(*this, std::move(stack)));
+    }
+    one = idle_runs_.back().release();
+    idle_runs_.pop_back();
+    ended = one->start(next);
+  }
+  if (ended) idle_runs_.emplace_back(one);
+}
+
+std::multimap<std::uint64_t, task_run*>::iterator worker::set_alarm(std::uint64_t at_ns,
+                                                                    task_run& whom) {
+  return alarms_.emplace(at_ns, &whom);
+}
+
+void worker::ring_alarms() {
+  const std::uint64_t now = ring::now_ns();
+  const std::lock_guard held{process_.lock()};
+  while (!alarms_.empty() && alarms_.begin()->first <= now) {
+    task_run& whom = *alarms_.begin()->second;
+    alarms_.erase(alarms_.begin());
+    whom.alarm();
+  }
+}
+
+}  // namespace mobula::detail
