@@ -132,6 +132,10 @@ struct actor_options {
   amount memory_bytes = {};
   /// Custom resources.
   resource_map resources = {};
+  /// How many of its calls may have begun at once; the others wait. Unset: 1, so that the actor
+  /// begins nothing while one of its calls waits. Above 1 calls run in no certain order, but never
+  /// two at the same moment: one goes on while another waits. At least 1, and whole.
+  amount max_concurrency = {};
 };
 
 /// What a call of an actor's method is told.

@@ -71,12 +71,19 @@ launch::rank_facts session::facts() const {
 node_card session::card(const runtime_options& options, const launch::node_layout& node) const {
   node_card mine;
   mine.host = host_name();
-  const double memory =
-      options.memory_bytes.value_or(static_cast<double>(store::usable_memory_bytes()));
+  const double memory = options.memory_bytes.value_or(
+      static_cast<double>(store::usable_memory_bytes() / nodes_on_host(node)));
   mine.total = amounts_of(node.cpus, options.gpus.value_or(settings_.gpus.value_or(0)), memory,
                           options.resources);
   mine.address = hello_.address;
   return mine;
+}
+
+// Logical nodes of one host share its memory.
+unsigned session::nodes_on_host(const launch::node_layout& node) const {
+  const auto host_of = [&](const launch::node_layout& one) { return hosts_[one.first_rank()]; };
+  return static_cast<unsigned>(std::ranges::count_if(
+      layout_->nodes(), [&](const auto& other) { return host_of(other) == host_of(node); }));
 }
 
 // Everything that ranks tell each other before the job runs. Collective, in the same order in all.
@@ -86,6 +93,7 @@ void session::meet(const runtime_options& options) {
     const auto one = launch::rank_facts::decode(bytes);
     if (!one) throw start_error{"the ranks of this job run different versions of Mobula"};
     all_facts.push_back(*one);
+    hosts_.push_back(one->host);
   }
   launch::check_identity(*ranks_, function_table::modules());
   layout_.emplace(all_facts, settings_.ranks_per_node, given_cpus(options, settings_));
@@ -136,13 +144,7 @@ void session::start_scheduler(const launch::node_layout& node, std::size_t node_
   const double given = options.store_bytes.value_or(static_cast<double>(settings_.store_bytes));
   if (!(given >= 0)) throw std::invalid_argument{"store_bytes is negative"};
   text.store_bytes = static_cast<std::uint64_t>(given);
-  if (text.store_bytes == 0) {
-    const auto shared = std::ranges::count_if(layout_->nodes(), [&](const auto& other) {
-      return other.cores.overlaps(node.cores) || other.node == node.node;
-    });
-    text.store_bytes = store::default_store_bytes(
-        static_cast<unsigned>(settings_.ranks_per_node == 0 ? shared : node_count));
-  }
+  if (text.store_bytes == 0) text.store_bytes = store::default_store_bytes(nodes_on_host(node));
 
   launch::child_recipe recipe;
   recipe.as = launch::role::scheduler;

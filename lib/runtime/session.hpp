@@ -42,6 +42,7 @@ class session {
   void meet(const runtime_options& options);
   launch::rank_facts facts() const;
   node_card card(const runtime_options& options, const launch::node_layout& node) const;
+  unsigned nodes_on_host(const launch::node_layout& node) const;
   void start_scheduler(const launch::node_layout& node, std::size_t node_count,
                        const runtime_options& options);
   std::string hear_from_scheduler();
@@ -55,6 +56,7 @@ class session {
   std::uint32_t rank_ = 0;
   bool had_users_mpi_ = false;
   std::uint64_t job_token_ = 0;
+  std::vector<std::uint32_t> hosts_;  // of each rank: the lowest rank that it shares memory with
   std::optional<launch::layout> layout_;
   std::optional<launch::seat_door> door_;
   std::string seat_word_;  // the address of our node's door; empty on first ranks

@@ -1,6 +1,8 @@
 // Submitting tasks, creating actors, calling them.
 
+#include <cmath>
 #include <mutex>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -90,6 +92,14 @@ core::shape& shape_of(process& home, const core::demand_key& key) {
   return home.owner().shape_for(key);
 }
 
+std::uint32_t concurrency_of(const actor_options& options) {
+  const double calls = options.max_concurrency.value_or(1);
+  if (!(calls >= 1 && calls <= 1e6) || calls != std::floor(calls))
+    throw std::invalid_argument{"max_concurrency is " + std::to_string(calls) +
+                                ": give a whole number of calls from 1 to 1000000"};
+  return static_cast<std::uint32_t>(calls);
+}
+
 wire::caller_id this_caller(process& home) {
   if (const task_run* run = task_run::current()) return run->caller();
   // Each thread of the driver is a caller of its own.
@@ -114,6 +124,7 @@ object* create_actor(const call_request& call, const actor_options& options) {
   process& home = process::require();
   core::shape& demand = shape_of(home, demand_of(options));
   prepared_call prepared{home, call};
+  prepared.spec.max_concurrency = concurrency_of(options);
   object* made = nullptr;
   {
     const std::lock_guard held{home.lock()};
