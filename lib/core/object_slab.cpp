@@ -14,6 +14,7 @@ object_slab::chunk& object_slab::available() {
     if (one.slots || one.generation_floor > generation_max) continue;
     one.slots = std::make_unique<slot[]>(chunk_objects);
     one.listed = true;
+    ++empty_;
     available_.push_back(i);
     return one;
   }
@@ -23,6 +24,7 @@ object_slab::chunk& object_slab::available() {
   chunk& one = chunks_.emplace_back();
   one.slots = std::make_unique<slot[]>(chunk_objects);
   one.listed = true;
+  ++empty_;
   available_.push_back(index);
   return one;
 }
@@ -41,7 +43,7 @@ object& object_slab::make(wire::process_id self) {
   slot& taken = from.slots[index];
   taken.used = true;
   from.generation_top = std::max(from.generation_top, taken.generation);
-  ++from.live;
+  if (from.live++ == 0) --empty_;
   ++live_;
   if (from.free_head == 0 && from.fresh == chunk_objects) {
     from.listed = false;
@@ -86,8 +88,13 @@ void object_slab::recycle(object& dead) {
       available_.push_back(chunk_index);
     }
   }
-  if (home.live == 0 && available_.size() > 1 && available_.back() != chunk_index)
+  if (home.live != 0) return;
+  // A few stay for the next objects; what a burst has left behind does not.
+  if (empty_ == empty_kept_max) {
     give_back(chunk_index);
+  } else {
+    ++empty_;
+  }
 }
 
 void object_slab::give_back(std::uint32_t index) {

@@ -63,6 +63,8 @@ class object_slab {
   std::vector<chunk> chunks_;
   std::vector<std::uint32_t> available_;  // chunks with room, the one in use last
   std::size_t live_ = 0;
+  static constexpr std::uint32_t empty_kept_max = 4;
+  std::uint32_t empty_ = 0;  // chunks with memory and without live objects
 };
 
 }  // namespace mobula::core

@@ -96,8 +96,6 @@ void task_run::call() {
     const decode_scope from_submitter{adopted_};
     decode_arguments();
     function_->run(*this);
-    // A creation's result is the actor's address, which its owner knows.
-    if (attempt_->kind == core::attempt_kind::creation) static_cast<void>(result(0));
     end_result();
     // What a creation makes is the actor here; its result, the address, is written by the owner.
     const bool makes_results = attempt_->kind != core::attempt_kind::creation;
