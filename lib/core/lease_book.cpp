@@ -84,6 +84,7 @@ void lease_book::pump(shape& one) {
 }
 
 void lease_book::push(task& next, held_lease& lease) {
+  if (lease.in_flight.size() <= 1) lease.resting_since_ns = 0;
   next.where = task::phase::pushed;
   next.lease = &lease;
   if (lease.in_flight.empty()) {
@@ -160,6 +161,7 @@ void lease_book::ended(task& one) {
   lease.in_flight.remove(one);
   one.lease = nullptr;
   ++lease.completed;
+  lease.resting_since_ns = 0;
   lease.blocked = false;
   touch(lease);
 }
@@ -290,33 +292,43 @@ void lease_book::relieve(held_lease& stuck) {
   }
 }
 
+// A lease's rest is measured from the first tick that finds it so: between ticks the clock stands
+// still, however long the process slept or was busy elsewhere.
 void lease_book::tick(std::uint64_t now_ns) {
   now_ns_ = now_ns;
   if (now_ns_ < next_look_ns_) return;
   next_look_ns_ = now_ns_ + limits_.look_every_ns;
   std::vector<held_lease*> idle;
   for (auto& [id, lease] : leases_) {
-    if (lease->own || lease->of->key.kind == wire::lease_kind::actor) continue;
-    const std::uint64_t still = now_ns_ - std::min(now_ns_, lease->mark_ns);
-    if (lease->in_flight.empty()) {
-      if (still >= limits_.keep_idle_ns && lease->of->ready.empty()) idle.push_back(lease.get());
-    } else if (lease->in_flight.size() > 1 && still >= limits_.stuck_after_ns &&
-               !lease->reclaiming && lease->completed == 0) {
-      relieve(*lease);
+    if (!is_watched(*lease)) continue;
+    if (lease->resting_since_ns == 0) {
+      lease->resting_since_ns = now_ns_;
+      continue;
+    }
+    const std::uint64_t resting = now_ns_ - lease->resting_since_ns;
+    if (!lease->in_flight.empty()) {
+      if (resting >= limits_.stuck_after_ns && !lease->reclaiming) relieve(*lease);
+    } else if (resting >= limits_.keep_idle_ns && lease->of->ready.empty()) {
+      idle.push_back(lease.get());
     }
   }
   for (held_lease* lease : idle) give_back(*lease);
 }
 
+// Leases of tasks that are idle, or on which something waits behind a task.
+bool lease_book::is_watched(const held_lease& lease) {
+  if (lease.own || lease.of->key.kind == wire::lease_kind::actor) return false;
+  return lease.in_flight.empty() || (lease.in_flight.size() > 1 && !lease.reclaiming);
+}
+
 std::uint64_t lease_book::next_deadline_ns() const {
   std::uint64_t next = std::numeric_limits<std::uint64_t>::max();
   for (const auto& [id, lease] : leases_) {
-    if (lease->own || lease->of->key.kind == wire::lease_kind::actor) continue;
-    if (lease->in_flight.empty()) {
-      next = std::min(next, lease->mark_ns + limits_.keep_idle_ns);
-    } else if (lease->in_flight.size() > 1 && !lease->reclaiming) {
-      next = std::min(next, lease->mark_ns + limits_.stuck_after_ns);
-    }
+    if (!is_watched(*lease)) continue;
+    if (lease->resting_since_ns == 0) return next_look_ns_;
+    const bool is_idle = lease->in_flight.empty();
+    next = std::min(
+        next, lease->resting_since_ns + (is_idle ? limits_.keep_idle_ns : limits_.stuck_after_ns));
   }
   return next;
 }
@@ -389,8 +401,8 @@ void lease_book::on_grant(process_id, const wire::lease_grant& grant) {
   if (!of.ready.empty()) return;
   // Nothing is ready any more, but perhaps something waits behind a long task.
   for (held_lease* other : of.leases) {
-    if (other->in_flight.size() > 1 && !other->reclaiming &&
-        now_ns_ - std::min(now_ns_, other->mark_ns) >= limits_.stuck_after_ns)
+    if (other->in_flight.size() > 1 && !other->reclaiming && other->resting_since_ns != 0 &&
+        now_ns_ - other->resting_since_ns >= limits_.stuck_after_ns)
       return relieve(*other);
   }
 }

@@ -26,9 +26,10 @@ struct held_lease {
   wire::process_id worker;
   shape* of = nullptr;
   task_list in_flight;
-  std::uint32_t window = 1;     // tasks that may be in flight
-  std::uint32_t completed = 0;  // since `mark_ns`
-  std::uint64_t mark_ns = 0;    // when it last made progress
+  std::uint32_t window = 1;            // tasks that may be in flight
+  std::uint32_t completed = 0;         // since `mark_ns`
+  std::uint64_t mark_ns = 0;           // when it last made progress
+  std::uint64_t resting_since_ns = 0;  // the first tick that found it idle or stuck; 0: none has
   bool own = false;  // runs our tasks in our own process: the slot of a task that waits for them
   bool recalled = false;    // others wait for it: nothing more is pushed
   bool blocked = false;     // its task waits for something: nothing is pushed until one completes
@@ -119,6 +120,7 @@ class lease_book {
   void unlist(held_lease& lease);
   void requeue(task& one);
   void relieve(held_lease& stuck);
+  static bool is_watched(const held_lease& lease);
   void mark_dirty(shape& one);
   held_lease* find(wire::lease_id id);
 

@@ -127,8 +127,8 @@ int scheduler_process::serve() {
 }
 
 bool scheduler_process::act() {
-  const std::size_t came = gateway_->poll(*this);
   scheduler_->tick(ring::now_ns());
+  const std::size_t came = gateway_->poll(*this);
   gateway_->flush();
   return came != 0;
 }
