@@ -226,7 +226,8 @@ int main(int argc, char** argv) {
   actors();
   errors();
 
-  step("shutdown ends every process of the job but this one.");
+  step(
+      "shutdown ends every process of the job but this one, and drops the task that still sleeps.");
   mobula::shutdown();
   show(!mobula::is_initialized(), "is_initialized() = {}", mobula::is_initialized());
   fmt::print("\n{}\n", all_as_shown ? "All as in Ray's walkthrough." : "NOT all as it should be.");

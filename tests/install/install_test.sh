@@ -18,7 +18,7 @@ mv "$scratch/first" "$scratch/prefix" # an installed tree may be moved
 check() {
   local said
   said="$("$@")"
-  [[ $said == "6 2" ]] || { echo "$1 said '$said' instead of '6 2'" >&2 && exit 1; }
+  [[ $said == "6 2" ]] || { echo "$* said '$said' instead of '6 2'" >&2 && exit 1; }
 }
 
 echo "== find_package =="
@@ -33,7 +33,8 @@ pc=$(find "$scratch/prefix" -name mobula.pc)
 # shellcheck disable=SC2046
 PKG_CONFIG_PATH="$(dirname "$pc")" "$compiler" "$sources/main.cpp" -o "$scratch/program" \
   $(PKG_CONFIG_PATH="$(dirname "$pc")" pkg-config --cflags --libs mobula)
-check "$scratch/program"
+# Static or shared: pkg-config says nothing of where the latter is found when it runs.
+check env LD_LIBRARY_PATH="$(dirname "$(find "$scratch/prefix" -name 'libmobula.*' | head -n 1)")" "$scratch/program"
 
 if grep -rl "$(dirname "$build")" "$scratch/prefix" --include='*.cmake' --include='*.pc'; then
   echo "these name the folder that Mobula was built in" >&2
