@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <unordered_map>
 #include <vector>
 
@@ -41,7 +42,8 @@ class actor_client {
   void take_waiting(std::vector<task*>& all);
 
   task_list in_flight;
-  std::uint64_t next_number = 0;
+  std::deque<task*> going;  // no longer waiting, not on their way yet
+  bool sends = false;       // somebody is at work on `going`
 
  private:
   static bool is_sendable(const task& call) { return call.missing == 0 || call.failed_argument; }

@@ -84,20 +84,38 @@ object& object_table::adopt_registered(object_id id) {
 void object_table::register_through(object& borrowed, object& container) {
   if (borrowed.owned || borrowed.registered != 0 || borrowed.id.owner() == self_) return;
   ++borrowed.registered;
-  ask_owner(borrowed, self_, container);
+  object* const held[] = {&container};
+  ask_owner(borrowed.id, self_, held);
 }
 
 void object_table::share(object& ref, process_id holder) {
-  if (ref.id.owner() == holder) return;
-  if (ref.owned) return count_borrower(ref, holder, 1);
-  if (ref.id.owner() != self_) ask_owner(ref, holder, ref);
+  object* const held[] = {&ref};
+  if (ref.id.owner() == holder) {
+    // What we send ourselves is on its way for a while, and nobody else holds it meanwhile:
+    // the answer to a question to ourselves comes later than it.
+    if (holder == self_) ask_owner(ref.id, holder, held);
+    return;
+  }
+  if (ref.owned) return add_borrower(ref, holder);
+  if (ref.id.owner() != self_) ask_owner(ref.id, holder, held);
 }
 
-void object_table::ask_owner(object& ref, process_id borrower, object& held) {
-  hold(held);
+void object_table::share_through(object_id id, process_id holder,
+                                 std::span<object* const> containers) {
+  if (id.owner() == holder || id.owner() == self_) return;
+  ask_owner(id, holder, containers);
+}
+
+void object_table::ask_owner(object_id ref, process_id borrower, std::span<object* const> held) {
+  for (object* one : held) hold(*one);
   const std::uint64_t token = next_token_++;
-  awaited_[token] = {ref.id.owner(), &held};
-  wire::send(out_, ref.id.owner(), wire::borrow_add{ref.id, borrower, token});
+  awaited_[token] = {ref.owner(), {held.begin(), held.end()}};
+  wire::send(out_, ref.owner(), wire::borrow_add{ref, borrower, token});
+}
+
+void object_table::add_borrower(object& one, process_id who) {
+  // Another process may tell of a borrower that has come and gone.
+  if (ended_.empty() || !ended_.contains(who)) count_borrower(one, who, 1);
 }
 
 void object_table::count_borrower(object& one, process_id who, std::int32_t change) {
@@ -317,21 +335,21 @@ void object_table::on_ready(const wire::object_ready& message) {
 
 void object_table::on_borrow_add(process_id from, const wire::borrow_add& message) {
   object* one = find(message.object);
-  if (one) count_borrower(*one, message.borrower, 1);
+  if (one && message.borrower != self_) add_borrower(*one, message.borrower);
   wire::send(out_, from, wire::borrow_ack{message.object, message.token, one == nullptr});
 }
 
 void object_table::on_borrow_ack(process_id from, const wire::borrow_ack& message) {
   const auto found = awaited_.find(message.token);
   if (found == awaited_.end() || found->second.owner != from) return;
-  object* held = found->second.held;
+  const auto held = std::move(found->second.held);
   awaited_.erase(found);
   if (message.freed) {
     if (object* one = find(message.object); one && !one->owned && !one->ready())
       set_failed(*one, make_error(wire::error_code::object_lost, from,
                                   "the object was freed before its owner heard of this ref"));
   }
-  drop(*held);
+  for (object* one : held) drop(*one);
 }
 
 void object_table::on_borrow_release(process_id from, wire::blob bytes) {
@@ -370,6 +388,7 @@ void object_table::forget_process(object& one, process_id ended) {
 }
 
 void object_table::on_process_ended(process_id ended) {
+  ended_.insert(ended);
   slab_.for_each([&](object& first) {
     // Siblings first: the last of them may take the slot along.
     if (first.extras && first.extras->siblings) {
@@ -383,15 +402,16 @@ void object_table::on_process_ended(process_id ended) {
     forget_process(first, ended);
   });
   releases_.erase(ended);
+  std::vector<object*> held;
   for (auto at = awaited_.begin(); at != awaited_.end();) {
     if (at->second.owner != ended) {
       ++at;
       continue;
     }
-    object* held = at->second.held;
+    held.insert(held.end(), at->second.held.begin(), at->second.held.end());
     at = awaited_.erase(at);
-    drop(*held);
   }
+  for (object* one : held) drop(*one);
   std::vector<object_id> orphans;
   for (const auto& [id, record] : borrowed_)
     if (id.owner() == ended) orphans.push_back(id);

@@ -4,6 +4,7 @@
 #include <functional>
 #include <span>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "core/object.hpp"
@@ -45,6 +46,11 @@ class object_table {
   /// kept until it answers.
   void share(object& ref, wire::process_id holder);
 
+  /// The same for a ref that only came by here, inside one of `containers`: these are held until
+  /// its owner has answered.
+  void share_through(wire::object_id id, wire::process_id holder,
+                     std::span<object* const> containers);
+
   void hold(object& one) { one.counts.fetch_add(1, std::memory_order_relaxed); }
   /// Ends one count.
   void drop(object& one);
@@ -78,7 +84,7 @@ class object_table {
  private:
   struct awaited_ack {
     wire::process_id owner;
-    object* held = nullptr;
+    std::vector<object*> held;
   };
 
   void on_subscribe(wire::process_id from, wire::object_id id);
@@ -88,8 +94,9 @@ class object_table {
   void on_borrow_release(wire::process_id from, wire::blob ids);
   void on_replica(const wire::replica_add& message);
   void on_orphan(const wire::store_orphan& message);
+  void add_borrower(object& one, wire::process_id who);
   void count_borrower(object& one, wire::process_id who, std::int32_t change);
-  void ask_owner(object& ref, wire::process_id borrower, object& held);
+  void ask_owner(wire::object_id ref, wire::process_id borrower, std::span<object* const> held);
   void tell_subscribers(object& one);
   void send_ready(object& one, wire::process_id to);
   void unheld(object& one);
@@ -107,6 +114,7 @@ class object_table {
   std::unordered_map<std::uint64_t, awaited_ack> awaited_;  // by token
   std::uint64_t next_token_ = 1;
   std::unordered_map<wire::process_id, std::vector<wire::object_id>> releases_;
+  std::unordered_set<wire::process_id> ended_;  // ids are never reused
   std::vector<object*> doomed_;
   bool freeing_ = false;
   std::size_t shared_ = 0;  // owned objects with borrowers

@@ -229,7 +229,7 @@ void owner::on_done(process_id from, const wire::task_done& done) {
     return;
   }
   // Before the arguments are let go: what the worker still holds of them.
-  take_held(from, done.held);
+  take_held(*one, from, done.held);
   if (done.status == wire::task_status::actor_is_gone) {
     const auto error = encoded(make_error(wire::error_code::actor_died, from,
                                           "the actor has ended; the call was not run"));
@@ -240,10 +240,19 @@ void owner::on_done(process_id from, const wire::task_done& done) {
   take_results(*one, done);
 }
 
-void owner::take_held(process_id worker, wire::blob held) {
+void owner::take_held(const task& one, process_id worker, wire::blob held) {
   const wire::id_list ids{held};
+  std::vector<object*> given;
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    if (object* one = objects_.find(ids[i])) objects_.share(*one, worker);
+    if (object* known = objects_.find(ids[i])) {
+      objects_.share(*known, worker);
+      continue;
+    }
+    // It came inside an argument that we only borrow, never looked into.
+    if (given.empty()) {
+      for (std::uint32_t j = 0; j < one.ref_count; ++j) given.push_back(one.refs[j].ref);
+    }
+    objects_.share_through(ids[i], worker, given);
   }
 }
 

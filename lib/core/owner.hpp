@@ -92,7 +92,7 @@ class owner final : public run_here_source, argument_receiver {
   void send_push(task& one, wire::process_id to, wire::lease_id lease, const actor_client* client);
   void on_done(wire::process_id from, const wire::task_done& done);
   void take_results(task& one, const wire::task_done& done);
-  void take_held(wire::process_id worker, wire::blob held);
+  void take_held(const task& one, wire::process_id worker, wire::blob held);
   void fail(task& one, wire::blob error);
   void end_task(task& one);
 
@@ -111,6 +111,8 @@ class owner final : public run_here_source, argument_receiver {
   lease_book leases_;
   task_pool tasks_;
   std::size_t waiting_ = 0;
+  // For all actors together: a client may go and come again, its numbers may not.
+  std::uint64_t next_call_ = 0;
   std::unordered_map<wire::object_id, made_actor> actors_;
   std::unordered_map<wire::process_id, std::vector<wire::object_id>> clients_at_;
   std::unordered_set<wire::process_id> ended_;

@@ -1,6 +1,7 @@
 // The owner's part about actors: creating them, calling them, and their end.
 
 #include <algorithm>
+#include <utility>
 
 #include "core/errors.hpp"
 #include "core/invariant.hpp"
@@ -85,19 +86,28 @@ object& owner::call_actor(object& handle, wire::caller_id caller, const task_spe
   return first;
 }
 
+// A call that fails may make others ready to go, even of the same caller: they queue up behind.
 void owner::send_calls(actor_client& client, std::vector<task*>& go) {
-  for (task* one : go) {
-    if (one->failed_argument) {
-      fail(*one, one->failed_argument->bytes());
+  client.going.insert(client.going.end(), go.begin(), go.end());
+  if (client.going.empty() || std::exchange(client.sends, true)) return;
+  object& handle = client.handle();
+  objects_.hold(handle);  // and with it the client
+  while (!client.going.empty()) {
+    task& one = *client.going.front();
+    client.going.pop_front();
+    if (one.failed_argument) {
+      fail(one, one.failed_argument->bytes());
     } else if (client.where() == actor_client::state::dead) {
-      fail(*one, client.error());
+      fail(one, client.error());
     } else {
-      one->where = task::phase::pushed;
-      one->number = client.next_number++;
-      client.in_flight.push_back(*one);
-      send_push(*one, client.home(), {}, &client);
+      one.where = task::phase::pushed;
+      one.number = next_call_++;
+      client.in_flight.push_back(one);
+      send_push(one, client.home(), {}, &client);
     }
   }
+  client.sends = false;
+  objects_.drop(handle);
 }
 
 void owner::creation_done(task& creation, process_id home) {
