@@ -1,0 +1,56 @@
+// Random programs in random worlds. What fails prints its seed; TEST_SEED runs that one alone.
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <iostream>
+
+#include "simulation/random_program.hpp"
+
+namespace mobula::sim {
+namespace {
+
+std::uint64_t number_from_environment(const char* name, std::uint64_t otherwise) {
+  const char* given = std::getenv(name);
+  return given ? std::strtoull(given, nullptr, 0) : otherwise;
+}
+
+/// The world that a seed means.
+world_options options_of(std::uint64_t seed) {
+  std::mt19937_64 dice{wire::mix(seed * 3 + 1)};
+  world_options options;
+  options.seed = seed;
+  options.trace = std::getenv("SIMULATION_TRACE") != nullptr;
+  options.nodes = static_cast<std::uint16_t>(1 + dice() % 4);
+  options.cpus = static_cast<double>(1 + dice() % 3);
+  options.gpus = dice() % 2 == 0 ? 1 : 0;
+  options.messages.most_ns = std::uint64_t{1000} << dice() % 12;
+  options.inline_bytes_max = dice() % 2 == 0 ? 256 : 100'000;
+  return options;
+}
+
+template <class Run>
+void run_seeds(std::uint64_t count, Run&& run) {
+  const std::uint64_t first = number_from_environment("TEST_SEED", 1);
+  if (std::getenv("TEST_SEED")) count = number_from_environment("SIMULATION_SEEDS", 1);
+  std::cout << "seeds " << first << " to " << first + count - 1 << std::endl;
+  std::uint64_t tasks = 0;
+  for (std::uint64_t seed = first; seed < first + count; ++seed) {
+    if (!run(seed, tasks)) return;
+  }
+  std::cout << tasks << " tasks and calls" << std::endl;
+}
+
+TEST(RandomPrograms, RunEveryTaskOnceAndLeaveNothing) {
+  run_seeds(number_from_environment("SIMULATION_SEEDS", 10'000),
+            [](std::uint64_t seed, std::uint64_t& tasks) {
+              world it{options_of(seed)};
+              const bool good = run_random_program(it, {.depth = 2, .steps_max = 4});
+              tasks += it.tasks_begun();
+              return good;
+            });
+}
+
+}  // namespace
+}  // namespace mobula::sim

@@ -1,0 +1,325 @@
+#include "simulation/world.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <iostream>
+#include <limits>
+#include <sstream>
+
+#include "core/errors.hpp"
+#include "core/lease_slot.hpp"
+#include "simulation/trace.hpp"
+#include "wire/codec.hpp"
+
+namespace mobula::sim {
+
+using wire::process_id;
+using wire::resource_amounts;
+
+namespace {
+
+constexpr std::uint64_t never = std::numeric_limits<std::uint64_t>::max();
+
+std::int64_t units(double amount) {
+  return static_cast<std::int64_t>(amount * resource_amounts::unit);
+}
+
+resource_amounts amounts(double cpus, double gpus) {
+  resource_amounts made;
+  made.cpus = units(cpus);
+  made.gpus = units(gpus);
+  return made;
+}
+
+core::scheduler_limits limits_of(const world_options& options, wire::node_id id) {
+  core::scheduler_limits limits = options.scheduler;
+  limits.seed = wire::mix(options.seed + id) | 1;
+  return limits;
+}
+
+}  // namespace
+
+node::node(world& where, wire::node_id id, std::vector<core::node_totals> totals)
+    : world_{where},
+      self_{process_id::scheduler_of(id)},
+      out_{where.net().join(self_, *this)},
+      memory_{id, where.options().store_bytes},
+      directory_{id, where.options().nodes, memory_, out_},
+      scheduler_{id, std::move(totals), *this, out_, limits_of(where.options(), id)},
+      tick_at_ns_{never} {}
+
+void node::on_message(process_id from, wire::blob message) {
+  world_.trace(from, self_, message);
+  if (directory_.on_message(from, message)) return;
+  if (wire::type_of(message) == wire::message_type::process_ended) {
+    // Acted on once nothing of them is on its way.
+    if (const auto told = wire::decode<wire::process_ended>(message)) {
+      for (const process_id ended : told->processes) world_.net().told_of_end(self_, ended);
+    }
+  }
+  scheduler_.on_message(from, message);
+  plan_tick();
+}
+
+void node::on_closed(process_id ended) {
+  directory_.on_process_ended(ended);
+  if (const auto found = dying_.extract(ended)) {
+    scheduler_.worker_ended(ended, found.mapped().cause, found.mapped().begun);
+  }
+  plan_tick();
+}
+
+void node::worker_died(process_id process, std::string cause,
+                       std::vector<core::begun_entry> begun) {
+  dying_[process] = {std::move(cause), std::move(begun)};
+  world_.time().after(world_.random()() % 500'000,
+                      [this, process] { world_.net().told_of_end(self_, process); });
+}
+
+void node::start_worker(process_id process) {
+  world_.time().after(100'000 + world_.random()() % 2'000'000, [this, process] {
+    world_.start(process);
+    scheduler_.worker_joined(process);
+    plan_tick();
+  });
+}
+
+void node::end_worker(process_id process) {
+  world_.time().after(0, [this, process] { world_.kill(process, "ended by its scheduler"); });
+}
+
+void node::plan_tick() {
+  const std::uint64_t wanted = scheduler_.next_deadline_ns();
+  if (wanted == never) return;
+  const std::uint64_t when = std::max(wanted, world_.time().now_ns() + 1000);
+  if (when >= tick_at_ns_) return;
+  tick_at_ns_ = when;
+  world_.time().at(when, [this, when] {
+    if (tick_at_ns_ != when) return;
+    tick_at_ns_ = never;
+    scheduler_.tick(world_.time().now_ns());
+    plan_tick();
+  });
+}
+
+std::string node::leftovers() const {
+  std::ostringstream text;
+  const auto say = [&](const char* what, std::uint64_t count) {
+    if (count != 0) text << ' ' << what << ' ' << count;
+  };
+  say("leases", scheduler_.lease_count());
+  say("requests", scheduler_.waiting_count());
+  say("dropped messages", scheduler_.dropped());
+  say("copies", directory_.copies());
+  say("fetches", directory_.fetches());
+  say("bytes", directory_.bytes_in_use());
+  say("blocks", memory_.blocks());
+  if (!(scheduler_.books().free() == scheduler_.books().total())) text << " booked resources";
+  return text.str();
+}
+
+std::string node::state() const {
+  std::ostringstream text;
+  text << core::name_of(self_) << ':' << leftovers() << " workers " << scheduler_.worker_count()
+       << " free cpus " << scheduler_.books().free().cpus << '\n';
+  return text.str();
+}
+
+world::world(world_options named)
+    : options_{named},
+      random_{wire::mix(named.seed)},
+      net_{time_, wire::mix(named.seed + 1), named.messages},
+      used_(named.nodes) {
+  add_demand(wire::lease_kind::task, 1);
+  add_demand(wire::lease_kind::actor, 1, 0, false);
+  total_ = {units(named.cpus), units(named.gpus)};
+  std::vector<core::node_totals> totals;
+  for (std::uint16_t i = 0; i < named.nodes; ++i)
+    totals.push_back({"host" + std::to_string(i), {amounts(named.cpus, named.gpus)}});
+  for (std::uint16_t i = 0; i < named.nodes; ++i)
+    nodes_.push_back(std::make_unique<node>(*this, i, totals));
+  auto& driver = peers_[process_id{0, 1}];
+  driver = std::make_unique<peer>(*this, process_id{0, 1});
+  driver_ = driver.get();
+}
+
+world::~world() {
+  for (auto& [id, one] : peers_) one->destroy_strands();
+}
+
+std::uint32_t world::add_demand(wire::lease_kind kind, double cpus, double gpus, bool held) {
+  core::demand_key key;
+  key.kind = kind;
+  key.demand = amounts(cpus, gpus);
+  key.held = held ? key.demand : amounts(0, gpus);
+  demands.push_back(key);
+  return static_cast<std::uint32_t>(demands.size() - 1);
+}
+
+std::size_t world::define(std::function<body(context&)> code) {
+  functions_.push_back(std::move(code));
+  return functions_.size() - 1;
+}
+
+peer* world::find(process_id process) {
+  const auto found = peers_.find(process);
+  return found == peers_.end() ? nullptr : found->second.get();
+}
+
+std::vector<process_id> world::workers() const {
+  std::vector<process_id> all;
+  for (const auto& [id, one] : peers_)
+    if (one.get() != driver_) all.push_back(id);
+  return all;
+}
+
+void world::start(process_id worker) { peers_[worker] = std::make_unique<peer>(*this, worker); }
+
+void world::leave(process_id worker) {
+  auto found = peers_.extract(worker);
+  if (!found) return;
+  net_.leave(worker);
+  node_at(worker.node()).worker_died(worker, "ended", {});
+  dead_.push_back(std::move(found.mapped()));
+}
+
+void world::kill(process_id process, const std::string& cause) {
+  auto found = peers_.extract(process);
+  if (!found) return;
+  peer& dying = *found.mapped();
+  auto begun = dying.board().entries();
+  for (const auto& one : begun)
+    count(leases_[one.lease], process.node(), -1,
+          one.entry.state == wire::begun_state::running ? -1 : 0);
+  // A task has ended on the board once its completion is sure to arrive, and not before.
+  for (const auto& lost : net_.kill(process)) {
+    if (const auto done = wire::decode<wire::task_done>(lost.bytes))
+      begun.push_back({done->lease, {done->task, done->attempt, wire::begun_state::running}});
+  }
+  dying.destroy_strands();
+  node_at(process.node()).worker_died(process, cause, std::move(begun));
+  dead_.push_back(std::move(found.mapped()));
+}
+
+label world::new_task(std::uint32_t demand) {
+  const label it = fresh_label();
+  tasks_[it].demand = demand;
+  return it;
+}
+
+label world::new_put(bool plain) { return fresh_label() | (plain ? plain_bit : 0); }
+
+label world::fresh_label() {
+  const label it = wire::mix(options_.seed * 0x9e3779b97f4a7c15U + next_label_++);
+  return (it & ~plain_bit) | 1;
+}
+
+void world::task_begins(const core::attempt& one) {
+  const auto arguments = plain_arguments::decoded(one.push.arguments);
+  if (!arguments) return failed("arguments came damaged");
+  ++begun_;
+  const auto found = tasks_.find(arguments->task);
+  if (found == tasks_.end()) return failed("a task that nobody submitted");
+  if (++found->second.runs != 1) failed("a task ran twice");
+  lease_use& use = leases_[one.lease->id];
+  if (one.kind != core::attempt_kind::call) use.demand = &demands[arguments->demand];
+  count(use, one.lease->id.granter.node(), 1, 1);
+}
+
+void world::task_runs(const core::attempt& one, bool runs) {
+  count(leases_[one.lease->id], one.lease->id.granter.node(), 0, runs ? 1 : -1);
+}
+
+void world::task_ended(const core::attempt& one) {
+  count(leases_[one.lease->id], one.lease->id.granter.node(), -1, -1);
+}
+
+void world::count(lease_use& use, wire::node_id where, int begun, int running) {
+  const auto held = [&](std::uint32_t some, std::int64_t amount) { return some ? amount : 0; };
+  if (!use.demand) return failed("a lease whose demand nobody knows");
+  used_amounts& used = used_[where];
+  const auto& demand = use.demand->held;
+  used.cpus -= held(use.running, demand.cpus);
+  used.gpus -= held(use.begun, demand.gpus);
+  use.begun += static_cast<std::uint32_t>(begun);
+  use.running += static_cast<std::uint32_t>(running);
+  used.cpus += held(use.running, demand.cpus);
+  used.gpus += held(use.begun, demand.gpus);
+  if (use.running > 1) failed("two attempts run in one lease");
+  if (used.cpus > total_.cpus || used.gpus > total_.gpus) failed("a node is over its total");
+}
+
+void world::trace(process_id from, process_id to, wire::blob message) const {
+  if (options_.trace)
+    std::cout << time_.now_ns() << ' ' << described(from, to, message) << std::endl;
+}
+
+void world::progressed(std::uint64_t until_ns) {
+  progress_ns_ = std::max({progress_ns_, until_ns, time_.now_ns()});
+}
+
+void world::failed(const std::string& what) {
+  if (failed_) return;
+  failed_ = true;
+  ADD_FAILURE() << what << ", at " << time_.now_ns() << " ns, step " << time_.steps()
+                << " of the simulation with seed " << options_.seed;
+}
+
+bool world::allowed(wire::error_code error) const {
+  switch (error) {
+    case wire::error_code::task_error:
+      return true;
+    case wire::error_code::worker_died:
+    case wire::error_code::actor_died:
+    case wire::error_code::owner_died:
+    case wire::error_code::object_lost:
+      return options_.deaths;
+    default:
+      return false;
+  }
+}
+
+std::uint32_t world::runs_of(label task) const {
+  const auto found = tasks_.find(task);
+  return found == tasks_.end() ? 0 : found->second.runs;
+}
+
+bool world::go_on_until(const std::function<bool()>& done, const char* what) {
+  // Nothing in the protocol waits longer.
+  constexpr std::uint64_t patience_ns = 1'000'000'000;
+  while (!failed_ && !done()) {
+    const bool stepped = time_.step();
+    if (on_step) on_step();
+    if (stepped && time_.now_ns() < progress_ns_ + patience_ns) continue;
+    failed(std::string{what} + (stepped ? ": no progress" : ": nothing will happen any more") +
+           "\n" + state());
+  }
+  return !failed_;
+}
+
+bool world::run(std::function<body(context&)> main) {
+  driver_->run_main(main);
+  if (!go_on_until([this] { return driver_->main_ended(); }, "the program hangs")) return false;
+  if (!go_on_until([this] { return time_.empty(); }, "the job does not come to rest")) return false;
+  check_end();
+  return !failed_;
+}
+
+void world::check_end() {
+  std::string left;
+  for (const auto& [id, one] : peers_)
+    if (!one->leftovers().empty()) left += one->state();
+  for (const auto& one : nodes_)
+    if (!one->leftovers().empty()) left += one->state();
+  if (!left.empty()) failed("something is left when all is over\n" + left);
+}
+
+std::string world::state() const {
+  std::string text;
+  for (const auto& one : nodes_) text += one->state();
+  for (const auto& [id, one] : peers_) text += one->state();
+  return text;
+}
+
+}  // namespace mobula::sim

@@ -1,0 +1,161 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/directory.hpp"
+#include "core/memory_block_store.hpp"
+#include "core/scheduler.hpp"
+#include "simulation/peer.hpp"
+#include "transport/sim/network.hpp"
+
+namespace mobula::sim {
+
+struct world_options {
+  std::uint64_t seed = 1;
+  std::uint16_t nodes = 1;
+  double cpus = 2;
+  double gpus = 0;
+  delays messages = {};
+  std::size_t inline_bytes_max = 256;
+  std::size_t store_bytes = std::size_t{1} << 20;
+  core::owner::limits owner = {};
+  core::executor_limits executor = {};
+  core::scheduler_limits scheduler = {};
+  /// Deaths are part of the run: errors that tell of them are right answers.
+  bool deaths = false;
+  /// Prints every message.
+  bool trace = false;
+};
+
+/// A simulated node: its scheduler process.
+class node final : public wire::receiver, core::worker_starter {
+ public:
+  node(world& where, wire::node_id id, std::vector<core::node_totals> totals);
+
+  core::scheduler& scheduler() { return scheduler_; }
+  const core::directory& directory() const { return directory_; }
+  core::memory_block_store& memory() { return memory_; }
+  void worker_died(wire::process_id process, std::string cause,
+                   std::vector<core::begun_entry> begun);
+  std::string leftovers() const;
+  std::string state() const;
+
+ private:
+  struct death {
+    std::string cause;
+    std::vector<core::begun_entry> begun;
+  };
+  void on_message(wire::process_id from, wire::blob message) override;
+  void on_closed(wire::process_id ended) override;
+  void start_worker(wire::process_id process) override;
+  void end_worker(wire::process_id process) override;
+  void plan_tick();
+
+  world& world_;
+  wire::process_id self_;
+  wire::outbox& out_;
+  core::memory_block_store memory_;
+  core::directory directory_;
+  core::scheduler scheduler_;
+  std::map<wire::process_id, death> dying_;
+  std::uint64_t tick_at_ns_;
+};
+
+/// Nodes, processes and programs, in virtual time, from one seed; and the checks of every step.
+class world {
+ public:
+  explicit world(world_options named);
+  ~world();
+  world(const world&) = delete;
+  world& operator=(const world&) = delete;
+
+  const world_options& options() const { return options_; }
+  timeline& time() { return time_; }
+  network& net() { return net_; }
+  std::mt19937_64& random() { return random_; }
+  node& node_at(wire::node_id id) { return *nodes_[id]; }
+  peer* find(wire::process_id process);
+  peer& driver() { return *driver_; }
+  std::vector<wire::process_id> workers() const;
+
+  /// A remote function; its number goes into `call::function`.
+  std::size_t define(std::function<body(context&)> code);
+  const std::function<body(context&)>& function(std::size_t number) { return functions_[number]; }
+  /// Demands that calls name by number. 0: one cpu. 1: an actor's default.
+  std::vector<core::demand_key> demands;
+  static constexpr std::uint32_t one_cpu = 0, default_actor = 1;
+  std::uint32_t add_demand(wire::lease_kind kind, double cpus, double gpus = 0, bool held = true);
+
+  /// Runs the driver's main to its end, then until nothing happens any more, and checks that
+  /// nothing is left. @return whether all was as it should be
+  bool run(std::function<body(context&)> main);
+  /// Called after each step.
+  std::function<void()> on_step;
+  void kill(wire::process_id process, const std::string& cause = "killed by signal 9");
+
+  // What processes tell.
+  void start(wire::process_id worker);
+  void leave(wire::process_id worker);
+  label new_task(std::uint32_t demand);
+  label new_put(bool plain);
+  void task_begins(const core::attempt& one);
+  void task_runs(const core::attempt& one, bool runs);
+  void task_ended(const core::attempt& one);
+  void trace(wire::process_id from, wire::process_id to, wire::blob message) const;
+  void progressed(std::uint64_t until_ns);
+  void failed(const std::string& what);
+  bool allowed(wire::error_code error) const;
+
+  std::uint64_t tasks_submitted() const { return tasks_.size(); }
+  std::uint64_t tasks_begun() const { return begun_; }
+  /// How often the task ran, so far.
+  std::uint32_t runs_of(label task) const;
+  std::string state() const;
+
+ private:
+  struct task_record {
+    std::uint32_t demand = 0;
+    std::uint32_t runs = 0;
+  };
+  struct lease_use {
+    const core::demand_key* demand = nullptr;
+    std::uint32_t begun = 0;
+    std::uint32_t running = 0;
+  };
+  void count(lease_use& use, wire::node_id where, int begun, int running);
+  bool go_on_until(const std::function<bool()>& done, const char* what);
+  void check_end();
+  label fresh_label();
+
+  world_options options_;
+  std::mt19937_64 random_;
+  timeline time_;
+  network net_;
+  std::deque<std::function<body(context&)>> functions_;
+  std::vector<std::unique_ptr<node>> nodes_;
+  std::map<wire::process_id, std::unique_ptr<peer>> peers_;
+  std::vector<std::unique_ptr<peer>> dead_;
+  peer* driver_ = nullptr;
+  std::unordered_map<label, task_record> tasks_;
+  std::uint64_t next_label_ = 1;
+  std::uint64_t begun_ = 0;
+  std::unordered_map<wire::lease_id, lease_use> leases_;
+  struct used_amounts {
+    std::int64_t cpus = 0;
+    std::int64_t gpus = 0;
+  };
+  std::vector<used_amounts> used_;
+  used_amounts total_;
+  std::uint64_t progress_ns_ = 0;
+  bool failed_ = false;
+};
+
+}  // namespace mobula::sim
