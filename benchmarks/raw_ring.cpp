@@ -1,8 +1,3 @@
-#include <benchmark/benchmark.h>
-#include <sched.h>
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,13 +6,10 @@
 #include <cstring>
 #include <memory>
 #include <string>
-#include <vector>
 
+#include "common/bare_ring.hpp"
 #include "transport/ring/broker.hpp"
-#include "transport/ring/consumer.hpp"
-#include "transport/ring/mapping.hpp"
 #include "transport/ring/member.hpp"
-#include "transport/ring/producer.hpp"
 
 // What messages between two processes of a node cost when both poll: through the bare ring (two
 // rings in shared memory and nothing else), and through a port, which adds routing, many peers and
@@ -27,6 +19,8 @@
 namespace mobula::ring {
 namespace {
 
+using namespace benchmarks;
+
 constexpr std::uint64_t job_token = 1;
 constexpr wire::process_id here{0, 1};
 constexpr wire::process_id there{0, 2};
@@ -35,141 +29,6 @@ struct nobody final : broker_observer {
   void on_joined(wire::process_id) override {}
   void on_disconnected(wire::process_id) override {}
 };
-
-/// Runs `body` in a forked process until this object goes.
-class other_process {
- public:
-  template <class Body>
-  explicit other_process(Body body) : child_{::fork()} {
-    if (child_ != 0) return;
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    body();
-    ::_exit(0);
-  }
-  ~other_process() {
-    ::kill(child_, SIGKILL);
-    ::waitpid(child_, nullptr, 0);
-  }
-
- private:
-  pid_t child_;
-};
-
-/// Reports the median, 99th percentile and rate of operations timed one by one or in batches.
-class timings {
- public:
-  explicit timings(benchmark::State& state) : state_{state} {}
-  void add(std::uint64_t ns, std::uint64_t operations) {
-    state_.SetIterationTime(static_cast<double>(ns) * 1e-9);
-    each_ns_.push_back(static_cast<double>(ns) / static_cast<double>(operations));
-    operations_ += operations;
-  }
-  void report() {
-    std::sort(each_ns_.begin(), each_ns_.end());
-    state_.SetItemsProcessed(static_cast<std::int64_t>(operations_));
-    if (each_ns_.empty()) return;
-    state_.counters["median_ns"] = each_ns_[each_ns_.size() / 2];
-    state_.counters["p99_ns"] = each_ns_[each_ns_.size() * 99 / 100];
-  }
-
- private:
-  benchmark::State& state_;
-  std::vector<double> each_ns_;
-  std::uint64_t operations_ = 0;
-};
-
-// The bare ring.
-
-struct bare_end {
-  producer out;
-  consumer in;
-  std::uint64_t seen = 0;
-  std::uint64_t sum = 0;
-
-  void on_record(record_header, wire::blob bytes) {
-    // Looks at the payload, as a receiver would.
-    std::uint64_t first = 0;
-    std::memcpy(&first, bytes.data(), sizeof first);
-    sum += first;
-    ++seen;
-  }
-  void on_segment_left(unsigned) {}
-
-  void send(std::size_t size) {
-    std::byte* room = nullptr;
-    while ((room = out.reserve(size)) == nullptr) out.publish();
-    std::memset(room, 1, size);
-    out.commit(record_kind::message, false);
-  }
-  void receive(std::uint64_t until) {
-    while (seen < until) {
-      std::size_t read = 0;
-      in.drain(*this, SIZE_MAX, read);
-    }
-  }
-};
-
-struct bare_memory {
-  arena both{here, 2};
-  bare_end end(std::uint32_t own) {
-    const std::uint32_t peer = 1 - own;
-    return {{both.region(peer), both.slot(peer)}, {both.region(own), both.slot(own)}};
-  }
-};
-
-void bare_round_trip(benchmark::State& state) {
-  const auto size = static_cast<std::size_t>(state.range(0));
-  constexpr std::uint64_t batch = 1000;
-  bare_memory memory;
-  const other_process echo{[&] {
-    bare_end end = memory.end(1);
-    for (std::uint64_t i = 1;; ++i) {
-      end.receive(i);
-      end.send(size);
-      end.out.publish();
-    }
-  }};
-  bare_end end = memory.end(0);
-  timings taken{state};
-  for ([[maybe_unused]] auto turn : state) {
-    const std::uint64_t before = now_ns();
-    for (std::uint64_t i = 0; i < batch; ++i) {
-      end.send(size);
-      end.out.publish();
-      end.receive(end.seen + 1);
-    }
-    taken.add(now_ns() - before, batch);
-  }
-  taken.report();
-}
-
-void bare_one_way(benchmark::State& state) {
-  const auto size = static_cast<std::size_t>(state.range(0));
-  constexpr std::uint64_t batch = 100'000;
-  bare_memory memory;
-  const other_process sink{[&] {
-    bare_end end = memory.end(1);
-    for (std::uint64_t i = 1;; ++i) {
-      end.receive(i * batch);
-      end.send(8);
-      end.out.publish();
-    }
-  }};
-  bare_end end = memory.end(0);
-  while (end.out.can_grow() && end.out.capacity() < std::size_t{64} << 10) end.out.grow();
-  timings taken{state};
-  for ([[maybe_unused]] auto turn : state) {
-    const std::uint64_t before = now_ns();
-    for (std::uint64_t i = 0; i < batch; ++i) {
-      end.send(size);
-      if (end.out.hidden_bytes() > 1024) end.out.publish();
-    }
-    end.out.publish();
-    end.receive(end.seen + 1);
-    taken.add(now_ns() - before, batch);
-  }
-  taken.report();
-}
 
 // Ports.
 
@@ -294,6 +153,13 @@ void port_one_way(benchmark::State& state) {
     taken.add(now_ns() - before, batch);
   }
   taken.report();
+}
+
+void bare_round_trip(benchmark::State& state) {
+  bare_ring_round_trip(state, static_cast<std::size_t>(state.range(0)));
+}
+void bare_one_way(benchmark::State& state) {
+  bare_ring_one_way(state, static_cast<std::size_t>(state.range(0)), 100'000);
 }
 
 BENCHMARK(bare_round_trip)->Name("raw_ring_round_trip")->Arg(64)->Arg(1500)->UseManualTime();

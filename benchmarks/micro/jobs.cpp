@@ -1,0 +1,156 @@
+#include <sys/wait.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <string>
+
+#include "common/timings.hpp"
+#include "micro/rows.hpp"
+
+// Rows measured in jobs of their own: this program is started again with a part to play
+// (parts.cpp), and prints what it saw as lines of a name and a number.
+
+namespace mobula::benchmarks {
+
+namespace {
+
+using figures = std::map<std::string, double>;
+
+/// Runs a shell's command line. @returns false, and says so, if it fails
+bool run(benchmark::State& state, const std::string& command, figures& seen) {
+  FILE* output = ::popen(("exec " + command).c_str(), "r");
+  if (!output) std::abort();
+  char name[128];
+  double value = 0;
+  while (std::fscanf(output, "%127s %lf", name, &value) == 2) seen[name] = value;
+  const int status = ::pclose(output);
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return true;
+  state.SkipWithError(("failed: " + command).c_str());
+  return false;
+}
+
+class job {
+ public:
+  job(const std::string& program, const std::string& part)
+      : part_{"'" + program + "' --part=" + part} {}
+  std::string alone() const { return part_; }
+  std::string with_ranks(int ranks) const {
+    return "mpirun --oversubscribe --bind-to none -n " + std::to_string(ranks) + " " + part_;
+  }
+  std::string on_two_nodes() const {
+    return "env MOBULA_RANKS_PER_NODE=1 MOBULA_CPUS=1 " + with_ranks(2);
+  }
+
+ private:
+  std::string part_;
+};
+
+void first_task(benchmark::State& state, const job& one) {
+  timings taken{state};
+  figures sums;
+  for ([[maybe_unused]] auto turn : state) {
+    const std::uint64_t before = now_ns();
+    figures seen;
+    if (!run(state, one.alone(), seen)) return;
+    const double begin = static_cast<double>(before);
+    taken.add(static_cast<std::uint64_t>(seen["first_result"] - begin), 1);
+    sums["1_exec_to_main_ms"] += (seen["main"] - begin) * 1e-6;
+    sums["2_runtime_ms"] += (seen["runtime"] - seen["main"]) * 1e-6;
+    sums["3_first_task_ms"] += (seen["first_result"] - seen["runtime"]) * 1e-6;
+    sums["4_shutdown_ms"] += (seen["end"] - seen["first_result"]) * 1e-6;
+  }
+  for (const auto& [name, sum] : sums)
+    state.counters[name] = sum / static_cast<double>(state.iterations());
+  taken.report();
+}
+
+void start_and_end(benchmark::State& state, const std::string& command) {
+  timings taken{state};
+  for ([[maybe_unused]] auto turn : state) {
+    const std::uint64_t before = now_ns();
+    figures seen;
+    if (!run(state, command, seen)) return;
+    taken.add(now_ns() - before, 1);
+  }
+  taken.report();
+}
+
+/// One figure of a job that measures by itself: `key`_ns each, `key`_median_ns, `key`_p99_ns.
+void measured_there(benchmark::State& state, const std::string& command, const std::string& key) {
+  double operations = 0;
+  for ([[maybe_unused]] auto turn : state) {
+    figures seen;
+    if (!run(state, command, seen)) return;
+    operations += seen[key + "_operations"];
+    state.SetIterationTime(seen[key + "_operations"] * seen[key + "_ns"] * 1e-9);
+    state.counters["median_ns"] = seen[key + "_median_ns"];
+    state.counters["p99_ns"] = seen[key + "_p99_ns"];
+  }
+  state.SetItemsProcessed(static_cast<std::int64_t>(operations));
+}
+
+void resident(benchmark::State& state, const job& one) {
+  for ([[maybe_unused]] auto turn : state) {
+    figures seen;
+    if (!run(state, one.alone(), seen)) return;
+    state.SetIterationTime(1);
+    for (const auto& [name, value] : seen) state.counters[name] = value;
+  }
+}
+
+void compile(benchmark::State& state, const std::string& file) {
+  timings taken{state};
+  const std::string command = std::string{MOBULA_COMPILER} + " -std=c++20 -O2 -I '" +
+                              MOBULA_SOURCE_DIR + "/include' -c -o /dev/null '" +
+                              MOBULA_SOURCE_DIR + "/benchmarks/compile/" + file + "'";
+  for ([[maybe_unused]] auto turn : state) {
+    const std::uint64_t before = now_ns();
+    figures seen;
+    if (!run(state, command, seen)) return;
+    taken.add(now_ns() - before, 1);
+  }
+  taken.report();
+}
+
+}  // namespace
+
+void register_jobs(const std::string& program) {
+  const job nodes{program, "nodes"};
+  for (const char* key : {"calls_sync", "calls_async", "tasks_async"}) {
+    row(std::string{"between nodes: "} + key, [=, command = nodes.on_two_nodes()](
+                                                  benchmark::State& state) {
+      measured_there(state, command, key);
+    })->Iterations(1);
+  }
+  row("exec to first result",
+      [one = job{program, "start"}](benchmark::State& state) { first_task(state, one); })
+      ->Iterations(10)
+      ->Repetitions(1);
+  row("start and end/alone", [command = job{program, "start"}.alone()](
+                                 benchmark::State& state) { start_and_end(state, command); })
+      ->Iterations(10)
+      ->Repetitions(1);
+  for (const int ranks : {2, 8, 64}) {
+    row("start and end/" + std::to_string(ranks),
+        [command = job{program, "start"}.with_ranks(ranks)](benchmark::State& state) {
+          start_and_end(state, command);
+        })
+        ->Iterations(ranks == 64 ? 2 : 5)
+        ->Repetitions(1);
+  }
+  row("resident",
+      [one = job{program, "resident"}](benchmark::State& state) { resident(state, one); })
+      ->Iterations(1)
+      ->Repetitions(1);
+  row("raw_compile standard headers",
+      [](benchmark::State& state) { compile(state, "standard_headers.cpp"); })
+      ->Iterations(3)
+      ->Repetitions(1);
+  row("compile ten remote functions",
+      [](benchmark::State& state) { compile(state, "ten_functions.cpp"); })
+      ->Iterations(3)
+      ->Repetitions(1);
+}
+
+}  // namespace mobula::benchmarks

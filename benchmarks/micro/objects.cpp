@@ -1,0 +1,75 @@
+#include "micro/payload.hpp"
+#include "micro/rows.hpp"
+
+// Objects: putting and getting them.
+
+namespace mobula::benchmarks {
+
+namespace {
+
+using numbers = std::vector<std::int64_t>;
+constexpr std::size_t large_bytes = std::size_t{800} << 20;
+constexpr std::size_t middle_bytes = std::size_t{80} << 20;
+
+/// So many operations between two looks at the clock.
+constexpr std::size_t batch = 1000;
+
+void get_calls(benchmark::State& state) {
+  const auto ref = put(payload{});
+  time_each(state, batch, [&] {
+    for (std::size_t i = 0; i < batch; ++i) benchmark::DoNotOptimize(get(ref));
+  });
+}
+
+void put_calls(benchmark::State& state) {
+  time_each(state, batch, [&] {
+    for (std::size_t i = 0; i < batch; ++i) benchmark::DoNotOptimize(put(static_cast<int>(i)));
+  });
+}
+
+// As Ray: gigabytes, not their copies in between.
+void put_gigabytes(benchmark::State& state) {
+  const numbers value(large_bytes / sizeof(std::int64_t), 7);
+  time_each(state, large_bytes, [&] { benchmark::DoNotOptimize(put(value)); });
+}
+
+void get_gigabytes(benchmark::State& state) {
+  const auto ref = put(numbers(large_bytes / sizeof(std::int64_t), 7));
+  time_each(state, large_bytes, [&] { benchmark::DoNotOptimize(get(ref)); });
+}
+
+void put_small(std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) static_cast<void>(put(0));
+}
+void put_middle(std::size_t count) {
+  const numbers value(middle_bytes / sizeof(std::int64_t), 7);
+  for (std::size_t i = 0; i < count; ++i) static_cast<void>(put(value));
+}
+
+void multi_put_calls(benchmark::State& state) {
+  time_each(state, 1000, [] { submit_and_get_void<put_small>(10, 100); });
+}
+void multi_put_gigabytes(benchmark::State& state) {
+  time_each(state, 10 * 10 * middle_bytes, [] { submit_and_get_void<put_middle>(10, 10); });
+}
+
+void get_10k_refs(benchmark::State& state) {
+  std::vector<object_ref<int>> refs;
+  for (int i = 0; i < 10'000; ++i) refs.push_back(put(i));
+  const auto all = put(refs);
+  time_each(state, 1, [&] { benchmark::DoNotOptimize(get(all).data()); });
+}
+
+}  // namespace
+
+void register_objects() {
+  row("get calls", get_calls);
+  row("put calls", put_calls);
+  row("put gigabytes", put_gigabytes)->Iterations(5);
+  row("get gigabytes", get_gigabytes)->Iterations(5);
+  row("multi put calls", multi_put_calls);
+  row("multi put gigabytes", multi_put_gigabytes)->Iterations(2);
+  row("get 10k refs", get_10k_refs);
+}
+
+}  // namespace mobula::benchmarks
