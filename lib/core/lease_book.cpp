@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <limits>
+#include <span>
+#include <string>
+#include <string_view>
 
 #include "core/errors.hpp"
 #include "core/invariant.hpp"
@@ -13,21 +16,23 @@ using wire::process_id;
 
 namespace {
 
-std::vector<std::byte> key_bytes(const demand_key& key) {
+std::string key_bytes(const demand_key& key) {
   wire::lease_request named;
   named.kind = key.kind;
   named.demand = key.demand;
   named.held = key.held;
-  std::vector<std::byte> bytes(wire::encoded_size(named));
-  wire::writer room{bytes.data()};
+  std::string bytes(wire::encoded_size(named), '\0');
+  wire::writer room{std::as_writable_bytes(std::span{bytes}).data()};
   wire::encode_part(room, named);
   return bytes;
 }
 
 // Names a demand alike in every process (FNV-1a).
-std::uint64_t number_of(const std::vector<std::byte>& key) {
+std::uint64_t number_of(std::string_view key) {
   std::uint64_t hash = 0xcbf29ce484222325U;
-  for (const std::byte one : key) hash = (hash ^ static_cast<std::uint64_t>(one)) * 0x100000001b3U;
+  for (const char one : key) {
+    hash = (hash ^ static_cast<unsigned char>(one)) * 0x100000001b3U;
+  }
   return hash;
 }
 

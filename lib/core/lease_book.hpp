@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -132,7 +133,7 @@ class lease_book {
   std::uint64_t now_ns_ = 0;
   std::uint64_t next_look_ns_ = 0;
   std::uint64_t next_request_ = 1;
-  std::map<std::vector<std::byte>, std::unique_ptr<shape>> shapes_;
+  std::map<std::string, std::unique_ptr<shape>> shapes_;  // by the demand's encoding
   std::unordered_map<wire::lease_id, std::unique_ptr<held_lease>> leases_;
   std::unordered_map<std::uint64_t, shape*> requests_;
   std::unordered_map<std::uint64_t, task*> creations_;
