@@ -487,6 +487,9 @@ void lease_book::on_return(const wire::task_return& back) {
           encoded(make_error(wire::error_code::object_lost, lease->worker,
                              "an argument of the task could not be had from any node"));
       fail_(*one, error);
+      // A creation that fails gives its lease back.
+      lease = find(back.lease);
+      if (!lease) return;
     } else {
       requeue(*one);
     }

@@ -227,7 +227,11 @@ void object_table::set(object& one, const wire::value_view& value) {
       break;
   }
   tell_subscribers(one);
+  if (one.waiters.empty()) return;
+  // A task that fails by what it is told lets go of its arguments: of this one too.
+  hold(one);
   one.waiters.tell(one);
+  drop(one);
 }
 
 void object_table::set_failed(object& one, const wire::error_value& error) {
