@@ -69,7 +69,9 @@ void owner::learn_address(actor_client& client) {
         make_error(wire::error_code::actor_died, where.home, "the actor's process has ended")));
   }
   client.found(where.home, where.incarnation);
-  clients_at_[where.home].push_back(handle.id);
+  // The handle may have been dropped and borrowed again, any number of times.
+  auto& there = clients_at_[where.home];
+  if (std::ranges::find(there, handle.id) == there.end()) there.push_back(handle.id);
 }
 
 object& owner::call_actor(object& handle, wire::caller_id caller, const task_spec& spec) {
