@@ -114,10 +114,14 @@ int scheduler_process::serve() {
   scheduler_->prestart(1);
   // A scheduler that polls takes a core from those who work: it sleeps soon.
   constexpr int idle_polls_max = 32;
+  // However busy it is, processes come and end, and wait for the broker's answers.
+  constexpr int busy_polls_max = 256;
   int idle = 0;
+  int busy = 0;
   while (!leave()) {
     if (act()) {
       idle = 0;
+      if (++busy % busy_polls_max == 0) look_around();
     } else if (++idle >= idle_polls_max) {
       idle = 0;
       sleep();
@@ -144,12 +148,22 @@ void scheduler_process::sleep() {
         until <= now
             ? 0
             : static_cast<int>(std::min<std::uint64_t>((until - now) / 1'000'000 + 1, 60'000));
-  std::array<epoll_event, 16> events{};
-  const int count =
-      ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), timeout_ms);
+  std::array<epoll_event, events_max> events{};
+  const int count = ::epoll_wait(epoll_.get(), events.data(), events_max, timeout_ms);
   gateway_->awake();
-  for (int i = 0; i < count; ++i) {
-    const int ready = events[static_cast<std::size_t>(i)].data.fd;
+  serve_events({events.data(), events.data() + std::max(count, 0)});
+}
+
+// Without sleeping.
+void scheduler_process::look_around() {
+  std::array<epoll_event, events_max> events{};
+  const int count = ::epoll_wait(epoll_.get(), events.data(), events_max, 0);
+  serve_events({events.data(), events.data() + std::max(count, 0)});
+}
+
+void scheduler_process::serve_events(std::span<const epoll_event> events) {
+  for (const epoll_event& event : events) {
+    const int ready = event.data.fd;
     if (ready == broker_.event()) {
       broker_.serve(*this);
     } else if (ready == seats_->descriptor()) {

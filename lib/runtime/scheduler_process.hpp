@@ -1,9 +1,12 @@
 #pragma once
 
+#include <sys/epoll.h>
+
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -39,6 +42,7 @@ class scheduler_process final : wire::receiver,
   int serve();
 
  private:
+  static constexpr int events_max = 16;
   struct death {
     std::string cause;
     std::vector<core::begun_entry> begun;
@@ -48,6 +52,8 @@ class scheduler_process final : wire::receiver,
   void make_books(const job_cards& job);
   bool act();
   void sleep();
+  void look_around();
+  void serve_events(std::span<const epoll_event> events);
   void watch(int descriptor);
   bool leave();
 
