@@ -43,8 +43,9 @@ int serve_as_worker(const launch::entry& start, int argc, char** argv) {
   auto member = ring::member::join(told.broker, told.job_token,
                                    wire::process_id::from_bits(told.process), refused);
   if (!member) throw launch::start_error{"a worker can't join its node: " + refused};
-  process home{std::move(member), told.wait};
-  worker here{home};
+  // Never destroyed: refs in the program's static objects are let go of after this.
+  static process& home = *new process{std::move(member), told.wait};
+  static worker& here = *new worker{home};
   process::set_current(&home);
   for (const start_hook hook : start_hooks()) hook(argc, argv);
   home.start_understudy();
