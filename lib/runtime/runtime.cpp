@@ -12,6 +12,7 @@
 #include "runtime/process.hpp"
 #include "runtime/session.hpp"
 #include "runtime/task_run.hpp"
+#include "runtime/waiting.hpp"
 
 namespace mobula {
 
@@ -74,6 +75,7 @@ void shutdown(shutdown_options options) {
   const std::lock_guard held{mine.lock};
   if (!mine.running || mine.ended) return;
   if (detail::task_run::current()) throw error{"a task can't shut the job down"};
+  detail::deadline_of(options.timeout);  // what is refused must not end the job halfway
   mine.ended = true;
   const std::size_t unfinished = mine.running->end(options);
   if (unfinished != 0)

@@ -25,6 +25,7 @@
 #include "runtime/function_table.hpp"
 #include "runtime/host_name.hpp"
 #include "runtime/inquiries.hpp"
+#include "runtime/waiting.hpp"
 #include "store/store_size.hpp"
 
 namespace mobula::detail {
@@ -231,13 +232,8 @@ void session::scheduler_has_ended() {
 std::size_t session::end(const shutdown_options& how) {
   constexpr std::uint64_t patience_ns = 30'000'000'000;
   process& home = *process_;
-  if (how.drain) {
-    const std::uint64_t deadline =
-        how.timeout.is_forever()
-            ? process::never
-            : ring::now_ns() + static_cast<std::uint64_t>(how.timeout.nanoseconds());
-    home.wait_until([&] { return home.owner().tasks_live() == 0; }, deadline);
-  }
+  if (how.drain)
+    home.wait_until([&] { return home.owner().tasks_live() == 0; }, deadline_of(how.timeout));
   std::size_t unfinished = 0;
   {
     const std::lock_guard held{home.lock()};
