@@ -220,10 +220,14 @@ void task_run::finish() {
   where_.executor().finish(*attempt_, how);
   attempt_ = nullptr;
   function_ = nullptr;
-  if (owner != home.self() && status_ == wire::task_status::done) {
-    for (const auto& [index, where] : stored_)
-      wire::send(home.port(), home.scheduler(),
-                 wire::store_sealed{wire::result_of(task, index), where});
+  for (const auto& [index, where] : stored_) {
+    const wire::object_id result = wire::result_of(task, index);
+    if (status_ != wire::task_status::done) {
+      // It failed after this result: nobody will hear of the block.
+      wire::send(home.port(), home.scheduler(), wire::store_free{result, where});
+    } else if (owner != home.self()) {
+      wire::send(home.port(), home.scheduler(), wire::store_sealed{result, where});
+    }
   }
   stored_.clear();
   for (core::object* one : adopted_) home.owner().objects().drop(*one);
