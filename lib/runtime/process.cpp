@@ -43,6 +43,7 @@ std::size_t process::progress() {
   owner_.tick(now_ns_);
   if (executor_) executor_->tick(now_ns_);
   flush();
+  if (came != 0) wake_sleepers();
   return came;
 }
 
@@ -79,6 +80,8 @@ void process::take_nap(const nap& how) {
   understudy_.unpark();
 }
 
+// What came may be what another thread waits for. A sender's bell wakes it too, but nobody rings
+// for what this process sent itself.
 void process::wake_sleepers() {
   if (sleepers_.load(std::memory_order_relaxed) != 0) port().interrupt();
 }

@@ -132,7 +132,6 @@ bool process::wait_until(Done&& done, std::uint64_t deadline_ns) {
     }
     if (came != 0) {
       patience.reset();
-      wake_sleepers();
       continue;
     }
     if (deadline_ns != never && polls % 64 == 0 && ring::now_ns() >= deadline_ns) return false;

@@ -25,7 +25,9 @@ class understudy {
   void stop();
   /// A thread of the process is awake again.
   void unpark() {
-    if (parked_.load(std::memory_order_acquire)) wake();
+    // Sequentially consistent: the caller has just said that it sleeps no more, and one who parks
+    // says so first, then looks who sleeps.
+    if (parked_.load()) wake();
   }
   /// Whether it may sleep in place of the others right now.
   bool may_be_asleep() const { return standing_in_.load(std::memory_order_acquire); }
