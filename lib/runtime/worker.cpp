@@ -41,6 +41,8 @@ void worker::serve() {
       process_.progress();
     }
     std::uint64_t alarm = process::never;
+    // Also while there is always something to run: who waits with a limit is to hear of its end.
+    if (!alarms_.empty()) ring_alarms();
     if (!alarms_.empty()) alarm = alarms_.begin()->first;
     process_.wait_until(
         [&] {
