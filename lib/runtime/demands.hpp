@@ -7,7 +7,8 @@
 namespace mobula::detail {
 
 /// What options ask for, in the books' units: amounts are rounded to ten-thousandths.
-/// @throws std::invalid_argument for an amount that is negative, not a number or too large, for more
+/// @throws std::invalid_argument for an amount that is negative, not a number or too large, for
+/// more
 ///   than one GPU that is not whole, and for a custom resource with the name of a known one
 core::demand_key demand_of(const task_options& options);
 core::demand_key demand_of(const actor_options& options);
