@@ -453,9 +453,11 @@ void lease_book::on_lost(const wire::lease_lost& lost) {
   const auto node = leases_.extract(lost.lease);
   if (!node) return;
   held_lease& lease = *node.mapped();
+  const bool of_actor = lease.of->key.kind == wire::lease_kind::actor;
   const auto error = encoded(make_error(
-      wire::error_code::worker_died, lost.worker,
-      name_of(lost.worker) + " ended while it ran the task: " + std::string{lost.cause}));
+      of_actor ? wire::error_code::actor_died : wire::error_code::worker_died, lost.worker,
+      name_of(lost.worker) + " ended while it ran " +
+          (of_actor ? "the actor's constructor: " : "the task: ") + std::string{lost.cause}));
   if (lease.of->key.kind == wire::lease_kind::actor && on_actor_lost)
     on_actor_lost(lease, lost.cause);
   while (!lease.in_flight.empty()) {
@@ -470,6 +472,29 @@ void lease_book::on_lost(const wire::lease_lost& lost) {
   }
   mark_dirty(*lease.of);
   unlist(lease);
+}
+
+void lease_book::on_node_ended(wire::node_id node) {
+  std::vector<wire::lease_lost> lost;
+  for (const auto& [id, lease] : leases_) {
+    if (lease->own || lease->worker.node() != node) continue;
+    wire::lease_lost& one = lost.emplace_back();
+    one.lease = id;
+    one.worker = lease->worker;
+    one.cause = "its node has ended";
+    for (const task* each = lease->in_flight.front(); each; each = each->next)
+      one.begun.push_back({each->id(), each->attempt, wire::begun_state::running});
+  }
+  for (const auto& one : lost) on_lost(one);
+  // Any request, or a part of it, may have waited there: all are made anew.
+  for (const auto& [number, of] : std::unordered_map{requests_}) {
+    set_requested(*of, 0);
+    mark_dirty(*of);
+  }
+  for (const auto& [number, creation] : std::exchange(creations_, {})) {
+    wire::send(out_, process_id::scheduler_of(self_.node()), wire::lease_update{self_, number, 0});
+    ask_for_creation(*creation);
+  }
 }
 
 void lease_book::on_return(const wire::task_return& back) {

@@ -91,6 +91,8 @@ class lease_book {
   void actor_over(wire::lease_id lease);
 
   bool on_message(wire::process_id from, wire::blob message);
+  /// The node's scheduler has ended, and its workers with it: what they had is taken to have begun.
+  void on_node_ended(wire::node_id node);
   /// What messages brought is acted on: windows, pushes, returns of leases.
   void flush();
   void tick(std::uint64_t now_ns);

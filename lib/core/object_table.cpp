@@ -12,6 +12,20 @@ namespace mobula::core {
 using wire::object_id;
 using wire::process_id;
 
+namespace {
+
+/// A node's processes end with its scheduler.
+bool ends_with(process_id one, process_id ended) {
+  return one == ended || (ended.is_scheduler() && one.node() == ended.node());
+}
+
+wire::error_value owner_died(process_id owner) {
+  return make_error(wire::error_code::owner_died, owner,
+                    name_of(owner) + ", which owned the object, has ended");
+}
+
+}  // namespace
+
 object_table::object_table(process_id self, wire::outbox& out) : self_{self}, out_{out} {}
 object_table::~object_table() = default;
 
@@ -58,6 +72,8 @@ object& object_table::borrow(object_id id) {
   if (!record) {
     record = std::make_unique<object>();
     record->id = id;
+    // Nobody would ever answer.
+    if (has_ended(id.owner())) set_failed(*record, owner_died(id.owner()));
   }
   return *record;
 }
@@ -89,6 +105,8 @@ void object_table::register_through(object& borrowed, object& container) {
 }
 
 void object_table::share(object& ref, process_id holder) {
+  // Who has ended was forgotten already, and would be counted for ever.
+  if (has_ended(holder)) return;
   object* const held[] = {&ref};
   if (ref.id.owner() == holder) {
     // What we send ourselves is on its way for a while, and nobody else holds it meanwhile:
@@ -107,6 +125,7 @@ void object_table::share_through(object_id id, process_id holder,
 }
 
 void object_table::ask_owner(object_id ref, process_id borrower, std::span<object* const> held) {
+  if (has_ended(ref.owner())) return;
   for (object* one : held) hold(*one);
   const std::uint64_t token = next_token_++;
   awaited_[token] = {ref.owner(), {held.begin(), held.end()}};
@@ -115,7 +134,7 @@ void object_table::ask_owner(object_id ref, process_id borrower, std::span<objec
 
 void object_table::add_borrower(object& one, process_id who) {
   // Another process may tell of a borrower that has come and gone.
-  if (ended_.empty() || !ended_.contains(who)) count_borrower(one, who, 1);
+  if (!has_ended(who)) count_borrower(one, who, 1);
 }
 
 void object_table::count_borrower(object& one, process_id who, std::int32_t change) {
@@ -383,12 +402,35 @@ void object_table::on_orphan(const wire::store_orphan& message) {
   }
 }
 
+bool object_table::has_ended(process_id process) const {
+  return !ended_.empty() &&
+         (ended_.contains(process) || ended_.contains(process_id::scheduler_of(process.node())));
+}
+
+// The object may be gone afterwards.
 void object_table::forget_process(object& one, process_id ended) {
   if (!one.extras) return;
-  std::erase(one.extras->subscribers, ended);
-  auto& borrowers = one.extras->borrowers;
-  const auto at = std::ranges::find(borrowers, ended, &std::pair<process_id, std::int32_t>::first);
-  if (at != borrowers.end()) count_borrower(one, ended, -at->second);
+  std::erase_if(one.extras->subscribers, [ended](process_id who) { return ends_with(who, ended); });
+  if (ended.is_scheduler()) forget_copies(one, ended.node());
+  for (;;) {
+    auto& borrowers = one.extras->borrowers;
+    const auto at = std::ranges::find_if(
+        borrowers, [ended](const auto& each) { return ends_with(each.first, ended); });
+    if (at == borrowers.end()) return;
+    const bool last = borrowers.size() == 1;
+    count_borrower(one, at->first, -at->second);
+    if (last) return;
+  }
+}
+
+// Another copy takes the place of one on a node that has ended. Where there is none, whoever reads
+// it hears that it is lost.
+void object_table::forget_copies(object& one, wire::node_id ended) {
+  auto& copies = one.extras->copies;
+  std::erase_if(copies, [ended](const wire::location& where) { return where.node == ended; });
+  if (one.state.load() != object_state::stored || one.at.node != ended || copies.empty()) return;
+  one.at = copies.back();
+  copies.pop_back();
 }
 
 void object_table::on_process_ended(process_id ended) {
@@ -405,10 +447,10 @@ void object_table::on_process_ended(process_id ended) {
     }
     forget_process(first, ended);
   });
-  releases_.erase(ended);
+  std::erase_if(releases_, [ended](const auto& each) { return ends_with(each.first, ended); });
   std::vector<object*> held;
   for (auto at = awaited_.begin(); at != awaited_.end();) {
-    if (at->second.owner != ended) {
+    if (!ends_with(at->second.owner, ended)) {
       ++at;
       continue;
     }
@@ -418,14 +460,12 @@ void object_table::on_process_ended(process_id ended) {
   for (object* one : held) drop(*one);
   std::vector<object_id> orphans;
   for (const auto& [id, record] : borrowed_)
-    if (id.owner() == ended) orphans.push_back(id);
+    if (ends_with(id.owner(), ended)) orphans.push_back(id);
   for (const object_id id : orphans) {
     object* one = find(id);
     if (!one) continue;
     one->registered = 0;
-    if (one->ready()) continue;
-    set_failed(*one, make_error(wire::error_code::owner_died, ended,
-                                name_of(ended) + ", which owned the object, has ended"));
+    if (!one->ready()) set_failed(*one, owner_died(id.owner()));
   }
 }
 

@@ -68,7 +68,10 @@ class object_table {
 
   /// True if the message's type was one of this table's.
   bool on_message(wire::process_id from, wire::blob message);
+  /// A scheduler's end is that of its whole node.
   void on_process_ended(wire::process_id ended);
+  /// As far as this process has heard.
+  bool has_ended(wire::process_id process) const;
   /// Sends what was gathered: releases, one message for each owner.
   void flush();
 
@@ -106,6 +109,7 @@ class object_table {
   bool is_held(const object& one) const;
   object& borrow(wire::object_id id);
   void forget_process(object& one, wire::process_id ended);
+  static void forget_copies(object& one, wire::node_id ended);
 
   wire::process_id self_;
   wire::outbox& out_;

@@ -221,15 +221,16 @@ void owner::on_done(process_id from, const wire::task_done& done) {
   object* first = objects_.find(wire::result_of(done.task, 0));
   task* one = first ? first->maker : nullptr;
   // An old attempt's, or one that was failed meanwhile.
-  if (!one || one->attempt != done.attempt || one->where != task::phase::pushed) return;
+  if (!one || one->attempt != done.attempt || one->where != task::phase::pushed)
+    return drop_results(from, done);
   if (one->what == task::kind::call) {
     actor_client& client = client_of(*one->actor);
-    if (client.home() != from) return;
+    if (client.home() != from) return drop_results(from, done);
   } else if (!one->lease || one->lease->id != done.lease || one->lease->worker != from) {
-    return;
+    return drop_results(from, done);
   }
   // Before the arguments are let go: what the worker still holds of them.
-  take_held(*one, from, done.held);
+  take_held(one, from, done.held);
   if (done.status == wire::task_status::actor_is_gone) {
     const auto error = encoded(make_error(wire::error_code::actor_died, from,
                                           "the actor has ended; the call was not run"));
@@ -240,7 +241,25 @@ void owner::on_done(process_id from, const wire::task_done& done) {
   take_results(*one, done);
 }
 
-void owner::take_held(const task& one, process_id worker, wire::blob held) {
+// Nobody will read these: what is in stores is freed, the refs inside are let go. What the worker
+// says that it holds counts all the same, since it will release it.
+void owner::drop_results(process_id from, const wire::task_done& done) {
+  take_held(nullptr, from, done.held);
+  if (done.status != wire::task_status::done) return;
+  wire::reader in{done.results};
+  for (std::uint32_t i = 0; i < done.result_count; ++i) {
+    const auto value = wire::decode_part<wire::value_view>(in);
+    if (in.failed()) return;
+    if (value.kind == wire::value_kind::stored) {
+      wire::send(out_, process_id::scheduler_of(value.where.node),
+                 wire::store_free{wire::result_of(done.task, i), value.where});
+    }
+    const wire::id_list ids{value.contains};
+    for (std::size_t j = 0; j < ids.size(); ++j) objects_.drop(objects_.adopt_registered(ids[j]));
+  }
+}
+
+void owner::take_held(const task* one, process_id worker, wire::blob held) {
   const wire::id_list ids{held};
   std::vector<object*> given;
   for (std::size_t i = 0; i < ids.size(); ++i) {
@@ -249,8 +268,8 @@ void owner::take_held(const task& one, process_id worker, wire::blob held) {
       continue;
     }
     // It came inside an argument that we only borrow, never looked into.
-    if (given.empty()) {
-      for (std::uint32_t j = 0; j < one.ref_count; ++j) given.push_back(one.refs[j].ref);
+    if (given.empty() && one) {
+      for (std::uint32_t j = 0; j < one->ref_count; ++j) given.push_back(one->refs[j].ref);
     }
     objects_.share_through(ids[i], worker, given);
   }
@@ -316,13 +335,17 @@ void owner::end_task(task& one) {
 }
 
 void owner::on_process_ended(process_id ended) {
-  ended_.insert(ended);
-  const auto at = clients_at_.find(ended);
-  if (at != clients_at_.end()) {
-    const auto handles = std::move(at->second);
-    clients_at_.erase(at);
-    for (const object_id id : handles) {
-      if (object* handle = objects_.find(id)) actor_ended(*handle, ended, "its process ended");
+  std::vector<process_id> homes{ended};
+  if (ended.is_scheduler()) {
+    for (const auto& [home, handles] : clients_at_)
+      if (home.node() == ended.node()) homes.push_back(home);
+    leases_.on_node_ended(ended.node());
+  }
+  for (const process_id home : homes) {
+    const auto at = clients_at_.extract(home);
+    if (!at) continue;
+    for (const object_id id : at.mapped()) {
+      if (object* handle = objects_.find(id)) actor_ended(*handle, home, "its process ended");
     }
   }
   objects_.on_process_ended(ended);

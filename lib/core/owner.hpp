@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <functional>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "core/actor_client.hpp"
@@ -64,6 +63,7 @@ class owner final : public run_here_source, argument_receiver {
 
   /// True if the message's type was one of the owner's.
   bool on_message(wire::process_id from, wire::blob message);
+  /// A scheduler's end is that of its whole node.
   void on_process_ended(wire::process_id ended);
   /// To be called after each batch of messages and submissions: what is ready together goes
   /// together.
@@ -92,7 +92,8 @@ class owner final : public run_here_source, argument_receiver {
   void send_push(task& one, wire::process_id to, wire::lease_id lease, const actor_client* client);
   void on_done(wire::process_id from, const wire::task_done& done);
   void take_results(task& one, const wire::task_done& done);
-  void take_held(const task& one, wire::process_id worker, wire::blob held);
+  void drop_results(wire::process_id from, const wire::task_done& done);
+  void take_held(const task* one, wire::process_id worker, wire::blob held);
   void fail(task& one, wire::blob error);
   void end_task(task& one);
 
@@ -115,7 +116,6 @@ class owner final : public run_here_source, argument_receiver {
   std::uint64_t next_call_ = 0;
   std::unordered_map<wire::object_id, made_actor> actors_;
   std::unordered_map<wire::process_id, std::vector<wire::object_id>> clients_at_;
-  std::unordered_set<wire::process_id> ended_;
   std::vector<std::byte> resolved_;  // room for the resolved arguments of a push
   std::vector<wire::object_id> id_room_;
 };

@@ -64,7 +64,7 @@ void owner::learn_address(actor_client& client) {
   if (handle.state.load() == object_state::failed) return client.died(handle.bytes());
   wire::reader from{handle.bytes()};
   const auto where = wire::decode_part<address>(from);
-  if (!from.finished() || !where.home || ended_.contains(where.home)) {
+  if (!from.finished() || !where.home || objects_.has_ended(where.home)) {
     return client.died(encoded(
         make_error(wire::error_code::actor_died, where.home, "the actor's process has ended")));
   }

@@ -15,6 +15,8 @@ namespace mobula::launch {
 
 namespace {
 
+bool wrapped = false;
+
 /// Takes a variable out of the environment.
 std::optional<std::string> take_variable(std::string_view name) {
   const std::string key{name};
@@ -29,6 +31,9 @@ std::optional<std::string> take_variable(std::string_view name) {
 void take_name_of_program() { ::prctl(PR_SET_NAME, program_invocation_short_name); }
 
 }  // namespace
+
+void say_main_is_wrapped() { wrapped = true; }
+bool main_is_wrapped() { return wrapped; }
 
 std::string_view name_of(role one) { return one == role::scheduler ? "scheduler" : "worker"; }
 

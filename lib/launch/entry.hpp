@@ -25,6 +25,10 @@ struct entry {
 /// The first descriptor that a child was given (child_recipe::descriptors).
 inline constexpr int first_given_descriptor = 3;
 
+/// Whether the program entered through the wrapped main (wrap_main.cpp says it).
+void say_main_is_wrapped();
+bool main_is_wrapped();
+
 /// Tells whether this process is a child that Mobula started, and makes it one: it dies with its
 /// parent, whose variables for it are gone afterwards, so that what it starts itself is not taken
 /// for a child. Nothing, and no effect, in every other process. Called once, first thing in main.

@@ -15,6 +15,7 @@ int __wrap_main(int argc, char** argv, char** variables);
 }
 
 int __wrap_main(int argc, char** argv, char** variables) {
+  mobula::launch::say_main_is_wrapped();
   try {
     if (const auto role = mobula::launch::enter_role()) {
       return mobula::detail::serve(*role, argc, argv);

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstring>
+#include <utility>
 
 #include "core/invariant.hpp"
 
@@ -39,6 +40,7 @@ std::vector<core::begun_entry> board::read(std::span<const std::byte> page) {
 
 void board::begun(const core::attempt& one) {
   entry& mine = at(one.slot);
+  if (over_ == &mine) over_ = nullptr;
   mine.task = one.push.task;
   mine.lease = one.push.lease;
   mine.attempt = one.push.attempt;
@@ -57,7 +59,12 @@ void board::resumed(const core::attempt& one) {
 }
 
 void board::ended(const core::attempt& one) {
-  at(one.slot).state.store(0, std::memory_order_release);
+  settle();
+  over_ = &at(one.slot);
+}
+
+void board::settle() {
+  if (over_) std::exchange(over_, nullptr)->state.store(0, std::memory_order_release);
 }
 
 }  // namespace mobula::detail

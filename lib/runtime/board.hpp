@@ -23,12 +23,17 @@ class board final : public core::task_board {
   void begun(const core::attempt& one) override;
   void suspended(const core::attempt& one) override;
   void resumed(const core::attempt& one) override;
+  /// Shows until `settle`: the completion must be on its way before the entry is gone, or what has
+  /// run would be taken for what has not begun.
   void ended(const core::attempt& one) override;
+  /// The completion of what ended is published.
+  void settle();
 
  private:
   struct entry;
   entry& at(std::uint32_t slot);
   std::span<std::byte> page_;
+  entry* over_ = nullptr;  // ended, not settled
 };
 
 }  // namespace mobula::detail

@@ -65,6 +65,12 @@ void init(int argc, char** argv, runtime_options options) {
     std::fflush(nullptr);
     std::exit(status);
   }
+  if (!launch::main_is_wrapped()) {
+    std::fputs(
+        "mobula: the program was linked without --wrap=main, so each of its worker processes runs "
+        "main up to here first; link it through Mobula's CMake target or pkg-config\n",
+        stderr);
+  }
   session->drive();
   mine.running = std::move(session);
   std::atexit(end_at_exit);

@@ -3,12 +3,14 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdio>
 #include <limits>
+#include <span>
 
 #include "runtime/board.hpp"
 #include "runtime/host_name.hpp"
@@ -32,12 +34,23 @@ launch::child_recipe recipe_for_workers(const scheduler_start& told,
   return recipe;
 }
 
+// A descriptor or two for each process of the node and each connection to another: more than the
+// limit that shells give. @returns that limit, for those who start programs that use select()
+std::uint64_t raise_limit_of_open_files() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+  const rlim_t given = limit.rlim_cur;
+  limit.rlim_cur = limit.rlim_max;
+  return ::setrlimit(RLIMIT_NOFILE, &limit) == 0 ? given : 0;
+}
+
 }  // namespace
 
 scheduler_process::scheduler_process(scheduler_start told, launch::record_channel parent,
                                      std::optional<launch::seat_door> door,
                                      std::vector<std::string> arguments)
-    : told_{std::move(told)},
+    : open_files_given_{raise_limit_of_open_files()},
+      told_{std::move(told)},
       parent_{std::move(parent)},
       self_{process_id::scheduler_of(told_.node)},
       hub_{told_.node},
@@ -141,7 +154,8 @@ void scheduler_process::sleep() {
   const std::uint64_t now = ring::now_ns();
   const auto ticket = gateway_->prepare_sleep(now);
   if (!ticket) return;
-  const std::uint64_t until = std::min(*ticket, scheduler_->next_deadline_ns());
+  std::uint64_t until = std::min(*ticket, scheduler_->next_deadline_ns());
+  if (said_done_) until = std::min(until, leave_by_ns_);
   int timeout_ms = -1;
   if (until != std::numeric_limits<std::uint64_t>::max())
     timeout_ms =
@@ -177,20 +191,21 @@ void scheduler_process::serve_events(std::span<const epoll_event> events) {
 
 // Whether all is over. The driver is told once nothing is left but ourselves.
 bool scheduler_process::leave() {
-  if (failed_) {
-    exit_status_ = 1;
+  if (failed_ || abandoned_) {
+    exit_status_ = failed_ ? 1 : 0;
     return true;
   }
   if (!scheduler_->finished()) return false;
   if (!said_done_) {
     said_done_ = true;
+    leave_by_ns_ = ring::now_ns() + goodbye_patience_ns;
     seats_->dismiss();
     if (told_.node == 0) wire::send(*gateway_, driver, wire::shutdown_done{});
     if (links_) links_->say_goodbye();
     gateway_->flush();
   }
   // The driver reads what it was told from memory that lives as long as it has it mapped.
-  return !links_ || links_->all_closed();
+  return !links_ || links_->all_closed() || ring::now_ns() >= leave_by_ns_;
 }
 
 void scheduler_process::on_message(process_id from, wire::blob message) {
@@ -211,9 +226,10 @@ void scheduler_process::on_closed(process_id peer) {
     return;
   }
   scheduler_->process_ended(peer);
-  // Without the driver's node there is no job.
+  // Without the driver's node there is no job. What to say of that, and which status it is, is that
+  // node's business: ours ends in order.
   const bool drivers_node = peer == process_id::scheduler_of(0) || peer == driver;
-  if (drivers_node && !scheduler_->shutting_down()) failed_ = true;
+  if (drivers_node && !said_done_) abandoned_ = true;
 }
 
 void scheduler_process::on_joined(process_id process) {
@@ -235,8 +251,9 @@ void scheduler_process::seat_lost(std::uint32_t rank) {
 void scheduler_process::child_ended(std::uint32_t incarnation, const std::string& how) {
   const process_id ended{told_.node, incarnation};
   death last{how, {}};
-  std::array<std::byte, ring::board_bytes> page{};
-  if (broker_.read_board(ended, page)) last.begun = board::read(page);
+  std::vector<std::byte> page(ring::board_bytes);
+  if (broker_.read_board(ended, std::span<std::byte, ring::board_bytes>{page}))
+    last.begun = board::read(page);
   dying_[ended] = std::move(last);
   broker_.forget(ended);
   port_.peer_ended(ended);
@@ -256,6 +273,7 @@ void scheduler_process::start_worker(process_id process) {
   text.job_token = told_.job_token;
   text.wait = told_.wait;
   text.broker = broker_.name();
+  text.open_files = open_files_given_;
   seats_->start(process.incarnation(), to_hex(bytes_of_part(text)));
 }
 

@@ -68,6 +68,10 @@ class scheduler_process final : wire::receiver,
   void start_worker(wire::process_id process) override;
   void end_worker(wire::process_id process) override;
 
+  /// At the end a peer may be frozen, or gone without a word.
+  static constexpr std::uint64_t goodbye_patience_ns = 3'000'000'000;
+
+  std::uint64_t open_files_given_;  // the limit that the job was started with
   scheduler_start told_;
   launch::record_channel parent_;
   wire::process_id self_;
@@ -84,7 +88,9 @@ class scheduler_process final : wire::receiver,
   launch::descriptor epoll_;
   int exit_status_ = 0;
   bool failed_ = false;
+  bool abandoned_ = false;  // by the driver's node
   bool said_done_ = false;
+  std::uint64_t leave_by_ns_ = 0;  // once done was said
 };
 
 }  // namespace mobula::detail

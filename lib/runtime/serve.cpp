@@ -1,5 +1,8 @@
 // What the children of a job do instead of the user's main.
 
+#include <sys/resource.h>
+
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <utility>
@@ -35,10 +38,19 @@ int serve_as_scheduler(const launch::entry& start, int argc, char** argv) {
   return here.serve();
 }
 
+// The scheduler raised its own limit; user code has what the job was started with.
+void limit_open_files(std::uint64_t count) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = std::min<rlim_t>(count, limit.rlim_max);
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int serve_as_worker(const launch::entry& start, int argc, char** argv) {
   // What tasks print shows at once, also where the process is ended hard.
   std::setvbuf(stdout, nullptr, _IOLBF, BUFSIZ);
   const auto told = part_of_bytes<worker_start_text>(from_hex(start.start));
+  if (told.open_files != 0) limit_open_files(told.open_files);
   std::string refused;
   auto member = ring::member::join(told.broker, told.job_token,
                                    wire::process_id::from_bits(told.process), refused);

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <mutex>
 #include <random>
 #include <set>
@@ -104,26 +105,47 @@ void session::meet(const runtime_options& options) {
   const launch::node_layout& node = layout_->node_of(rank_);
   const bool first = layout_->starts_scheduler(rank_);
   std::string word;
-  if (first && node.ranks.size() > 1) {
-    door_.emplace(launch::seat_door::open());
-    word = door_->address().encode();
-  }
-  const auto words = ranks_->allgather(word);
-  if (!first) seat_word_ = words[node.first_rank()];
-
   std::string my_card;
-  if (first) {
+  together([&] {
+    if (!first) return;
+    if (node.ranks.size() > 1) {
+      door_.emplace(launch::seat_door::open());
+      word = door_->address().encode();
+    }
     start_scheduler(node, layout_->nodes().size(), options);
     hello_ = part_of_bytes<scheduler_hello>(hear_from_scheduler());
     my_card = bytes_of_part(card(options, node));
-  }
+  });
+  const auto words = ranks_->allgather(word);
+  if (!first) seat_word_ = words[node.first_rank()];
   const auto cards = ranks_->allgather(my_card);
-  if (!first) return;
-  job_cards job;
-  for (const auto& one : layout_->nodes())
-    job.nodes.push_back(part_of_bytes<node_card>(cards[one.first_rank()]));
-  to_scheduler_->send({bytes_of_part(job), {}});
-  hear_from_scheduler();
+  together([&] {
+    if (!first) return;
+    job_cards job;
+    for (const auto& one : layout_->nodes())
+      job.nodes.push_back(part_of_bytes<node_card>(cards[one.first_rank()]));
+    to_scheduler_->send({bytes_of_part(job), {}});
+    hear_from_scheduler();
+  });
+}
+
+// What one rank can't do ends the start of all: the others would wait for one that just left, and
+// it for them, since MPI ends together.
+void session::together(const std::function<void()>& work) {
+  std::string failure;
+  std::exception_ptr mine;
+  try {
+    work();
+  } catch (const std::exception& failed) {
+    failure = failed.what();
+    mine = std::current_exception();
+  }
+  const auto failures = ranks_->allgather(failure);
+  if (mine) std::rethrow_exception(mine);
+  for (std::size_t rank = 0; rank < failures.size(); ++rank) {
+    if (!failures[rank].empty())
+      throw start_error{"rank " + std::to_string(rank) + ": " + failures[rank]};
+  }
 }
 
 void session::start_scheduler(const launch::node_layout& node, std::size_t node_count,
@@ -168,7 +190,7 @@ std::string session::hear_from_scheduler() {
       case launch::record_channel::outcome::got:
         return heard.bytes;
       case launch::record_channel::outcome::closed:
-        throw start_error{"the node's scheduler ended before the job began: it " +
+        throw start_error{"the node's scheduler ended before the job began: " +
                           scheduler_->wait().text()};
       case launch::record_channel::outcome::nothing:
         break;
@@ -193,7 +215,12 @@ int session::serve() {
   ranks_.reset();
   int status = 0;
   if (scheduler_) {
-    status = scheduler_->wait().good() ? 0 : 1;
+    const launch::exit_status ended = scheduler_->wait();
+    if (!ended.good()) {
+      std::fprintf(stderr, "mobula: the scheduler of node %u has ended: %s; the job ends\n",
+                   unsigned{layout_->node_of(rank_).node}, ended.text().c_str());
+      status = 1;
+    }
   } else {
     launch::child_recipe common;
     common.as = launch::role::worker;
@@ -203,7 +230,8 @@ int session::serve() {
     const auto door = launch::seat_address::decode(seat_word_);
     if (!door) throw error{"this rank was not told where its scheduler is"};
     launch::on_lasting_thread([&] {
-      status = launch::serve_seat(*door, rank_, common) == launch::seat_end::dismissed ? 0 : 1;
+      // However the scheduler ended: the rank that started it says what the job's status is.
+      static_cast<void>(launch::serve_seat(*door, rank_, common));
       return 0;
     });
   }
@@ -218,14 +246,18 @@ void session::watch_scheduler() {
     pollfd watched[] = {{scheduler_->descriptor(), POLLIN, 0}, {stop_watching_.get(), POLLIN, 0}};
     while (::poll(watched, 2, -1) < 0) {
     }
-    if (watched[1].revents == 0) scheduler_has_ended();
+    if (watched[1].revents != 0) return;
+    const launch::exit_status how = scheduler_->wait();
+    // At the end of the job it may be gone before the driver has read that all is done.
+    if (!ending_ || !how.good()) scheduler_has_ended(how);
   }};
 }
 
-void session::scheduler_has_ended() {
-  std::fprintf(stderr, "mobula: the scheduler of node 0 has %s; the job ends\n",
-               scheduler_->wait().text().c_str());
-  std::fflush(nullptr);
+void session::scheduler_has_ended(const launch::exit_status& how) {
+  std::fprintf(stderr, "mobula: the scheduler of node 0 has ended: %s; the job ends\n",
+               how.text().c_str());
+  // Whoever waits for input or output now holds its lock, perhaps for ever.
+  if (::ftrylockfile(stdout) == 0) ::fflush_unlocked(stdout);
   ::_exit(1);
 }
 
@@ -239,10 +271,11 @@ std::size_t session::end(const shutdown_options& how) {
     const std::lock_guard held{home.lock()};
     unfinished = home.owner().tasks_live();
   }
+  ending_ = true;
+  const bool ended = home.inquiries().shut_down(0, ring::now_ns() + patience_ns);
   const std::uint64_t stop = 1;
   if (::write(stop_watching_.get(), &stop, sizeof stop) != sizeof stop) std::abort();
   watcher_.join();
-  const bool ended = home.inquiries().shut_down(0, ring::now_ns() + patience_ns);
   home.stop_understudy();
   process::set_current(nullptr);
   if (!ended) scheduler_->signal(SIGKILL);

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -40,6 +42,7 @@ class session {
 
  private:
   void meet(const runtime_options& options);
+  void together(const std::function<void()>& work);
   launch::rank_facts facts() const;
   node_card card(const runtime_options& options, const launch::node_layout& node) const;
   unsigned nodes_on_host(const launch::node_layout& node) const;
@@ -47,7 +50,7 @@ class session {
                        const runtime_options& options);
   std::string hear_from_scheduler();
   void watch_scheduler();
-  [[noreturn]] void scheduler_has_ended();
+  [[noreturn]] void scheduler_has_ended(const launch::exit_status& how);
 
   std::vector<std::string> arguments_;
   launch::environment variables_;
@@ -65,6 +68,7 @@ class session {
   scheduler_hello hello_;
   std::unique_ptr<process> process_;
   std::thread watcher_;
+  std::atomic<bool> ending_{false};
   launch::descriptor stop_watching_;
 };
 

@@ -67,11 +67,13 @@ struct job_cards {
 struct worker_start_text {
   std::uint64_t process = 0;
   std::uint64_t job_token = 0;
+  std::uint64_t open_files = 0;  // the soft limit that user code shall have; 0: as it is
   launch::wait_mode wait = launch::wait_mode::automatic;
   std::string broker;
   static void fields(auto& visit, auto& self) {
     visit(self.process);
     visit(self.job_token);
+    visit(self.open_files);
     visit(self.wait);
     visit(self.broker);
   }

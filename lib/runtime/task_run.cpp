@@ -165,11 +165,9 @@ void task_run::store_result(std::uint32_t index) {
   }
   std::vector<wire::object_id> ids;
   if (!result_.refs().empty()) {
-    const std::lock_guard held{where_.home().lock()};
     for (const handle& ref : result_.refs()) {
-      core::object& inside = record_of(ref.get());
-      ids.push_back(inside.id);
-      where_.home().owner().objects().share(inside, attempt_->owner);
+      ids.push_back(record_of(ref.get()).id);
+      inside_.push_back(ref);
     }
     value.contains = std::as_bytes(std::span{ids});
   }
@@ -208,6 +206,7 @@ void task_run::finish() {
   resolved_.reset();
   process& home = where_.home();
   std::vector<wire::object_id> held_ids;
+  const std::vector<handle> inside = std::exchange(inside_, {});  // let go without the lock
   const std::lock_guard held{home.lock()};
   if (!adopted_.empty()) list_held(held_ids);
   core::outcome how;
@@ -217,12 +216,16 @@ void task_run::finish() {
   how.held = std::as_bytes(std::span{held_ids});
   const wire::process_id owner = attempt_->owner;
   const wire::task_id task = attempt_->push.task;
+  const bool done = status_ == wire::task_status::done;
+  if (done) {
+    for (const handle& ref : inside) home.owner().objects().share(record_of(ref.get()), owner);
+  }
   where_.executor().finish(*attempt_, how);
   attempt_ = nullptr;
   function_ = nullptr;
   for (const auto& [index, where] : stored_) {
     const wire::object_id result = wire::result_of(task, index);
-    if (status_ != wire::task_status::done) {
+    if (!done) {
       // It failed after this result: nobody will hear of the block.
       wire::send(home.port(), home.scheduler(), wire::store_free{result, where});
     } else if (owner != home.self()) {
@@ -233,6 +236,7 @@ void task_run::finish() {
   for (core::object* one : adopted_) home.owner().objects().drop(*one);
   adopted_.clear();
   home.flush();
+  where_.shown().settle();
 }
 
 }  // namespace mobula::detail

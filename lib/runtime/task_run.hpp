@@ -78,6 +78,7 @@ class task_run final : public invocation {
   std::uint32_t results_done_ = 0;
   encoder result_;
   std::vector<std::byte> results_;
+  std::vector<handle> inside_;                                    // the refs in the results
   std::vector<std::pair<std::uint32_t, wire::location>> stored_;  // results that are in the store
   wire::task_status status_ = wire::task_status::done;
   std::exception_ptr thrown_;

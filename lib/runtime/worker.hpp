@@ -25,6 +25,7 @@ class worker {
 
   process& home() { return process_; }
   core::executor& executor() { return executor_; }
+  board& shown() { return board_; }
   std::shared_ptr<void>& instance() { return instance_; }
   /// The actor that lives here; empty if none does.
   wire::object_id actor() const { return actor_; }

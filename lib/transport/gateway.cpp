@@ -5,6 +5,9 @@
 #include <cstring>
 #include <utility>
 
+#include "wire/codec.hpp"
+#include "wire/messages.hpp"
+
 namespace mobula::transport {
 namespace {
 
@@ -112,6 +115,9 @@ void gateway::on_message(wire::process_id from, wire::process_id to, wire::blob 
   }
   copy(local_.begin_forward(from, to, message.size()), message);
   local_.commit();
+  // Its end was told before the sender was there to hear of it, if that could hear at all.
+  if (local_.state_of(to) == ring::channel::state::ended)
+    wire::send(*this, from, wire::process_ended{{to}});
 }
 
 void gateway::on_link_down(wire::node_id node) {

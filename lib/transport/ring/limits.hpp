@@ -36,7 +36,8 @@ inline constexpr std::size_t backlog_bytes_congested = std::size_t{1} << 20;
 inline constexpr std::uint64_t backlog_nap_ns_min = 100'000;
 inline constexpr std::uint64_t backlog_nap_ns_max = 10'000'000;
 
-/// What one process shows to its scheduler without sending: the executor's page.
-inline constexpr std::size_t board_bytes = 4096;
+/// What one process shows to its scheduler without sending: the executor's page, with room for as
+/// many attempts as may have begun. Pages that are not used take no memory.
+inline constexpr std::size_t board_bytes = std::size_t{512} << 10;
 
 }  // namespace mobula::ring

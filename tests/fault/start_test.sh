@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Usage: start_test.sh another_binary MPIEXEC ONE OTHER    ranks 0 and 1 run different programs
+#        start_test.sh without_wrap LAUNCH... PROGRAM      linked without --wrap=main
+set -euo pipefail
+what=$1
+shift
+output=$(mktemp)
+trap 'rm -f "$output"' EXIT
+
+fail() {
+  echo "$1; it said:"
+  cat "$output"
+  exit 1
+}
+
+run() {
+  status=0
+  timeout 60 "$@" > "$output" 2>&1 < /dev/null || status=$?
+}
+
+case $what in
+  another_binary)
+    run "$1" --oversubscribe -n 1 "$2" work : -n 1 "$3"
+    [[ $status -ne 0 ]] || fail "the job ran with two programs"
+    [[ $status -ne 124 ]] || fail "the job did not end"
+    grep -q "rank 1 .*${3##*/}" "$output" || fail "nobody named rank 1 and ${3##*/}"
+    ! grep -q '^begun$' "$output" || fail "it began"
+    ;;
+  without_wrap)
+    run "$@" work
+    [[ $status -eq 0 ]] || fail "the job ended with status $status"
+    grep -qx right "$output" || fail "the job's answer is not right"
+    [[ $(grep -c 'linked without --wrap=main' "$output") -eq 1 ]] || fail "it was not said once"
+    ;;
+esac
