@@ -15,7 +15,9 @@ std::int64_t units_of(double amount, const std::string& name) {
   if (!(amount >= 0) || amount > 1e12)
     throw std::invalid_argument{"the amount of " + name + " is " + std::to_string(amount) +
                                 ": give a number of at least 0 and at most 10^12"};
-  return std::llround(amount * static_cast<double>(resource_amounts::unit));
+  // The smallest amount is one unit: who asks for something never gets it for nothing.
+  const auto units = std::llround(amount * static_cast<double>(resource_amounts::unit));
+  return amount > 0 ? std::max<std::int64_t>(units, 1) : 0;
 }
 
 resource_amounts demanded(amount cpus, double cpus_unset, amount gpus, amount memory_bytes,

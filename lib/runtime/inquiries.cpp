@@ -16,7 +16,7 @@ std::vector<wire::nodes_reply::entry> inquiries::nodes() {
     wire::send(whose_.port(), whose_.scheduler(), wire::nodes_query{token});
     whose_.flush();
   }
-  whose_.wait_until([&] { return asked_.at(token).has_value(); });
+  if (!whose_.wait_until([&] { return asked_.at(token).has_value(); })) process::require();
   const std::lock_guard held{whose_.lock()};
   return std::move(*asked_.extract(token).mapped());
 }

@@ -34,6 +34,14 @@ process& process::require() {
       "and use it before mobula::shutdown"};
 }
 
+void process::end() {
+  stop_understudy();
+  process* me = this;
+  current_.compare_exchange_strong(me, nullptr);
+  ended_.store(true, std::memory_order_release);
+  port().interrupt();
+}
+
 std::size_t process::progress() {
   const std::size_t came = port().poll(*this, 64);
   if (!understudy::is_this_thread())

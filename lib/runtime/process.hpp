@@ -77,6 +77,9 @@ class process : wire::receiver {
   bool wait_until(Done&& done, std::uint64_t deadline_ns = never);
   /// The calling thread polled until now, and goes back to user code.
   void rest();
+  /// The job is over for this process: whoever still waits in it returns, without success.
+  void end();
+  bool has_ended() const { return ended_.load(std::memory_order_acquire); }
   void start_understudy() { understudy_.start(); }
   /// Stops the understudy; nothing polls any more but who waits.
   void stop_understudy() { understudy_.stop(); }
@@ -113,6 +116,7 @@ class process : wire::receiver {
   std::unordered_map<wire::process_id, std::vector<std::vector<std::byte>>> lost_leases_;
   std::uint64_t now_ns_ = 0;
   std::uint32_t idle_polls_ = 0;
+  std::atomic<bool> ended_{false};
   std::atomic<std::uint32_t> sleepers_{0};  // threads that sleep, without the understudy
   std::atomic<std::uint64_t> beats_{0};     // polls by others than the understudy
   understudy understudy_;
@@ -145,6 +149,11 @@ bool process::wait_until(Done&& done, std::uint64_t deadline_ns) {
       until = prepare_nap(deadline_ns);
     }
     if (until) take_nap(*until);
+    // Who polls rarely must not overstay; and what has ended brings nothing more.
+    if (has_ended() || (deadline_ns != never && ring::now_ns() >= deadline_ns)) {
+      const std::lock_guard held{lock_};
+      return done();
+    }
   }
 }
 

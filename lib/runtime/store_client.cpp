@@ -38,6 +38,10 @@ wire::location store_client::write(wire::object_id id, std::span<const std::byte
   const answer granted = await_answer(token);
   const auto room = maps_->extents.writable(granted.where);
   if (room.size() < value.size()) {
+    {
+      const std::lock_guard held{whose_.lock()};
+      wire::send(whose_.port(), whose_.scheduler(), wire::store_free{id, granted.where});
+    }
     throw_error(
         core::make_error(wire::error_code::store_full, whose_.self(),
                          "the memory of the node's store can't be mapped into this process: "
@@ -49,7 +53,7 @@ wire::location store_client::write(wire::object_id id, std::span<const std::byte
 
 store_client::answer store_client::await_answer(std::uint64_t token) {
   // In place, also on a fiber: the scheduler answers at once, but for a fetch, see `read`.
-  whose_.wait_until([&] { return asked_.at(token).has_value(); });
+  if (!whose_.wait_until([&] { return asked_.at(token).has_value(); })) process::require();
   const std::lock_guard held{whose_.lock()};
   answer got = std::move(*asked_.extract(token).mapped());
   if (!got.error.empty()) {

@@ -86,6 +86,7 @@ bool wait_for(process& home, std::span<core::object* const> records, std::size_t
 }
 
 [[noreturn]] void throw_timed_out(std::size_t missing, std::size_t of) {
+  process::require();  // it may be the end of the job that ended the wait
   if (of == 1) throw timed_out{"the object was not ready within the time limit; it is still made"};
   throw timed_out{std::to_string(missing) + " of " + std::to_string(of) +
                   " objects were not ready within the time limit; they are still made"};

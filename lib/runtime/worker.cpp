@@ -60,7 +60,9 @@ void worker::serve() {
   }
 }
 
-bool worker::may_leave() { return executor_.may_exit() && process_.owner().owns_nothing(); }
+bool worker::may_leave() {
+  return executor_.may_exit() && process_.owner().owns_nothing() && !process_.port().has_backlog();
+}
 
 void worker::run(core::attempt& next) {
   auto* one = static_cast<task_run*>(next.context);

@@ -63,6 +63,8 @@ class port final : public wire::outbox, private inbox::sink {
   void flush();
   /// So much waits for room toward `to` that no new work should be sent there now.
   bool congested(wire::process_id to) const;
+  /// Something waits for room: a process that ends now would lose it.
+  bool has_backlog() const { return !backlog_.empty(); }
 
   /// Delivers up to about `budget` messages, tries again what found no room, and flushes.
   /// @return how many it delivered, `on_closed` included
