@@ -263,6 +263,7 @@ void session::scheduler_has_ended(const launch::exit_status& how) {
 
 std::size_t session::end(const shutdown_options& how) {
   constexpr std::uint64_t patience_ns = 30'000'000'000;
+  constexpr int leaving_ms_max = 10'000;
   process& home = *process_;
   if (how.drain)
     home.wait_until([&] { return home.owner().tasks_live() == 0; }, deadline_of(how.timeout));
@@ -276,9 +277,12 @@ std::size_t session::end(const shutdown_options& how) {
   const std::uint64_t stop = 1;
   if (::write(stop_watching_.get(), &stop, sizeof stop) != sizeof stop) std::abort();
   watcher_.join();
-  home.stop_understudy();
-  process::set_current(nullptr);
-  if (!ended) scheduler_->signal(SIGKILL);
+  home.end();
+  pollfd leaving{scheduler_->descriptor(), POLLIN, 0};
+  if (!ended || ::poll(&leaving, 1, leaving_ms_max) == 0) {
+    std::fprintf(stderr, "mobula: a node of the job does not answer; it is ended without a word\n");
+    scheduler_->signal(SIGKILL);
+  }
   scheduler_->wait();
   return unfinished;
 }
