@@ -246,7 +246,9 @@ void executor::creation_ended(lease_slot& lease, bool made) {
   }
   drop_calls(*lease.actor);
   lease.actor.reset();
-  forget(lease);
+  // Its owner returns the lease when it hears. Were we to end it, and die, nobody would tell the
+  // owner if the answer is lost. An empty slot goes when another comes.
+  forget_if_over(lease);
 }
 
 void executor::end_actor_when_done(lease_slot& lease) {

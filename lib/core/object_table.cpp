@@ -62,9 +62,15 @@ object* object_table::find(object_id id) {
   return one.id && is_held(one) ? &one : nullptr;
 }
 
+// Who adds a borrower holds the object until we have answered. So if nobody is left but those whose
+// release came first, nobody will ever add them: who was to do it has died.
+bool object_table::is_borrowed(const object_extras& of) {
+  return std::ranges::any_of(of.borrowers, [](const auto& one) { return one.second > 0; });
+}
+
 bool object_table::is_held(const object& one) const {
   return one.counts.load(std::memory_order_relaxed) != 0 || one.maker ||
-         (one.extras && !one.extras->borrowers.empty());
+         (one.extras && is_borrowed(*one.extras));
 }
 
 object& object_table::borrow(object_id id) {
@@ -139,14 +145,14 @@ void object_table::add_borrower(object& one, process_id who) {
 
 void object_table::count_borrower(object& one, process_id who, std::int32_t change) {
   auto& borrowers = one.more().borrowers;
-  const bool had = !borrowers.empty();
+  const bool had = is_borrowed(*one.extras);
   auto at = std::ranges::find(borrowers, who, &std::pair<process_id, std::int32_t>::first);
   if (at == borrowers.end()) {
     borrowers.emplace_back(who, change);
   } else if ((at->second += change) == 0) {
     borrowers.erase(at);
   }
-  const bool has = !borrowers.empty();
+  const bool has = is_borrowed(*one.extras);
   if (has && !had) ++shared_;
   if (had && !has) {
     --shared_;
@@ -210,6 +216,7 @@ void object_table::free_owned(object& one) {
     one.extras->client.reset();
     one.extras->copies.clear();
     one.extras->subscribers.clear();
+    one.extras->borrowers.clear();  // releases whose adds will never come
   }
   object* first = &one;
   if (one.id.index() != 0) {
@@ -412,15 +419,16 @@ void object_table::forget_process(object& one, process_id ended) {
   if (!one.extras) return;
   std::erase_if(one.extras->subscribers, [ended](process_id who) { return ends_with(who, ended); });
   if (ended.is_scheduler()) forget_copies(one, ended.node());
-  for (;;) {
-    auto& borrowers = one.extras->borrowers;
-    const auto at = std::ranges::find_if(
-        borrowers, [ended](const auto& each) { return ends_with(each.first, ended); });
-    if (at == borrowers.end()) return;
-    const bool last = borrowers.size() == 1;
+  auto& borrowers = one.extras->borrowers;
+  const auto of_ended = [&] {
+    return std::ranges::find_if(borrowers,
+                                [&](const auto& each) { return ends_with(each.first, ended); });
+  };
+  if (of_ended() == borrowers.end()) return;
+  hold(one);
+  for (auto at = of_ended(); at != borrowers.end(); at = of_ended())
     count_borrower(one, at->first, -at->second);
-    if (last) return;
-  }
+  drop(one);
 }
 
 // Another copy takes the place of one on a node that has ended. Where there is none, whoever reads

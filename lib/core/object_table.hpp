@@ -78,6 +78,10 @@ class object_table {
   /// Told when the last handle of an actor made here is gone.
   std::function<void(object& handle)> on_actor_unheld;
 
+  /// What it owns: each first result, with its siblings inside. For reports.
+  void look_at_owned(const std::function<void(const object&)>& look) {
+    slab_.for_each([&](const object& one) { look(one); });
+  }
   std::size_t owned() const { return slab_.live() + siblings_alive_; }
   std::size_t borrowed() const { return borrowed_.size(); }
   std::size_t acknowledgements_awaited() const { return awaited_.size(); }
@@ -106,6 +110,7 @@ class object_table {
   void free_doomed();
   void free_owned(object& one);
   void free_borrowed(object& one);
+  static bool is_borrowed(const object_extras& of);
   bool is_held(const object& one) const;
   object& borrow(wire::object_id id);
   void forget_process(object& one, wire::process_id ended);

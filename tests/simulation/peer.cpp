@@ -123,6 +123,7 @@ void peer::on_lease_lost(process_id from, wire::blob message) {
 }
 
 void peer::on_closed(process_id ended) {
+  world_.trace(ended, self_, {});
   closed_.insert(ended);
   if (auto lost = lost_leases_.extract(ended)) {
     for (const auto& message : lost.mapped())
@@ -140,8 +141,9 @@ void peer::on_store_answer(wire::blob message) {
   if (!asker) return world_.failed("an answer of the store that nobody asked for");
   strand& one = *strands_.at(asker.mapped());
   if (grant) {
-    if (!grant->error.empty()) return world_.failed("the store is full");
-    one.granted(grant->where);
+    if (!grant->error.empty() && !world_.options().deaths)
+      return world_.failed("the store is full");
+    grant->error.empty() ? one.granted(grant->where) : one.refused();
   } else {
     one.fetched(fetched->where, fetched->error);
   }
@@ -193,7 +195,7 @@ strand& peer::begin(core::attempt& one) {
     last = arguments->caller_number;
   }
   made->adopt_arguments(*arguments);
-  made->begin(world_.function(one.push.function.offset));
+  if (!made->ctx().fails) made->begin(world_.function(one.push.function.offset));
   return *made;
 }
 
@@ -239,29 +241,43 @@ void peer::plan_tick() {
   });
 }
 
-std::string peer::leftovers() const {
+std::string peer::leftovers(bool objects_may_stay) const {
   std::ostringstream text;
   const auto say = [&](const char* what, std::size_t count) {
     if (count != 0) text << ' ' << what << ' ' << count;
   };
   say("tasks", owner_.tasks_live());
   say("waiting", owner_.tasks_waiting());
-  say("leases", owner_.leases_held());
-  say("actors", owner_.actors_live());
-  say("owned", owner_.objects().owned());
-  say("borrowed", owner_.objects().borrowed());
+  say("leases", owner_.leases_held() - owner_.actors_live());
   say("acknowledgements", owner_.objects().acknowledgements_awaited());
   say("strands", strands_.size());
   say("suspended", executor_.suspended_count());
   say("attempts", executor_.idle() ? 0 : 1);
   say("dropped messages", executor_.dropped());
+  if (objects_may_stay) return text.str();
+  say("actors", owner_.actors_live());
+  say("owned", owner_.objects().owned());
+  say("borrowed", owner_.objects().borrowed());
   return text.str();
 }
 
-std::string peer::state() const {
+std::string peer::state() {
   std::ostringstream text;
   text << core::name_of(self_) << ':' << leftovers();
   if (in_place_) text << " busy";
+  const std::function<void(const core::object&)> say = [&](const core::object& one) {
+    text << "\n    object " << one.id.sequence() << '/' << one.id.index() << ": state "
+         << static_cast<int>(one.state.load()) << ", counts " << one.counts.load()
+         << (one.maker ? ", is being made" : "");
+    if (!one.extras) return;
+    for (const auto& [who, count] : one.extras->borrowers)
+      text << ", " << core::name_of(who) << " has it " << count;
+    if (!one.extras->siblings) return;
+    for (std::uint32_t i = 0; i < one.extras->siblings->count; ++i) {
+      if (one.extras->siblings->objects[i].id) say(one.extras->siblings->objects[i]);
+    }
+  };
+  owner_.objects().look_at_owned(say);
   for (const auto& [number, one] : strands_) {
     if (!one->attempt()) continue;
     text << "\n    attempt of task " << one->attempt()->push.task.sequence() << " of "

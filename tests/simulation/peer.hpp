@@ -61,8 +61,8 @@ class peer final : public wire::receiver {
   std::size_t strands() const { return strands_.size(); }
 
   /// What is left in its tables; empty: nothing.
-  std::string leftovers() const;
-  std::string state() const;
+  std::string leftovers(bool objects_may_stay = false) const;
+  std::string state();
 
  private:
   void on_message(wire::process_id from, wire::blob message) override;

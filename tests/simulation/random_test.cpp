@@ -2,9 +2,10 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <cstdlib>
 #include <iostream>
+#include <memory>
+#include <random>
 
 #include "simulation/random_program.hpp"
 
@@ -46,6 +47,34 @@ TEST(RandomPrograms, RunEveryTaskOnceAndLeaveNothing) {
   run_seeds(number_from_environment("SIMULATION_SEEDS", 10'000),
             [](std::uint64_t seed, std::uint64_t& tasks) {
               world it{options_of(seed)};
+              const bool good = run_random_program(it, {.depth = 2, .steps_max = 4});
+              tasks += it.tasks_begun();
+              return good;
+            });
+}
+
+/// Kills workers at random steps, some of them early.
+void kill_at_random(world& it) {
+  auto dice = std::make_shared<std::mt19937_64>(wire::mix(it.options().seed * 5 + 3));
+  const std::uint64_t one_in = std::uint64_t{10} << (*dice)() % 6;
+  auto left = std::make_shared<std::uint64_t>(1 + (*dice)() % 3);
+  it.on_step = [&it, dice, one_in, left] {
+    if (*left == 0 || (*dice)() % one_in != 0) return;
+    const auto workers = it.workers();
+    if (workers.empty()) return;
+    --*left;
+    it.kill(workers[(*dice)() % workers.size()]);
+  };
+}
+
+TEST(RandomPrograms, EndInValuesOrErrorsWhenWorkersAreKilled) {
+  run_seeds(number_from_environment("SIMULATION_SEEDS", 10'000),
+            [](std::uint64_t seed, std::uint64_t& tasks) {
+              world_options options = options_of(seed);
+              options.deaths = true;
+              options.kills_lose = seed % 2 == 0;
+              world it{options};
+              kill_at_random(it);
               const bool good = run_random_program(it, {.depth = 2, .steps_max = 4});
               tasks += it.tasks_begun();
               return good;

@@ -113,7 +113,10 @@ read_value strand::read(const ref& one) {
   core::object& record = one.record();
   world& where = home_.where();
   read_value got;
-  if (home_.owner().objects().find(one.id()) != &record) where.failed("a ref to a freed record");
+  // A ref that came to its owner after the object was freed has a failed record of its own.
+  const bool failed = record.state.load() == core::object_state::failed;
+  if (!failed && home_.owner().objects().find(one.id()) != &record)
+    where.failed("a ref to a freed record");
   wire::blob bytes;
   std::vector<std::byte> error;
   switch (record.state.load()) {
@@ -128,7 +131,8 @@ read_value strand::read(const ref& one) {
       const auto memory = where.node_at(home_.self().node()).memory().bytes(*here_);
       here_.reset();
       if (!memory) {
-        where.failed("a stored value was freed while somebody held it");
+        if (!where.options().deaths) where.failed("a stored value was freed while it was held");
+        got.error = wire::error_code::owner_died;
         return got;
       }
       bytes = *memory;
@@ -187,7 +191,12 @@ void strand::adopt_arguments(const plain_arguments& given) {
     wire::blob bytes = argument.value.bytes;
     if (argument.value.kind == wire::value_kind::stored) {
       const auto memory = where.node_at(home_.self().node()).memory().bytes(argument.value.where);
-      if (!memory) return where.failed("a stored argument is not on its task's node");
+      if (!memory) {
+        // The end of an owner frees what it owned, also under those who are about to read it.
+        if (!where.options().deaths) where.failed("a stored argument is not on its task's node");
+        ctx_.fails = true;
+        return;
+      }
       bytes = *memory;
     }
     const label expected = given.given.at(argument.parameter);
@@ -216,7 +225,7 @@ bool strand::prepare_results() {
   if (!attempt_ || attempt_->kind == core::attempt_kind::destruction) return true;
   if (ctx_.fails || attempt_->kind == core::attempt_kind::creation) return true;
   ctx_.results.resize(attempt_->push.result_count);
-  while (result_bytes_.size() < ctx_.results.size()) {
+  while (!ctx_.fails && result_bytes_.size() < ctx_.results.size()) {
     const auto index = static_cast<std::uint32_t>(result_bytes_.size());
     plain_value value;
     value.is = result_label(ctx_.self, index);
@@ -302,11 +311,14 @@ void strand::finish() {
   const wire::process_id owner = attempt_->owner;
   const wire::task_id task = attempt_->push.task;
   home_.executor().finish(*attempt_, how);
-  if (owner != home_.self() && !ctx_.fails) {
-    for (std::uint32_t i = 0; i < stored_results_.size(); ++i) {
-      if (stored_results_[i])
-        wire::send(home_.out(), home_.scheduler(),
-                   wire::store_sealed{wire::result_of(task, i), *stored_results_[i]});
+  for (std::uint32_t i = 0; i < stored_results_.size(); ++i) {
+    if (!stored_results_[i]) continue;
+    const object_id result = wire::result_of(task, i);
+    const wire::location& where = *stored_results_[i];
+    if (ctx_.fails) {
+      wire::send(home_.out(), home_.scheduler(), wire::store_free{result, where});
+    } else if (owner != home_.self()) {
+      wire::send(home_.out(), home_.scheduler(), wire::store_sealed{result, where});
     }
   }
   for (core::object* one : std::exchange(adopted_, {})) objects.drop(*one);

@@ -50,6 +50,8 @@ class strand {
   /// Room in the store; false: not yet.
   bool allocate(wire::object_id object, std::size_t size);
   void granted(const wire::location& where) { granted_ = where; }
+  /// There is no room: the owner of the result has ended.
+  void refused() { ctx_.fails = true; }
   void fetched(const wire::location& where, wire::blob error);
   const wire::location& room() const { return *granted_; }
   void forget_room() { granted_.reset(); }

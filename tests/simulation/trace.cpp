@@ -81,7 +81,10 @@ std::string described(wire::process_id from, wire::process_id to, wire::blob mes
                                                       MOBULA_TRY(replica_add)
                                                           MOBULA_TRY(process_ended) false;
 #undef MOBULA_TRY
-  if (!known) out << "type " << static_cast<int>(wire::type_of(message));
+  if (message.empty()) {
+    out << "closed";
+  } else if (!known)
+    out << "type " << static_cast<int>(wire::type_of(message));
   return out.str();
 }
 

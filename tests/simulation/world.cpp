@@ -103,19 +103,20 @@ void node::plan_tick() {
   });
 }
 
-std::string node::leftovers() const {
+std::string node::leftovers(bool objects_may_stay) const {
   std::ostringstream text;
   const auto say = [&](const char* what, std::uint64_t count) {
     if (count != 0) text << ' ' << what << ' ' << count;
   };
-  say("leases", scheduler_.lease_count());
   say("requests", scheduler_.waiting_count());
   say("dropped messages", scheduler_.dropped());
-  say("copies", directory_.copies());
   say("fetches", directory_.fetches());
+  if (!(scheduler_.books().free() == scheduler_.books().total())) text << " booked resources";
+  if (objects_may_stay) return text.str();
+  say("leases", scheduler_.lease_count());
+  say("copies", directory_.copies());
   say("bytes", directory_.bytes_in_use());
   say("blocks", memory_.blocks());
-  if (!(scheduler_.books().free() == scheduler_.books().total())) text << " booked resources";
   return text.str();
 }
 
@@ -179,6 +180,7 @@ void world::start(process_id worker) { peers_[worker] = std::make_unique<peer>(*
 void world::leave(process_id worker) {
   auto found = peers_.extract(worker);
   if (!found) return;
+  if (options_.trace) std::cout << time_.now_ns() << " left " << core::name_of(worker) << "\n";
   net_.leave(worker);
   node_at(worker.node()).worker_died(worker, "ended", {});
   dead_.push_back(std::move(found.mapped()));
@@ -188,12 +190,20 @@ void world::kill(process_id process, const std::string& cause) {
   auto found = peers_.extract(process);
   if (!found) return;
   peer& dying = *found.mapped();
+  if (options_.trace) std::cout << time_.now_ns() << " killed " << core::name_of(process) << "\n";
   auto begun = dying.board().entries();
   for (const auto& one : begun)
     count(leases_[one.lease], process.node(), -1,
           one.entry.state == wire::begun_state::running ? -1 : 0);
   // A task has ended on the board once its completion is sure to arrive, and not before.
-  for (const auto& lost : net_.kill(process)) {
+  std::vector<network::lost_message> all_lost;
+  if (options_.kills_lose) {
+    all_lost = net_.kill(process);
+  } else {
+    net_.leave(process);
+  }
+  for (const auto& lost : all_lost) {
+    may_leave_objects_ = true;
     if (const auto done = wire::decode<wire::task_done>(lost.bytes))
       begun.push_back({done->lease, {done->task, done->attempt, wire::begun_state::running}});
   }
@@ -309,9 +319,9 @@ bool world::run(std::function<body(context&)> main) {
 void world::check_end() {
   std::string left;
   for (const auto& [id, one] : peers_)
-    if (!one->leftovers().empty()) left += one->state();
+    if (!one->leftovers(may_leave_objects_).empty()) left += one->state();
   for (const auto& one : nodes_)
-    if (!one->leftovers().empty()) left += one->state();
+    if (!one->leftovers(may_leave_objects_).empty()) left += one->state();
   if (!left.empty()) failed("something is left when all is over\n" + left);
 }
 

@@ -31,6 +31,8 @@ struct world_options {
   core::scheduler_limits scheduler = {};
   /// Deaths are part of the run: errors that tell of them are right answers.
   bool deaths = false;
+  /// Of what a killed process had sent, some may be lost.
+  bool kills_lose = true;
   /// Prints every message.
   bool trace = false;
 };
@@ -45,7 +47,7 @@ class node final : public wire::receiver, core::worker_starter {
   core::memory_block_store& memory() { return memory_; }
   void worker_died(wire::process_id process, std::string cause,
                    std::vector<core::begun_entry> begun);
-  std::string leftovers() const;
+  std::string leftovers(bool objects_may_stay = false) const;
   std::string state() const;
 
  private:
@@ -155,6 +157,9 @@ class world {
   std::vector<used_amounts> used_;
   used_amounts total_;
   std::uint64_t progress_ns_ = 0;
+  /// A killed process told an owner that somebody else borrows an object, and died before that one
+  /// heard of it: then the object is kept for as long as that one lives.
+  bool may_leave_objects_ = false;
   bool failed_ = false;
 };
 

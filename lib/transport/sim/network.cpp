@@ -57,7 +57,7 @@ void network::deliver_next(channel& on) {
   }
   const std::vector<std::byte> message = std::move(on.messages.front());
   on.messages.pop_front();
-  if (to == members_.end()) return;
+  if (to == members_.end()) return told_of_end(on.from, on.to);
   ++delivered_;
   to->second->on_message(on.from, message);
 }

@@ -26,7 +26,8 @@ struct delays {
 ///
 /// Keeps exactly what a transport promises: for each pair of processes in order, at most once, then
 /// `on_closed`, last. Nothing holds between pairs. Of what a killed process had sent and what is
-/// still under way, each receiver gets some first part, or all.
+/// still under way, each receiver gets some first part, or all. Who writes to the dead hears
+/// `on_closed` of them.
 class network {
  public:
   network(timeline& time, std::uint64_t seed, delays named);
