@@ -71,8 +71,10 @@ TEST_F(SimNetwork, MixesTheOrderOfDifferentPairs) {
   auto& from_a = join(a);
   auto& from_c = join(c);
   join(b);
-  for (std::uint64_t i = 0; i < 100; ++i) send(from_a, b, i);
-  for (std::uint64_t i = 0; i < 100; ++i) send(from_c, b, i);
+  for (std::uint64_t i = 0; i < 100; ++i) {
+    time.at(i * 10'000, [&, i] { send(from_a, b, i); });
+    time.at(i * 10'000, [&, i] { send(from_c, b, i); });
+  }
   run();
   std::size_t changes = 0;
   const auto& order = listeners[b].order;
@@ -134,8 +136,8 @@ TEST_F(SimNetwork, DoesTheSameForTheSameSeed) {
     auto& from_c = own.join(c, others[1]);
     own.join(b, to);
     for (std::uint64_t i = 0; i < 100; ++i) {
-      send(from_a, b, i);
-      send(from_c, b, i);
+      own_time.at(i * 10'000, [&, i] { send(from_a, b, i); });
+      own_time.at(i * 10'000, [&, i] { send(from_c, b, i); });
     }
     while (own_time.step()) {
     }
