@@ -27,6 +27,7 @@ world_options options_of(std::uint64_t seed) {
   options.cpus = static_cast<double>(1 + dice() % 3);
   options.gpus = dice() % 2 == 0 ? 1 : 0;
   options.messages.most_ns = std::uint64_t{1000} << dice() % 12;
+  options.messages.own_at_once = dice() % 2 == 0;
   options.inline_bytes_max = dice() % 2 == 0 ? 256 : 100'000;
   return options;
 }

@@ -33,6 +33,7 @@ network::channel& network::between(process_id from, process_id to) {
 }
 
 std::uint64_t network::arrival(const channel& on) {
+  if (on.from == on.to && delays_.own_at_once) return std::max(on.last_ns, time_.now_ns());
   const std::uint64_t spread = delays_.most_ns - delays_.least_ns + 1;
   return std::max(on.last_ns, time_.now_ns() + delays_.least_ns + random_() % spread);
 }

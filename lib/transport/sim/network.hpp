@@ -20,6 +20,8 @@ namespace mobula::sim {
 struct delays {
   std::uint64_t least_ns = 200;
   std::uint64_t most_ns = 20'000;
+  /// What a process sends itself is there at once, though never within the sending.
+  bool own_at_once = true;
 };
 
 /// A transport between any number of processes in this one, in virtual time, from one seed.
