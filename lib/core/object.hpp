@@ -98,6 +98,7 @@ struct object {
   bool subscribed = false;       // borrowed: object_subscribe was sent
   bool is_actor = false;         // owned: the handle of an actor made here
   bool doomed = false;           // in the list of those to be freed
+  bool confirmed = false;        // borrowed: the owner has said that it counts us
   bool dead = false;             // owned, result 0: freed, kept for siblings that are alive
   std::uint32_t registered = 0;  // borrowed: how often the owner counts us
   std::uint32_t size_bytes = 0;  // of bytes()

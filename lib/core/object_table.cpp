@@ -110,6 +110,18 @@ void object_table::register_through(object& borrowed, object& container) {
   ask_owner(borrowed.id, self_, held);
 }
 
+bool object_table::must_report(object& held) {
+  if (held.owned || held.confirmed) return false;
+  // A second time: better ask once than report with every task.
+  if (held.registered == 1) {
+    ++held.registered;
+    object* const itself[] = {&held};
+    ask_owner(held.id, self_, itself);
+  }
+  ++held.registered;
+  return true;
+}
+
 void object_table::share(object& ref, process_id holder) {
   // Who has ended was forgotten already, and would be counted for ever.
   if (has_ended(holder)) return;
@@ -134,7 +146,7 @@ void object_table::ask_owner(object_id ref, process_id borrower, std::span<objec
   if (has_ended(ref.owner())) return;
   for (object* one : held) hold(*one);
   const std::uint64_t token = next_token_++;
-  awaited_[token] = {ref.owner(), {held.begin(), held.end()}};
+  awaited_[token] = {ref.owner(), borrower, {held.begin(), held.end()}};
   wire::send(out_, ref.owner(), wire::borrow_add{ref, borrower, token});
 }
 
@@ -373,13 +385,16 @@ void object_table::on_borrow_ack(process_id from, const wire::borrow_ack& messag
   const auto found = awaited_.find(message.token);
   if (found == awaited_.end() || found->second.owner != from) return;
   const auto held = std::move(found->second.held);
+  const bool is_ours = found->second.borrower == self_;
   awaited_.erase(found);
+  object* one = find(message.object);
+  if (one && !one->owned && is_ours) one->confirmed = !message.freed;
   if (message.freed) {
-    if (object* one = find(message.object); one && !one->owned && !one->ready())
+    if (one && !one->owned && !one->ready())
       set_failed(*one, make_error(wire::error_code::object_lost, from,
                                   "the object was freed before its owner heard of this ref"));
   }
-  for (object* one : held) drop(*one);
+  for (object* let_go : held) drop(*let_go);
 }
 
 void object_table::on_borrow_release(process_id from, wire::blob bytes) {

@@ -42,6 +42,10 @@ class object_table {
   /// Has the owner told that we hold it, if it was not yet. `container`, through which the ref
   /// came, is held until the owner has answered.
   void register_through(object& borrowed, object& container);
+  /// Whether a completion has to list `held`, which this process goes on holding after the task
+  /// that it came with: unless its owner has said that it counts us. What was listed elsewhere may
+  /// be on its way still, and the submitter's letting go be faster.
+  bool must_report(object& held);
   /// Another process holds `ref` from now on; if it is not ours its owner is told and our own hold
   /// kept until it answers.
   void share(object& ref, wire::process_id holder);
@@ -91,6 +95,7 @@ class object_table {
  private:
   struct awaited_ack {
     wire::process_id owner;
+    wire::process_id borrower;
     std::vector<object*> held;
   };
 

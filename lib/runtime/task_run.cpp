@@ -195,9 +195,7 @@ void task_run::fail(const wire::error_value& error) {
 void task_run::list_held(std::vector<wire::object_id>& held) {
   for (core::object* one : adopted_) {
     const bool kept = one->counts.load(std::memory_order_relaxed) > 1;
-    if (!kept || one->owned || one->registered != 0) continue;
-    ++one->registered;
-    held.push_back(one->id);
+    if (kept && where_.home().owner().objects().must_report(*one)) held.push_back(one->id);
   }
 }
 

@@ -262,9 +262,8 @@ std::vector<std::byte> strand::failure() const {
 std::vector<object_id> strand::list_held() {
   std::vector<object_id> held;
   for (core::object* one : adopted_) {
-    if (one->counts.load() <= 1 || one->owned || one->registered != 0) continue;
-    ++one->registered;
-    held.push_back(one->id);
+    if (one->counts.load() > 1 && home_.owner().objects().must_report(*one))
+      held.push_back(one->id);
   }
   return held;
 }
