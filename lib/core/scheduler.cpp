@@ -105,6 +105,9 @@ void scheduler::on_lend(wire::process_id from, const wire::cpus_lend& said) {
   books_.give_to(one->seat, cpus);
   one->lent = true;
   ++workers_.find(from)->blocked;
+  // What waits on other nodes hears of them too.
+  news_ = true;
+  interests(one->owner.node());
   serve();
 }
 

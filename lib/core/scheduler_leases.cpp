@@ -73,6 +73,7 @@ resource_set scheduler::serve_claims() {
     }
     books_.take_from(one.seat, cpus);
     one.lent = one.claiming = false;
+    news_ = true;
     --workers_.find(one.worker)->blocked;
     wire::send(out_, one.worker, wire::cpus_grant{{self_, one.number}});
     at = claims_.erase(at);

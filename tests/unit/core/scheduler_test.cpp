@@ -503,6 +503,20 @@ TEST_F(Scheduler, TellsOthersWhatIsFreeAfterAWhileAndThenIsQuiet) {
   EXPECT_EQ(scheduler_->next_deadline_ns(), never);
 }
 
+TEST_F(Scheduler, TellsOthersOfLentCpusAndOfThoseThatAreTakenBack) {
+  make({{"here", {cpus(1)}}, {"there", {cpus(1)}}});
+  ask(driver, 1, cpus(1));
+  const granted parent = grant();
+  pass_tenure();
+  ASSERT_TRUE(out_.take<wire::free_amounts>());
+  lend(parent);
+  pass_tenure();
+  EXPECT_EQ(out_.count<wire::free_amounts>(), 1U);
+  claim(parent);
+  pass_tenure();
+  EXPECT_EQ(out_.count<wire::free_amounts>(), 2U);
+}
+
 TEST_F(Scheduler, AnswersWhatAllNodesHaveOnceAllHaveSaidOrDied) {
   make({{"a", {cpus(2)}}, {"b", {cpus(4)}}, {"c", {cpus(8)}}});
   receive(driver, wire::nodes_query{42});
