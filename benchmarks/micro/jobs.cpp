@@ -21,9 +21,12 @@ using figures = std::map<std::string, double>;
 bool run(benchmark::State& state, const std::string& command, figures& seen) {
   FILE* output = ::popen(("exec " + command).c_str(), "r");
   if (!output) std::abort();
-  char name[128];
-  double value = 0;
-  while (std::fscanf(output, "%127s %lf", name, &value) == 2) seen[name] = value;
+  char line[256];
+  while (std::fgets(line, sizeof line, output)) {
+    char name[128];
+    double value = 0;
+    if (std::sscanf(line, "%127s %lf", name, &value) == 2) seen[name] = value;
+  }
   const int status = ::pclose(output);
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return true;
   state.SkipWithError(("failed: " + command).c_str());
