@@ -45,6 +45,7 @@ class consumer {
           end = drain_end::broken;
           break;
         }
+        fetch_rest(at, record);
         handler.on_record(header, wire::blob{segment_ + at + record_header_bytes, header.size()});
         position_ += record;
         --limit;
@@ -64,6 +65,11 @@ class consumer {
 
   std::size_t offset() const {
     return static_cast<std::size_t>(position_ - base_) & (capacity_ - 1);
+  }
+  /// The lines of a small record come together, not one after the other.
+  void fetch_rest(std::size_t at, std::size_t record) const {
+    for (std::size_t i = line_bytes; i < record && i <= lines_fetched * line_bytes; i += line_bytes)
+      __builtin_prefetch(segment_ + at + i);
   }
   const word& next() const { return *reinterpret_cast<const word*>(segment_ + offset()); }
   void show_head() {
@@ -93,6 +99,8 @@ class consumer {
         return drain_end::broken;
     }
   }
+
+  static constexpr std::size_t lines_fetched = 3;
 
   std::byte* region_;
   std::byte* segment_;
