@@ -8,7 +8,7 @@
 
 namespace mobula::detail {
 
-thread_local bool understudy::is_this_thread_ = false;
+constinit thread_local bool understudy::is_this_thread_ = false;
 
 void understudy::start() {
   if (thread_.joinable()) return;

@@ -45,7 +45,7 @@ class understudy {
   std::atomic<bool> stopping_{false};
   std::atomic<bool> parked_{false};
   std::atomic<bool> standing_in_{false};
-  static thread_local bool is_this_thread_;
+  static constinit thread_local bool is_this_thread_;
 };
 
 }  // namespace mobula::detail

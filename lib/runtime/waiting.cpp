@@ -112,7 +112,7 @@ void await(object* record, const time_limit& limit) {
   const std::uint64_t deadline = deadline_of(limit);
   process& home = process::require();
   if (!task_run::current()) {
-    {
+    if (!one.owned) {
       const std::lock_guard held{home.lock()};
       home.owner().objects().want(one);
     }

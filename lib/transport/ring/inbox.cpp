@@ -14,7 +14,6 @@ namespace {
 constexpr std::size_t hot_rings_few = 8;
 constexpr std::uint64_t idle_turns_few = std::uint64_t{1} << 20;
 constexpr std::uint64_t idle_turns_many = 512;
-constexpr std::uint64_t turns_between_cooling = 256;
 
 }  // namespace
 
@@ -48,7 +47,10 @@ std::size_t inbox::poll(sink& to, std::size_t limit) {
     });
     for (const std::uint32_t slot : freed) free(slot);
   }
-  if (turn_ % turns_between_cooling == 0) cool_idle();
+  if (turn_ - cooled_ >= turns_between_cooling) {
+    cooled_ = turn_;
+    cool_idle();
+  }
   return delivered;
 }
 

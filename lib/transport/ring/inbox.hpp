@@ -32,6 +32,18 @@ class inbox {
 
   inbox(arena& own, arena_header& node);
 
+  /// Whether a poll would find nothing to do. Counts as one, and costs a few loads.
+  bool quiet() {
+    if (++turn_ - cooled_ >= turns_between_cooling) return false;
+    for (std::uint32_t word = 0; word < news_words_; ++word) {
+      const auto news = own_.header().news[word].load(std::memory_order_acquire);
+      if ((news & ~known_[word]) != 0) return false;
+    }
+    for (const incoming* one : hot_) {
+      if (one->ring.has_news()) return false;
+    }
+    return true;
+  }
   /// Delivers up to `limit` messages. Returns how many.
   std::size_t poll(sink& to, std::size_t limit);
   /// Delivers all that a process has left that will send no more, and frees its slots.
@@ -46,6 +58,8 @@ class inbox {
   std::size_t hot_rings() const { return hot_.size(); }
 
  private:
+  static constexpr std::uint64_t turns_between_cooling = 256;
+
   struct incoming {
     incoming(std::uint32_t slot_index, wire::process_id sender, consumer end)
         : slot{slot_index}, from{sender}, ring{end} {}
@@ -79,6 +93,7 @@ class inbox {
   std::vector<std::unique_ptr<incoming>> rings_;  // by slot
   std::vector<incoming*> hot_;
   std::size_t turn_ = 0;
+  std::size_t cooled_ = 0;  // the turn of the last look for idle rings
   std::uint64_t garbled_ = 0;
 };
 

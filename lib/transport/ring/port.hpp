@@ -66,6 +66,12 @@ class port final : public wire::outbox, private inbox::sink {
   /// Something waits for room: a process that ends now would lose it.
   bool has_backlog() const { return !backlog_.empty(); }
 
+  /// Whether a poll would find nothing to do. May be asked instead of polling: counts as a poll,
+  /// and costs much less.
+  bool quiet() {
+    return to_self_.empty() && ending_.empty() && backlog_.empty() && dirty_.empty() &&
+           inbox_.quiet();
+  }
   /// Delivers up to about `budget` messages, tries again what found no room, and flushes.
   /// @return how many it delivered, `on_closed` included
   std::size_t poll(wire::receiver& to, std::size_t budget = 256);
