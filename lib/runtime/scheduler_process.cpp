@@ -205,7 +205,10 @@ bool scheduler_process::leave() {
     gateway_->flush();
   }
   // The driver reads what it was told from memory that lives as long as it has it mapped.
-  return !links_ || links_->all_closed() || ring::now_ns() >= leave_by_ns_;
+  // A seat that comes late to a short job must find somebody who dismisses it.
+  const bool nobody_missing =
+      seats_joined_ >= told_.other_seats && (!links_ || links_->all_closed());
+  return nobody_missing || ring::now_ns() >= leave_by_ns_;
 }
 
 void scheduler_process::on_message(process_id from, wire::blob message) {
@@ -241,7 +244,10 @@ void scheduler_process::on_joined(process_id process) {
 // Asks the question only: the seat that started it knows.
 void scheduler_process::on_disconnected(process_id) {}
 
-void scheduler_process::seat_joined(std::uint32_t) {}
+void scheduler_process::seat_joined(std::uint32_t) {
+  ++seats_joined_;
+  if (said_done_) seats_->dismiss();
+}
 
 void scheduler_process::seat_lost(std::uint32_t rank) {
   if (scheduler_->shutting_down()) return;

@@ -90,6 +90,7 @@ class scheduler_process final : wire::receiver,
   bool failed_ = false;
   bool abandoned_ = false;  // by the driver's node
   bool said_done_ = false;
+  std::uint32_t seats_joined_ = 0;
   std::uint64_t leave_by_ns_ = 0;  // once done was said
 };
 

@@ -160,6 +160,7 @@ void session::start_scheduler(const launch::node_layout& node, std::size_t node_
   text.node = node.node;
   text.nodes = static_cast<std::uint32_t>(node_count);
   text.own_rank = rank_;
+  text.other_seats = static_cast<std::uint32_t>(node.ranks.size() - 1);
   text.job_token = job_token_;
   text.wait = settings_.wait;
   text.cores = layout_->cores_of_children(rank_).text();

@@ -30,6 +30,7 @@ struct scheduler_start {
   wire::node_id node = 0;
   std::uint32_t nodes = 1;
   std::uint32_t own_rank = 0;
+  std::uint32_t other_seats = 0;  // that join through the door
   std::uint64_t job_token = 0;
   std::uint64_t store_bytes = 0;
   launch::wait_mode wait = launch::wait_mode::automatic;
@@ -39,6 +40,7 @@ struct scheduler_start {
     visit(self.node);
     visit(self.nodes);
     visit(self.own_rank);
+    visit(self.other_seats);
     visit(self.job_token);
     visit(self.store_bytes);
     visit(self.wait);
