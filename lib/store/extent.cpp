@@ -17,6 +17,8 @@ extent_mapping::extent_mapping(int file, access how) {
   if (begin == MAP_FAILED) return;
   // A core dump would hold these pages once for each mapping.
   madvise(begin, size, MADV_DONTDUMP);
+  // Filling fresh memory takes a third of the time so, where the system lets us have large pages.
+  if (how == access::write) madvise(begin, size, MADV_HUGEPAGE);
   bytes_ = {static_cast<std::byte*>(begin), size};
 }
 
