@@ -82,5 +82,97 @@ TEST_F(Owner, LetsGoOfABorrowedArgumentThatFailsWhileItIsToldOf) {
   EXPECT_EQ(one.objects().owned(), 0U);
 }
 
+// ---- deaths
+
+wire::error_value error_of(const object& failed) {
+  wire::reader from{failed.bytes()};
+  return wire::decode_part<wire::error_value>(from);
+}
+
+TEST_F(Owner, FailsARefToWhatAnEndedProcessOwnedAsItComes) {
+  one.on_process_ended(other);
+  object& late = one.objects().adopt({other, 9});
+  ASSERT_EQ(late.state.load(), object_state::failed);
+  EXPECT_EQ(error_of(late).code, wire::error_code::owner_died);
+  one.objects().drop(late);
+  EXPECT_EQ(one.objects().borrowed(), 0U);
+}
+
+TEST_F(Owner, DoesNotCountABorrowerThatHasEnded) {
+  object& mine = one.promise();
+  one.on_process_ended(other);
+  receive(worker, wire::borrow_add{mine.id, other, 1});
+  EXPECT_TRUE(out.take<wire::borrow_ack>());
+  one.objects().drop(mine);
+  EXPECT_EQ(one.objects().owned(), 0U);
+}
+
+TEST_F(Owner, GivesTheMemoryOfAnOldAttemptsResultsBack) {
+  object& result = one.submit({}, one.shape_for({}));
+  one.flush();
+  const auto asked = out.take<wire::lease_request>();
+  ASSERT_TRUE(asked);
+  const wire::lease_id lease{scheduler, 3};
+  receive(scheduler, wire::lease_grant{asked->request, lease, worker});
+  one.flush();
+  const auto push = out.take<wire::task_push>();
+  ASSERT_TRUE(push);
+  wire::task_done done;
+  done.task = push->task;
+  done.attempt = push->attempt;
+  done.lease = lease;
+  wire::value_view value;
+  value.kind = wire::value_kind::stored;
+  value.where.extent = 4;
+  value.where.size_bytes = 100'000;
+  const auto results = encoded_part(value);
+  done.results = results;
+  // It had not begun, says the dead worker's board, so another attempt is made.
+  receive(scheduler, wire::lease_lost{lease, worker, "killed by signal 9", {}});
+  receive(worker, done);
+  one.flush();
+  EXPECT_EQ(result.state.load(), object_state::pending);
+  process_id to;
+  const auto freed = out.take<wire::store_free>(&to);
+  ASSERT_TRUE(freed);
+  EXPECT_EQ(to, scheduler);
+  EXPECT_EQ(freed->object, result.id);
+  EXPECT_EQ(freed->where, value.where);
+}
+
+TEST_F(Owner, TakesTheEndOfASchedulerForThatOfItsNode) {
+  const process_id far_scheduler = process_id::scheduler_of(1);
+  const process_id far_worker{1, 4};
+  object& borrowed = one.objects().adopt({{1, 5}, 1});
+  object& running = one.submit({}, one.shape_for({}));
+  one.flush();
+  const auto first = out.take<wire::lease_request>();
+  ASSERT_TRUE(first);
+  receive(far_scheduler, wire::lease_grant{first->request, {far_scheduler, 1}, far_worker});
+  one.flush();
+  ASSERT_TRUE(out.take<wire::task_push>());
+  demand_key large;
+  large.demand.cpus = large.held.cpus = 8 * wire::resource_amounts::unit;
+  object& waiting = one.submit({}, one.shape_for(large));
+  one.flush();
+  const auto second = out.take<wire::lease_request>();
+  ASSERT_TRUE(second);
+  receive(far_scheduler, wire::lease_queued{second->request, 1});
+
+  one.on_process_ended(far_scheduler);
+  one.flush();
+  ASSERT_EQ(borrowed.state.load(), object_state::failed);
+  EXPECT_EQ(error_of(borrowed).code, wire::error_code::owner_died);
+  ASSERT_EQ(running.state.load(), object_state::failed);
+  EXPECT_EQ(error_of(running).code, wire::error_code::worker_died);
+  EXPECT_EQ(waiting.state.load(), object_state::pending);
+  process_id to;
+  const auto again = out.take<wire::lease_request>(&to);
+  ASSERT_TRUE(again) << "what waited there is asked for anew";
+  EXPECT_EQ(to, scheduler);
+  EXPECT_NE(again->request, second->request);
+  EXPECT_EQ(one.leases_held(), 0U);
+}
+
 }  // namespace
 }  // namespace mobula::core

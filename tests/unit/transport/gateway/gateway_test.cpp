@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "transport/gateway/node.hpp"
+#include "wire/codec.hpp"
+#include "wire/messages.hpp"
 
 namespace mobula::transport {
 namespace {
@@ -126,6 +128,22 @@ TEST(Gateway, DropsWhatNobodyCanReceive) {
   ASSERT_TRUE(two.poll_until([&] {
     return two.processes[1]->count == 1 && two.at[0]->dropped == 1 && two.at[1]->dropped == 1;
   }));
+}
+
+// A process that has come later was never told of the end, and would wait for an answer.
+TEST(Gateway, AnswersAMessageFromAnotherNodeToAProcessThatHasEnded) {
+  cluster two{2, 1};
+  process& sender = *two.processes[0];
+  const process_id ended{1, 77};
+  std::vector<process_id> told;
+  sender.on_each = [&](process_id from, wire::blob message) {
+    const auto news = wire::decode<wire::process_ended>(message);
+    if (news && from == process_id::scheduler_of(1)) told = news->processes;
+  };
+  sender.send(ended, 1);
+  sender.flush();
+  ASSERT_TRUE(two.poll_until([&] { return !told.empty(); }));
+  EXPECT_EQ(told, std::vector{ended});
 }
 
 TEST(Gateway, DropsMessagesToOtherNodesWhereThereAreNone) {
