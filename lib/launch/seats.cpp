@@ -163,10 +163,11 @@ void seats::end_child(std::uint32_t incarnation, const std::string& how, blame w
                       seats_listener& listener) {
   const auto found = children_.find(incarnation);
   if (found == children_.end()) return;
-  const bool failed = !found->second.entered && whose == blame::child;
-  if (found->second.watched) {
+  const started_child& child = found->second;
+  const bool failed = !child.entered && !child.signalled && whose == blame::child;
+  if (child.watched) {
     // The seat may still hold a copy of the descriptor, so that closing ours would not take it out.
-    ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, found->second.watched.get(), nullptr);
+    ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, child.watched.get(), nullptr);
   }
   children_.erase(found);
   if (failed) ++failures_;
@@ -218,6 +219,7 @@ void seats::entered(std::uint32_t incarnation) {
 void seats::signal(std::uint32_t incarnation, int number) {
   const auto found = children_.find(incarnation);
   if (found == children_.end()) return;
+  found->second.signalled = true;
   if (found->second.seat == own_seat) {
     own_children_.signal(incarnation, number);
   } else if (remote_.contains(found->second.seat)) {

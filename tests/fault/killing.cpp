@@ -240,7 +240,7 @@ void check_end(running_job& job, const std::string& victim, int status) {
   const bool right = job.said().find("right\n") != std::string::npos;
   const bool says_why = job.said().find("mobula") != std::string::npos ||
                         job.said().find("job: error: ") != std::string::npos ||
-                        job.said().find("mpirun") != std::string::npos;
+                        job.said().find("mpi") != std::string::npos;
   const bool speechless =
       victim == "driver" || victim == "computing_driver" || victim == "interrupt";
   if (job.said().find("a wrong answer") != std::string::npos) job.fail("a wrong answer");

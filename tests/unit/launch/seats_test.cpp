@@ -182,6 +182,16 @@ TEST_F(Seats, GiveUpAfterThreeInARowThatNeverEntered) {
   EXPECT_THAT(hopeless_, ElementsAre("exited with status 1"));
 }
 
+// At the end of a job some workers may only just be starting.
+TEST_F(Seats, DoNotGiveUpOverThoseThatTheyEndedThemselves) {
+  for (std::uint32_t incarnation = 2; incarnation < 6; ++incarnation) {
+    start_one(incarnation);
+    under_test_->signal(incarnation, SIGKILL);
+    ASSERT_TRUE(until([&] { return ended_.contains(incarnation); }));
+  }
+  EXPECT_THAT(hopeless_, IsEmpty());
+}
+
 TEST_F(Seats, LetNobodyInWithoutTheToken) {
   record_channel stranger = knock(address_);
   stranger.send({encode_record(seat_join{1, "guess"}), {}});
