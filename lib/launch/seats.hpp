@@ -71,7 +71,7 @@ class seats {
     std::uint32_t rank = 0;
     pid_t pid = 0;
     bool entered = false;
-    bool signalled = false;  // by us: how it ends says nothing about those to come
+    bool signalled = false;      // by us: how it ends says nothing about those to come
     launch::descriptor watched;  // of other seats' children; readable when it has ended
   };
 
