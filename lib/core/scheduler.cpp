@@ -81,7 +81,8 @@ void scheduler::on_message(wire::process_id from, wire::blob message) {
       decoded(
           [&](wire::free_amounts news) {
             peers_.heard(news);
-            if (news.waiting == 0) offer_to(news.node);
+            // What waits there knows of our room only what we said when it last changed.
+            news.waiting == 0 ? offer_to(news.node) : answer_waiting(news.node);
           },
           std::type_identity<wire::free_amounts>{});
       break;
@@ -282,6 +283,11 @@ void scheduler::tell(wire::node_id node) {
   news.waiting = queue_.waiting();
   news.free = books_.free();
   wire::send(out_, wire::process_id::scheduler_of(node), news);
+}
+
+void scheduler::answer_waiting(wire::node_id node) {
+  const bool known = node < peers_.size() && node != node_ && peers_[node].alive;
+  if (known && queue_.empty() && !shutting_down_) tell(node);
 }
 
 void scheduler::tick(std::uint64_t now_ns) {

@@ -129,6 +129,7 @@ class scheduler {
   void announce_elsewhere();
   void interests(wire::node_id node);
   void tell(wire::node_id node);
+  void answer_waiting(wire::node_id node);
 
   // Where a request is met: scheduler_requests.cpp.
   void on_request(wire::process_id from, wire::lease_request asked);
@@ -140,6 +141,7 @@ class scheduler {
   void settle(wire::process_id owner, std::uint64_t request);
   void forward(const wire::lease_request& asked, wire::node_id to, std::uint32_t count,
                bool to_stay);
+  void pass(wire::lease_request passed, wire::node_id to, std::uint32_t count);
   void offer_to(wire::node_id node);
 
   // Leases of this node: scheduler_leases.cpp.

@@ -39,7 +39,10 @@ void scheduler::on_request(wire::process_id from, wire::lease_request asked) {
   const bool elsewhere = asked.hops == 0 && asked.preferred != nowhere &&
                          asked.preferred != node_ &&
                          peers_.feasible_at(asked.preferred, asked.demand);
-  if (elsewhere) return forward(asked, asked.preferred, asked.count, false);
+  if (elsewhere) {
+    // Nobody has looked for room here: what finds none there may come back.
+    return pass(asked, asked.preferred, asked.count);
+  }
   place(std::move(asked));
 }
 
@@ -128,10 +131,15 @@ void scheduler::settle(wire::process_id owner, std::uint64_t request) {
 void scheduler::forward(const wire::lease_request& asked, wire::node_id to, std::uint32_t count,
                         bool to_stay) {
   wire::lease_request passed = asked;
-  passed.count = count;
-  passed.hops = to_stay ? limits_.hops_max : static_cast<std::uint8_t>(asked.hops + 1);
   passed.visited.push_back(node_);
-  peers_.sent(to, asked.held, count);
+  if (to_stay) passed.hops = static_cast<std::uint8_t>(limits_.hops_max - 1);
+  pass(std::move(passed), to, count);
+}
+
+void scheduler::pass(wire::lease_request passed, wire::node_id to, std::uint32_t count) {
+  passed.count = count;
+  ++passed.hops;
+  peers_.sent(to, passed.held, count);
   // What is free rides along.
   tell(to);
   wire::send(out_, wire::process_id::scheduler_of(to), passed);

@@ -443,6 +443,31 @@ TEST_F(Scheduler, SendsARequestWhereItsArgumentsLie) {
   EXPECT_EQ(to, process_id::scheduler_of(2));
 }
 
+TEST_F(Scheduler, WhatFindsNoRoomWhereItsArgumentsLieMayComeBack) {
+  make({{"here", {cpus(1)}}, {"there", {cpus(1)}}});
+  auto request = request_of(driver, 1, cpus(1), 2);
+  request.preferred = 1;
+  receive(driver, request);
+  const auto passed = out_.take<wire::lease_request>();
+  ASSERT_TRUE(passed);
+  EXPECT_TRUE(passed->visited.empty());
+}
+
+TEST_F(Scheduler, TellsANodeWhereSomethingWaitsWhatIsFreeHere) {
+  make({{"here", {cpus(1)}}, {"there", {cpus(1)}}});
+  wire::free_amounts news;
+  news.node = 1;
+  news.waiting = 1;
+  receive(process_id::scheduler_of(1), news);
+  const auto answer = out_.take<wire::free_amounts>();
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->free, cpus(1));
+  // Nothing waits here: no answer to the answer.
+  news.waiting = 0;
+  receive(process_id::scheduler_of(1), news);
+  EXPECT_TRUE(out_.empty());
+}
+
 TEST_F(Scheduler, ARequestWithoutRoomAnywhereWaitsWhereItFitsSoonest) {
   make({{"here", {cpus(1)}}, {"there", {cpus(8)}}});
   wire::free_amounts full;
