@@ -63,6 +63,7 @@ void peer_nodes::heard(const wire::free_amounts& news) {
   if (news.node >= peers_.size() || news.node == self_) return;
   peers_[news.node].free = news.free;
   peers_[news.node].waiting = news.waiting;
+  peers_[news.node].lacking = news.lacking;
 }
 
 void peer_nodes::sent(wire::node_id node, const wire::resource_amounts& held, std::uint32_t count) {
@@ -106,6 +107,7 @@ wire::node_id peer_nodes::nearest(const wire::resource_amounts& demand) const {
 
 std::uint32_t peer_nodes::room_at(wire::node_id node, const wire::resource_amounts& demand) const {
   if (!feasible_at(node, demand)) return 0;
+  if (((kinds_of(demand) | process_bit) & peers_[node].lacking) != 0) return 0;
   return times_in(demand, peers_[node].free);
 }
 

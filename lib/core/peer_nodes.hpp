@@ -28,6 +28,7 @@ class peer_nodes {
     wire::resource_amounts total;
     wire::resource_amounts free;  // as last heard, less what was sent there since
     std::uint32_t waiting = 0;
+    resource_set lacking = 0;  // what waits there has a claim to all of these
     bool alive = true;
   };
   wire::node_id self() const { return self_; }
@@ -44,7 +45,8 @@ class peer_nodes {
   bool feasible_at(wire::node_id node, const wire::resource_amounts& demand) const;
   /// The living node whose largest seat misses the least of `demand`.
   wire::node_id nearest(const wire::resource_amounts& demand) const;
-  /// How many such demands fit into what is known to be free at the node.
+  /// How many such demands fit into what is known to be free at the node, and not claimed by what
+  /// waits there.
   std::uint32_t room_at(wire::node_id node, const wire::resource_amounts& demand) const;
   /// Of two others with known room, drawn at random, the emptier; never one of `visited`.
   std::optional<wire::node_id> draw(const wire::resource_amounts& demand,

@@ -39,4 +39,10 @@ std::uint32_t request_queue::waiting() const {
   return count;
 }
 
+resource_set request_queue::lacked() const {
+  resource_set all = 0;
+  for (const waiting_request& one : requests_) all |= one.lacked;
+  return all;
+}
+
 }  // namespace mobula::core

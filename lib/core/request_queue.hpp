@@ -35,6 +35,8 @@ class request_queue {
   std::size_t size() const { return requests_.size(); }
   /// Workers wanted in all.
   std::uint32_t waiting() const;
+  /// All that any of them lacks.
+  resource_set lacked() const;
 
  private:
   std::list<waiting_request> requests_;

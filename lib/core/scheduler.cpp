@@ -33,7 +33,8 @@ scheduler::scheduler(wire::node_id node, std::vector<node_totals> nodes, worker_
       peers_{node, std::move(nodes), limits.seed},
       workers_{node, starter},
       inquiries_{out},
-      recall_at_ns_{never} {
+      recall_at_ns_{never},
+      remind_at_ns_{never} {
   limits_ = complete(limits, books_.total());
 }
 
@@ -81,8 +82,9 @@ void scheduler::on_message(wire::process_id from, wire::blob message) {
       decoded(
           [&](wire::free_amounts news) {
             peers_.heard(news);
+            offer_to(news.node);
             // What waits there knows of our room only what we said when it last changed.
-            news.waiting == 0 ? offer_to(news.node) : answer_waiting(news.node);
+            if (news.waiting != 0) answer_waiting(news.node);
           },
           std::type_identity<wire::free_amounts>{});
       break;
@@ -281,6 +283,7 @@ void scheduler::tell(wire::node_id node) {
   wire::free_amounts news;
   news.node = node_;
   news.waiting = queue_.waiting();
+  news.lacking = queue_.lacked() | (claims_.empty() ? 0 : cpus_bit);
   news.free = books_.free();
   wire::send(out_, wire::process_id::scheduler_of(node), news);
 }
@@ -294,6 +297,7 @@ void scheduler::tick(std::uint64_t now_ns) {
   now_ns_ = now_ns;
   if (!to_announce_.empty()) announce_elsewhere();
   if (now_ns >= recall_at_ns_) recall_for_waiting();
+  remind();
   if (news_ && peers_.size() > 1 && now_ns >= gossip_at_ns_ && !shutting_down_) {
     news_ = false;
     gossip_at_ns_ = now_ns + limits_.gossip_every_ns;
@@ -304,10 +308,27 @@ void scheduler::tick(std::uint64_t now_ns) {
   }
 }
 
+/// News go to a few nodes only: one that has room may not know that something waits here, nor we of
+/// its room. Both hear of it sooner or later, whatever was missed.
+void scheduler::remind() {
+  if (queue_.empty() || peers_.size() < 2) {
+    remind_at_ns_ = never;
+    remind_every_ns_ = limits_.gossip_every_ns;
+  } else if (remind_at_ns_ == never) {
+    remind_at_ns_ = now_ns_ + remind_every_ns_;
+  } else if (now_ns_ >= remind_at_ns_) {
+    news_ = true;
+    remind_every_ns_ = std::min(2 * remind_every_ns_, limits_.remind_every_ns_max);
+    remind_at_ns_ = now_ns_ + remind_every_ns_;
+  }
+}
+
 std::uint64_t scheduler::next_deadline_ns() const {
   if (!to_announce_.empty()) return 0;
-  const bool gossips = news_ && peers_.size() > 1 && !shutting_down_;
-  return std::min(recall_at_ns_, gossips ? gossip_at_ns_ : never);
+  if (peers_.size() < 2 || shutting_down_) return recall_at_ns_;
+  if (!queue_.empty() && remind_at_ns_ == never) return 0;
+  const std::uint64_t reminds = queue_.empty() ? never : remind_at_ns_;
+  return std::min({recall_at_ns_, reminds, news_ ? gossip_at_ns_ : never});
 }
 
 void scheduler::on_shutdown(wire::process_id from, const wire::shutdown& asked) {

@@ -31,6 +31,8 @@ struct scheduler_limits {
   /// How long news of free amounts are gathered before other nodes are told.
   std::uint64_t gossip_every_ns = 10'000'000;
   std::uint32_t gossip_fan_out = 2;
+  /// What waits tells others of itself again, at intervals that grow to this.
+  std::uint64_t remind_every_ns_max = 1'000'000'000;
   std::uint8_t hops_max = 3;
   std::uint64_t seed = 1;
 };
@@ -130,6 +132,7 @@ class scheduler {
   void interests(wire::node_id node);
   void tell(wire::node_id node);
   void answer_waiting(wire::node_id node);
+  void remind();
 
   // Where a request is met: scheduler_requests.cpp.
   void on_request(wire::process_id from, wire::lease_request asked);
@@ -181,6 +184,8 @@ class scheduler {
   std::uint64_t now_ns_ = 0;
   std::uint64_t recall_at_ns_;  // a lease that somebody waits for is old enough then
   std::uint64_t gossip_at_ns_ = 0;
+  std::uint64_t remind_at_ns_;
+  std::uint64_t remind_every_ns_ = 0;
   static constexpr std::size_t interested_max = 16;
   std::vector<wire::node_id> interested_;  // nodes whose processes had leases that ended here
   bool news_ = false;                      // what is free has changed since others were told

@@ -675,10 +675,14 @@ struct free_amounts {
   static constexpr auto type = message_type::free_amounts;
   node_id node = 0;
   std::uint32_t waiting = 0;  // workers that requests queued here still want
+  // Kinds of resources (core/resources.hpp, resource_set) of which they want more than is free:
+  // what comes later gets none of those.
+  std::uint64_t lacking = 0;
   resource_amounts free;
   static void fields(auto& visit, auto& self) {
     visit(self.node);
     visit(self.waiting);
+    visit(self.lacking);
     visit(self.free);
   }
 };

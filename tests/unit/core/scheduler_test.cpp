@@ -468,6 +468,49 @@ TEST_F(Scheduler, TellsANodeWhereSomethingWaitsWhatIsFreeHere) {
   EXPECT_TRUE(out_.empty());
 }
 
+TEST_F(Scheduler, OffersWhatWaitsToANodeThatWaitsForSomethingElse) {
+  wire::resource_amounts there = cpus(1);
+  there.gpus = one_cpu;
+  make({{"here", {cpus(1)}}, {"there", {there}}});
+  wire::free_amounts news;
+  news.node = 1;
+  news.waiting = 1;
+  news.lacking = cpus_bit | gpus_bit;
+  receive(process_id::scheduler_of(1), news);
+  ask(driver, 1, cpus(1), 2);
+  grant();
+  EXPECT_EQ(scheduler_->waiting_count(), 1U);
+  news.free = cpus(1);
+  receive(process_id::scheduler_of(1), news);
+  EXPECT_EQ(scheduler_->waiting_count(), 1U) << "its cpus are claimed by what waits there";
+  news.lacking = gpus_bit;
+  receive(process_id::scheduler_of(1), news);
+  EXPECT_EQ(scheduler_->waiting_count(), 0U);
+  EXPECT_TRUE(out_.take<wire::lease_request>());
+}
+
+TEST_F(Scheduler, WhatWaitsIsToldAgainAtGrowingIntervals) {
+  make({{"here", {cpus(1)}}, {"there", {cpus(1)}}});
+  ask(driver, 1, cpus(1), 3);
+  std::size_t told = 0;
+  std::uint64_t ticks = 0;
+  constexpr std::uint64_t minute_ns = 60'000'000'000;
+  for (std::uint64_t now = 0; now < minute_ns; ++ticks) {
+    scheduler_->tick(now);
+    told += out_.count<wire::free_amounts>();
+    out_.clear();
+    ASSERT_NE(scheduler_->next_deadline_ns(), std::numeric_limits<std::uint64_t>::max());
+    now = std::max(now + 1, scheduler_->next_deadline_ns());
+  }
+  EXPECT_GE(told, 60U);
+  EXPECT_LE(told, 80U);
+  EXPECT_LE(ticks, 200U);
+  receive(driver, wire::lease_update{driver, 1, 0});
+  scheduler_->tick(2 * minute_ns);
+  scheduler_->tick(3 * minute_ns);
+  EXPECT_EQ(scheduler_->next_deadline_ns(), std::numeric_limits<std::uint64_t>::max());
+}
+
 TEST_F(Scheduler, ARequestWithoutRoomAnywhereWaitsWhereItFitsSoonest) {
   make({{"here", {cpus(1)}}, {"there", {cpus(8)}}});
   wire::free_amounts full;
