@@ -4,6 +4,7 @@
 #include <cstring>
 #include <new>
 #include <string>
+#include <utility>
 
 #include "mobula/detail/backend.hpp"
 #include "mobula/errors.hpp"
@@ -46,9 +47,57 @@ void encoder::grow(std::size_t more) {
   capacity_ = capacity;
 }
 
+// Each stands behind so many bytes that were copied.
+struct encoder::kept_pieces {
+  struct piece {
+    std::size_t behind = 0;
+    std::span<const std::byte> bytes;
+  };
+  std::vector<piece> all;
+  std::size_t size = 0;
+};
+
+bool encoder::keep(const void* bytes, std::size_t size) {
+  if (!lasting_ || size < kept_bytes_min) return false;
+  if (!kept_) kept_ = new kept_pieces;
+  kept_->all.push_back({size_, {static_cast<const std::byte*>(bytes), size}});
+  kept_->size += size;
+  return true;
+}
+
+std::size_t encoder::whole_size() const { return size_ + kept_->size; }
+
+void encoder::copy_to(std::byte* room) const {
+  std::size_t copied = 0;
+  const auto copy_until = [&](std::size_t end) {
+    std::memcpy(room, begin_ + copied, end - copied);
+    room += end - copied;
+    copied = end;
+  };
+  if (kept_) {
+    for (const auto& piece : kept_->all) {
+      copy_until(piece.behind);
+      std::memcpy(room, piece.bytes.data(), piece.bytes.size());
+      room += piece.bytes.size();
+    }
+  }
+  copy_until(size_);
+}
+
+void encoder::gather() {
+  const std::size_t whole = whole_size();
+  std::byte* room = allocate(whole);
+  copy_to(room);
+  if (begin_ != inline_) deallocate(begin_, capacity_);
+  begin_ = room;
+  size_ = capacity_ = whole;
+  delete std::exchange(kept_, nullptr);
+}
+
 encoder::~encoder() { clear(); }
 
 void encoder::clear() noexcept {
+  if (kept_) delete std::exchange(kept_, nullptr);
   if (begin_ != inline_) deallocate(begin_, capacity_);
   begin_ = inline_;
   size_ = 0;

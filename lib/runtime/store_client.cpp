@@ -1,6 +1,5 @@
 #include "runtime/store_client.hpp"
 
-#include <cstring>
 #include <mutex>
 #include <utility>
 
@@ -26,7 +25,7 @@ store_client::store_client(process& whose)
     : whose_{whose}, maps_{std::make_unique<maps>(whose.member().broker())} {}
 store_client::~store_client() = default;
 
-wire::location store_client::write(wire::object_id id, std::span<const std::byte> value) {
+wire::location store_client::write(wire::object_id id, const encoder& value) {
   std::uint64_t token = 0;
   {
     const std::lock_guard held{whose_.lock()};
@@ -47,7 +46,7 @@ wire::location store_client::write(wire::object_id id, std::span<const std::byte
                          "the memory of the node's store can't be mapped into this process: "
                          "raise its limit of address space or of mappings"));
   }
-  std::memcpy(room.data(), value.data(), value.size());
+  value.copy_to(room.data());
   return granted.where;
 }
 

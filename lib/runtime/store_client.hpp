@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/object.hpp"
+#include "mobula/detail/backend.hpp"
 #include "wire/messages.hpp"
 
 namespace mobula::detail {
@@ -28,7 +29,7 @@ class store_client {
 
   /// Writes a value into the node's store, for the object `id`.
   /// @throws store_full
-  wire::location write(wire::object_id id, std::span<const std::byte> value);
+  wire::location write(wire::object_id id, const encoder& value);
   /// The bytes of a stored object, brought to this node first if need be. They stay readable until
   /// the process ends, and unchanged as long as somebody holds the object.
   /// @throws object_lost

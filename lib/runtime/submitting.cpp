@@ -32,7 +32,7 @@ class prepared_call {
       if (!one.ref) throw error{"an empty ref was given as an argument"};
       refs_.push_back({one.parameter, &record_of(one.ref)});
     }
-    if (call.arguments->bytes().size() > inline_bytes_max) {
+    if (call.arguments->size() > inline_bytes_max) {
       large_ = handle{put(*call.arguments)};
       refs_.push_back({wire::resolved_argument::all_arguments, &record_of(large_.get())});
     } else {

@@ -155,10 +155,9 @@ void task_run::end_result() {
 
 void task_run::store_result(std::uint32_t index) {
   wire::value_view value;
-  if (result_.bytes().size() > inline_bytes_max) {
+  if (result_.size() > inline_bytes_max) {
     value.kind = wire::value_kind::stored;
-    value.where =
-        where_.home().store().write(wire::result_of(attempt_->push.task, index), result_.bytes());
+    value.where = where_.home().store().write(wire::result_of(attempt_->push.task, index), result_);
     stored_.emplace_back(index, value.where);
   } else {
     value.bytes = result_.bytes();

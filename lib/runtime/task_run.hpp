@@ -51,6 +51,7 @@ class task_run final : public invocation {
 
   decoder* resolved(std::uint32_t parameter) override;
   encoder& result(std::uint32_t index) override;
+  void end_result() override;
   std::shared_ptr<void>& instance() override;
 
  private:
@@ -58,7 +59,6 @@ class task_run final : public invocation {
   void run();
   void call();
   void decode_arguments();
-  void end_result();
   void store_result(std::uint32_t index);
   void fail(const wire::error_value& error);
   void finish();

@@ -18,7 +18,7 @@ object* put(encoder& value) {
   process& home = process::require();
   const refs_inside inside{value};
   wire::value_view view;
-  if (value.bytes().size() <= inline_bytes_max) {
+  if (value.size() <= inline_bytes_max) {
     view.bytes = value.bytes();
     const std::lock_guard held{home.lock()};
     return opaque(home.owner().put(view, inside.records()));
@@ -30,7 +30,7 @@ object* put(encoder& value) {
   }
   handle guard{opaque(*promised)};
   view.kind = wire::value_kind::stored;
-  view.where = home.store().write(promised->id, value.bytes());
+  view.where = home.store().write(promised->id, value);
   {
     const std::lock_guard held{home.lock()};
     home.owner().fulfil(*promised, view, inside.records());

@@ -80,7 +80,10 @@ class encoder {
   ~encoder();
 
   void write(const void* bytes, std::size_t size) {
-    if (size > capacity_ - size_) grow(size);
+    if (size > capacity_ - size_) {
+      if (keep(bytes, size)) return;
+      grow(size);
+    }
     if (size != 0) std::memcpy(begin_ + size_, bytes, size);
     size_ += size;
   }
@@ -92,19 +95,54 @@ class encoder {
   /// @throws mobula::error if `ref` is empty or the runtime has ended
   void ref(const handle& ref);
 
-  std::span<const std::byte> bytes() const { return {begin_, size_}; }
+  /// How many bytes were written.
+  std::size_t size() const { return kept_ ? whole_size() : size_; }
+  /// Those bytes, in a row. Valid until more is written.
+  std::span<const std::byte> bytes() {
+    if (kept_) gather();
+    return {begin_, size_};
+  }
+  /// Writes them to `room`, of size() bytes, each copied once.
+  void copy_to(std::byte* room) const;
   std::span<const handle> refs() const { return refs_; }
   void clear() noexcept;
 
+  /// A piece that is written at once and larger than this may be kept by its address; see
+  /// `lasting`.
+  static constexpr std::size_t kept_bytes_min = std::size_t{64} << 10;
+
  private:
+  friend class lasting;
+  struct kept_pieces;
   static constexpr std::size_t inline_bytes = 224;
+  bool keep(const void* bytes, std::size_t size);
   void grow(std::size_t more);
+  std::size_t whole_size() const;
+  void gather();
 
   std::byte* begin_ = inline_;
   std::size_t size_ = 0;
   std::size_t capacity_ = inline_bytes;
+  kept_pieces* kept_ = nullptr;
+  bool lasting_ = false;
   std::vector<handle> refs_;
   std::byte inline_[inline_bytes];
+};
+
+/// While this lives, large pieces of what is written into the encoder are kept by their address, to
+/// be copied once, straight to where they go: they must last, unchanged, until it has been read.
+class lasting {
+ public:
+  explicit lasting(encoder& to, bool lasts = true) : to_{to}, before_{to.lasting_} {
+    to.lasting_ = lasts;
+  }
+  ~lasting() { to_.lasting_ = before_; }
+  lasting(const lasting&) = delete;
+  lasting& operator=(const lasting&) = delete;
+
+ private:
+  encoder& to_;
+  bool before_;
 };
 
 /// Bytes being read. Reading past the end, or a nonsensical count, throws mobula::error: the bytes
@@ -146,6 +184,8 @@ class invocation {
   virtual decoder* resolved(std::uint32_t parameter) = 0;
   /// Where result `index` goes. A thunk finishes one result before it begins the next.
   virtual encoder& result(std::uint32_t index) = 0;
+  /// The last result that was begun is whole; what it was written from may go.
+  virtual void end_result() = 0;
   std::uint32_t result_count() const { return result_count_; }
   /// The actor's instance: set by the creating thunk, read by calls.
   virtual std::shared_ptr<void>& instance() = 0;

@@ -22,6 +22,17 @@ struct type_list {
   static constexpr std::size_t size = sizeof...(Each);
 };
 
+/// Writes a value that lasts until the encoder has been read: no large part of it is copied here.
+template <class T>
+void encode_lasting(encoder& to, const T& value) {
+  if constexpr (codec<T>::as_bytes && sizeof(T) < encoder::kept_bytes_min) {
+    encode<T>(to, value);
+  } else {
+    const lasting large_parts{to};
+    encode<T>(to, value);
+  }
+}
+
 /// One parameter of a remote function, as declared: what travels for it, and what it is given.
 template <class Declared>
 struct parameter {
@@ -43,7 +54,7 @@ struct parameter {
   template <class Argument>
   static void write(encoder& to, Argument&& argument) {
     if constexpr (std::is_same_v<std::remove_cvref_t<Argument>, stored>) {
-      encode<stored>(to, argument);
+      encode_lasting<stored>(to, argument);
     } else if constexpr (std::is_arithmetic_v<stored>) {
       encode<stored>(to, static_cast<stored>(std::forward<Argument>(argument)));
     } else {
@@ -133,6 +144,7 @@ struct parameter<std::span<T, Extent>> {
   template <class Argument>
   static void write(encoder& to, Argument&& argument) {
     const std::span<T> all = std::forward<Argument>(argument);
+    const lasting large_parts{to};
     to.number<std::uint64_t>(all.size());
     if constexpr (codec<element>::as_bytes) {
       to.write(all.data(), all.size_bytes());
@@ -163,6 +175,7 @@ struct parameter<std::string_view> {
   template <class Argument>
   static void write(encoder& to, Argument&& argument) {
     const std::string_view text = std::forward<Argument>(argument);
+    const lasting large_parts{to};
     to.number<std::uint64_t>(text.size());
     to.write(text.data(), text.size());
   }

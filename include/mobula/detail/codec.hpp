@@ -60,6 +60,8 @@ struct codec : codec_defaults {
     if constexpr (how == form::bytes) {
       to.write(&value, sizeof value);
     } else if constexpr (how == form::own) {
+      // What a serialize writes may be a variable of its own.
+      const lasting nothing_does{to, false};
       output_archive{to} << value;
     }
   }

@@ -170,6 +170,52 @@ TEST(Encoder, GrowsFromItsRoomToAnySize) {
   EXPECT_EQ(to.bytes().size(), sizeof(int));
 }
 
+TEST(Encoder, KeepsLargePiecesThatLastByTheirAddress) {
+  std::vector<std::string> all{"first", std::string(detail::encoder::kept_bytes_min, 'a'), "",
+                               std::string(3 * detail::encoder::kept_bytes_min, 'b'), "last"};
+  detail::encoder to;
+  {
+    const detail::lasting all_do{to};
+    detail::encode(to, all);
+  }
+  // Seen only now: so it was not copied before.
+  all[1].back() = 'c';
+  EXPECT_EQ(to.size(), bytes_of(all).size());
+  std::string copy(to.size(), 0);
+  to.copy_to(reinterpret_cast<std::byte*>(copy.data()));
+  EXPECT_EQ(in_place::from_bytes<std::vector<std::string>>(copy), all);
+  EXPECT_EQ(in_place::text_of(to), copy);
+  detail::encode(to, all[4]);
+  EXPECT_EQ(in_place::text_of(to), copy + bytes_of(all[4]));
+  to.clear();
+  EXPECT_EQ(to.size(), 0U);
+}
+
+struct made_while_written {
+  std::string all;
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    std::string mine = all;
+    archive& mine;
+    all = mine;
+    mine.assign(mine.size(), 'x');
+  }
+};
+
+TEST(Encoder, CopiesWhatASerializeWritesOfItsOwn) {
+  const made_while_written value{std::string(2 * detail::encoder::kept_bytes_min, 'a')};
+  detail::encoder to;
+  const detail::lasting it_does{to};
+  detail::encode(to, std::vector{value});
+  const auto back = in_place::from_bytes<std::vector<made_while_written>>(in_place::text_of(to));
+  EXPECT_EQ(back.at(0).all, value.all);
+}
+
+TEST(Calls, ALargeResultIsReadBeforeItGoes) {
+  const auto ref = remote<[](std::size_t size) { return std::vector<double>(size, 2.5); }>(100'000);
+  EXPECT_EQ(get(ref), std::vector<double>(100'000, 2.5));
+}
+
 // --- Bytes that are not what they should be ---
 
 TEST(Decoder, RefusesCountsBeyondTheBytesLeft) {

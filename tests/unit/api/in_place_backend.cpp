@@ -61,13 +61,21 @@ class run_in_place final : public invocation {
     const auto found = values_.find(parameter);
     return found == values_.end() ? nullptr : &found->second;
   }
-  encoder& result(std::uint32_t index) override { return results_.at(index); }
+  encoder& result(std::uint32_t index) override {
+    end_result();
+    return *(open_ = &results_.at(index));
+  }
+  // As a process does: what the result was written from may change from now on.
+  void end_result() override {
+    if (open_) static_cast<void>(std::exchange(open_, nullptr)->bytes());
+  }
   std::shared_ptr<void>& instance() override { return instance_; }
 
  private:
   decoder bytes_;
   std::map<std::uint32_t, decoder> values_;
   std::vector<encoder> results_;
+  encoder* open_ = nullptr;
   std::shared_ptr<void>& instance_;
 };
 
@@ -91,6 +99,7 @@ void run(const call_request& call, std::shared_ptr<void>& instance, object** res
   run_in_place invocation{call, instance};
   try {
     call.run(invocation);
+    invocation.end_result();
     for (std::uint32_t i = 0; i < call.result_count; ++i) fill(*results[i], invocation.result(i));
   } catch (...) {
     fail(std::make_shared<wire::error_value>(describe_error(
@@ -207,7 +216,7 @@ value_view::~value_view() = default;
 namespace mobula::in_place {
 
 const last_request& last() { return detail::last_request; }
-std::string text_of(const detail::encoder& written) {
+std::string text_of(detail::encoder& written) {
   return {reinterpret_cast<const char*>(written.bytes().data()), written.bytes().size()};
 }
 

@@ -32,7 +32,7 @@ object_ref<int> pending();
 void complete(const object_ref<int>& ref, int value);
 
 /// What was written.
-std::string text_of(const detail::encoder& written);
+std::string text_of(detail::encoder& written);
 
 /// The bytes that encode a value, and a value from bytes.
 template <class T>
