@@ -13,13 +13,7 @@ void actor_client::died(wire::blob error) {
   error_.assign(error.begin(), error.end());
 }
 
-bool actor_client::admit(task& call) {
-  if (waiting_.empty() || !waiting_.contains(call.caller)) {
-    if (state_ != state::unknown && is_sendable(call)) return true;
-  }
-  waiting_[call.caller].push_back(call);
-  return false;
-}
+void actor_client::admit(task& call) { waiting_[call.caller].push_back(call); }
 
 void actor_client::take_from(task_list& queue, std::vector<task*>& go) {
   while (!queue.empty() && is_sendable(*queue.front())) {

@@ -33,8 +33,13 @@ class actor_client {
   void found(wire::process_id home, std::uint32_t incarnation);
   void died(wire::blob error);
 
-  /// Takes a call in; whether it may go on its way at once.
-  bool admit(task& call);
+  /// Whether a call of that caller may go on its way at once, if its arguments are ready.
+  bool is_clear(wire::caller_id caller) const {
+    return state_ == state::alive && !sends && going.empty() &&
+           (waiting_.empty() || !waiting_.contains(caller));
+  }
+  /// Takes a call in, behind the earlier ones of its caller.
+  void admit(task& call);
   /// Puts the calls that may go now, in order, at the end of `go`; failed ones too.
   void take_sendable(wire::caller_id caller, std::vector<task*>& go);
   void take_all_sendable(std::vector<task*>& go);

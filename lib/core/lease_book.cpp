@@ -231,7 +231,10 @@ void lease_book::adjust_window(held_lease& lease) {
 }
 
 void lease_book::flush() {
-  for (held_lease* lease : std::exchange(touched_, {})) {
+  if (touched_.empty() && dirty_.empty()) return;
+  // What is touched meanwhile waits for the next time. Both lists keep their memory.
+  touched_now_.swap(touched_);
+  for (held_lease* lease : touched_now_) {
     lease->touched = false;
     adjust_window(*lease);
     mark_dirty(*lease->of);
@@ -245,10 +248,13 @@ void lease_book::flush() {
     }
     open_if_room(*lease);
   }
-  for (shape* one : std::exchange(dirty_, {})) {
+  touched_now_.clear();
+  dirty_now_.swap(dirty_);
+  for (shape* one : dirty_now_) {
     one->dirty = false;
     pump(*one);
   }
+  dirty_now_.clear();
 }
 
 void lease_book::give_back(held_lease& lease) {

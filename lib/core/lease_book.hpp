@@ -140,7 +140,9 @@ class lease_book {
   std::unordered_map<std::uint64_t, shape*> requests_;
   std::unordered_map<std::uint64_t, task*> creations_;
   std::vector<held_lease*> touched_;
+  std::vector<held_lease*> touched_now_;  // being flushed
   std::vector<shape*> dirty_;
+  std::vector<shape*> dirty_now_;
 };
 
 }  // namespace mobula::core

@@ -28,7 +28,12 @@ owner::owner(process_id self, wire::outbox& out, limits named)
   };
 }
 
-owner::~owner() = default;
+// Each task that has not ended is the maker of its first result.
+owner::~owner() {
+  objects_.look_at_owned([this](const object& first) {
+    if (first.maker) tasks_.recycle(*first.maker);
+  });
+}
 
 object& owner::promise() {
   object& one = objects_.make(1);

@@ -100,6 +100,7 @@ class owner final : public run_here_source, argument_receiver {
   actor_client& client_of(object& handle);
   void learn_address(actor_client& client);
   void send_calls(actor_client& client, std::vector<task*>& go);
+  void send_call(actor_client& client, task& one);
   void actor_ended(object& handle, wire::process_id home, std::string_view cause);
   void client_died(actor_client& client, wire::blob error);
   void actor_unheld(object& handle);

@@ -74,6 +74,16 @@ void owner::learn_address(actor_client& client) {
   if (std::ranges::find(there, handle.id) == there.end()) there.push_back(handle.id);
 }
 
+namespace {
+
+bool has_its_arguments(const task_spec& spec) {
+  return std::ranges::all_of(spec.refs, [](const parameter& one) {
+    return one.ref->ready() && one.ref->state.load() != object_state::failed;
+  });
+}
+
+}  // namespace
+
 object& owner::call_actor(object& handle, wire::caller_id caller, const task_spec& spec) {
   task& one = make_task(spec, task::kind::call, nullptr);
   one.actor = &handle;
@@ -81,6 +91,10 @@ object& owner::call_actor(object& handle, wire::caller_id caller, const task_spe
   one.caller = caller;
   object& first = *one.first;
   actor_client& client = client_of(handle);
+  if (client.is_clear(caller) && has_its_arguments(spec)) {
+    send_call(client, one);
+    return first;
+  }
   // In line first, its arguments then: they may be ready at once.
   one.missing = 1;
   client.admit(one);
@@ -102,14 +116,18 @@ void owner::send_calls(actor_client& client, std::vector<task*>& go) {
     } else if (client.where() == actor_client::state::dead) {
       fail(one, client.error());
     } else {
-      one.where = task::phase::pushed;
-      one.number = next_call_++;
-      client.in_flight.push_back(one);
-      send_push(one, client.home(), {}, &client);
+      send_call(client, one);
     }
   }
   client.sends = false;
   objects_.drop(handle);
+}
+
+void owner::send_call(actor_client& client, task& one) {
+  one.where = task::phase::pushed;
+  one.number = next_call_++;
+  client.in_flight.push_back(one);
+  send_push(one, client.home(), {}, &client);
 }
 
 void owner::creation_done(task& creation, process_id home) {

@@ -47,13 +47,20 @@ std::size_t process::progress() {
   if (!port().quiet()) came = port().poll(*this, 64);
   if (!understudy::is_this_thread())
     beats_.store(beats_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  if (came == 0 && ++idle_polls_ % polls_between_ticks != 0) return 0;
-  now_ns_ = ring::now_ns();
-  owner_.tick(now_ns_);
-  if (executor_) executor_->tick(now_ns_);
+  // The look at the clock waits until nothing comes, so that it holds up no answer; but not twice.
+  const bool now = came == 0 ? tick_due_ || ++idle_polls_ % polls_between_ticks == 0 : tick_due_;
+  if (came == 0 && !now) return 0;
+  if (now) tick();
+  tick_due_ = !now;
   flush();
   if (came != 0) wake_sleepers();
   return came;
+}
+
+void process::tick() {
+  const std::uint64_t now = ring::now_ns();
+  owner_.tick(now);
+  if (executor_) executor_->tick(now);
 }
 
 void process::flush() {
@@ -72,11 +79,12 @@ std::optional<process::nap> process::prepare_nap(std::uint64_t deadline_ns) {
   const std::uint64_t until = std::min(deadline_ns, next_deadline_ns());
   if (until <= now) {
     // Ours or the state machines': the next poll sees to it.
-    idle_polls_ = polls_between_ticks - 1;
+    tick_due_ = true;
     return std::nullopt;
   }
   const auto ticket = port().prepare_sleep(now);
   if (!ticket) return std::nullopt;
+  tick_due_ = true;
   const bool counted = !understudy::is_this_thread();
   if (counted) ++sleepers_;
   return nap{*ticket, until, counted};
