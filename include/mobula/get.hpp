@@ -31,7 +31,7 @@ T value_of(const object_ref<T>& ref) {
 /// @return the value; for an object_ref<void>, nothing
 /// @throws task_error if the function that makes it threw; worker_died, actor_died, owner_died,
 ///   object_lost and the like if it can't be had
-/// @throws timed_out if it is not there at the limit; it is still being made
+/// @throws timed_out if it is not there at the limit, made or brought to this node; it still comes
 /// @throws std::invalid_argument if the limit is negative
 /// @throws error if the ref is empty, before init or after shutdown
 template <class T>

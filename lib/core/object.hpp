@@ -82,6 +82,10 @@ struct object_extras {
   std::unique_ptr<sibling_block> siblings;
   /// An actor's handle that calls were made on from this process.
   std::unique_ptr<actor_client> client;
+  /// Stored: why the last fetch of it to this node failed. Whoever reads it next is told; only then
+  /// is it fetched anew. Empty: it has not failed.
+  std::vector<std::byte> fetch_error;
+  bool fetch_error_told = false;
 };
 
 /// This process's record of one object: owned here, or borrowed from its owner.

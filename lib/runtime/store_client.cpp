@@ -12,6 +12,22 @@
 
 namespace mobula::detail {
 
+namespace {
+
+// A record names its fetch: it is held until the answer. The executor's tokens have the highest
+// bit, which no address has.
+std::uint64_t token_of(const core::object* fetched) {
+  return reinterpret_cast<std::uintptr_t>(fetched);
+}
+core::object* fetched_as(std::uint64_t token) { return reinterpret_cast<core::object*>(token); }
+
+[[noreturn]] void throw_encoded(wire::blob error) {
+  wire::reader from{error};
+  throw_error(wire::decode_part<wire::error_value>(from));
+}
+
+}  // namespace
+
 struct store_client::maps {
   explicit maps(ring::broker_client& broker)
       : extents{[&broker](std::uint32_t extent) {
@@ -34,7 +50,7 @@ wire::location store_client::write(wire::object_id id, const encoder& value) {
     wire::send(whose_.port(), whose_.scheduler(), wire::store_allocate{token, id, value.size()});
     whose_.flush();
   }
-  const answer granted = await_answer(token);
+  const grant granted = await_grant(token);
   const auto room = maps_->extents.writable(granted.where);
   if (room.size() < value.size()) {
     {
@@ -50,15 +66,11 @@ wire::location store_client::write(wire::object_id id, const encoder& value) {
   return granted.where;
 }
 
-store_client::answer store_client::await_answer(std::uint64_t token) {
-  // In place, also on a fiber: the scheduler answers at once, but for a fetch, see `read`.
+store_client::grant store_client::await_grant(std::uint64_t token) {
   if (!whose_.wait_until([&] { return asked_.at(token).has_value(); })) process::require();
   const std::lock_guard held{whose_.lock()};
-  answer got = std::move(*asked_.extract(token).mapped());
-  if (!got.error.empty()) {
-    wire::reader from{got.error};
-    throw_error(wire::decode_part<wire::error_value>(from));
-  }
+  grant got = std::move(*asked_.extract(token).mapped());
+  if (!got.error.empty()) throw_encoded(got.error);
   return got;
 }
 
@@ -71,27 +83,60 @@ std::optional<wire::location> store_client::copy_here(const core::object& stored
   return std::nullopt;
 }
 
-std::span<const std::byte> store_client::read(core::object& stored) {
-  std::uint64_t token = 0;
+std::optional<std::span<const std::byte>> store_client::read(core::object& stored) {
   std::optional<wire::location> here;
+  std::vector<std::byte> error;
   {
     const std::lock_guard held{whose_.lock()};
     here = copy_here(stored);
-    if (!here) {
-      token = next_token_++;
-      asked_[token];
-      wire::send(whose_.port(), whose_.scheduler(),
-                 wire::store_fetch{token, stored.id, stored.where()});
-      whose_.flush();
+    if (!here && stored.extras) {
+      error = stored.extras->fetch_error;
+      stored.extras->fetch_error_told = true;
     }
   }
-  if (!here) {
-    here = await_answer(token).where;
-    const std::lock_guard held{whose_.lock()};
-    // The owner hears of the copy from the scheduler that made it.
-    if (!stored.owned) stored.at = *here;
+  if (here) return read_here(*here);
+  if (!error.empty()) throw_encoded(error);
+  return std::nullopt;
+}
+
+bool store_client::bring(core::object& one, core::waiter& who) {
+  if (one.state.load(std::memory_order_relaxed) != core::object_state::stored) return false;
+  if (copy_here(one)) return false;
+  auto [fetch, is_new] = fetches_.try_emplace(&one);
+  if (is_new) {
+    if (one.extras && !one.extras->fetch_error.empty()) {
+      // It came when nobody waited: who does now is to hear of it.
+      if (!one.extras->fetch_error_told) {
+        fetches_.erase(fetch);
+        return false;
+      }
+      one.extras->fetch_error.clear();
+    }
+    whose_.owner().objects().hold(one);
+    wire::send(whose_.port(), whose_.scheduler(),
+               wire::store_fetch{token_of(&one), one.id, one.where()});
   }
-  return read_here(*here);
+  fetch->second.add(who);
+  return true;
+}
+
+void store_client::withdraw(core::object& one, core::waiter& who) {
+  if (const auto at = fetches_.find(&one); at != fetches_.end()) at->second.remove(who);
+}
+
+void store_client::on_fetched(const wire::store_fetched& answer) {
+  auto fetch = fetches_.extract(fetched_as(answer.token));
+  if (!fetch) return;
+  core::object& one = *fetch.key();
+  if (!answer.error.empty()) {
+    one.more().fetch_error.assign(answer.error.begin(), answer.error.end());
+    one.extras->fetch_error_told = false;
+  } else if (!one.owned) {
+    // Of what is ours, the scheduler has told the owner before it answered.
+    one.at = answer.where;
+  }
+  fetch.mapped().tell(one);
+  whose_.owner().objects().drop(one);
 }
 
 std::span<const std::byte> store_client::read_here(const wire::location& where) {
@@ -105,12 +150,11 @@ std::span<const std::byte> store_client::read_here(const wire::location& where) 
 }
 
 void store_client::on_message(wire::blob message) {
-  if (const auto grant = wire::decode<wire::store_grant>(message)) {
-    if (const auto at = asked_.find(grant->token); at != asked_.end())
-      at->second = answer{grant->where, {grant->error.begin(), grant->error.end()}};
+  if (const auto granted = wire::decode<wire::store_grant>(message)) {
+    if (const auto at = asked_.find(granted->token); at != asked_.end())
+      at->second = grant{granted->where, {granted->error.begin(), granted->error.end()}};
   } else if (const auto fetched = wire::decode<wire::store_fetched>(message)) {
-    if (const auto at = asked_.find(fetched->token); at != asked_.end())
-      at->second = answer{fetched->where, {fetched->error.begin(), fetched->error.end()}};
+    on_fetched(*fetched);
   }
 }
 

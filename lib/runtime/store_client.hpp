@@ -21,36 +21,54 @@ class process;
 inline constexpr std::size_t inline_bytes_max = std::size_t{32} << 10;
 
 /// This process's way to the store of its node: asks the scheduler for room and for objects of
-/// other nodes, and maps what it is given. Calls without the lock; they block.
+/// other nodes, and maps what it is given.
+///
+/// An object is fetched once, whoever waits for it here, and until the answer comes: also when
+/// everybody has given up meanwhile, so that who comes back finds it here. Until then it is held.
 class store_client {
  public:
   explicit store_client(process& whose);
   ~store_client();
 
-  /// Writes a value into the node's store, for the object `id`.
+  // Without the lock.
+
+  /// Writes a value into the node's store, for the object `id`. Waits in place, also on a fiber,
+  /// for the scheduler's answer: it depends on nobody else, and comes at once.
   /// @throws store_full
   wire::location write(wire::object_id id, const encoder& value);
-  /// The bytes of a stored object, brought to this node first if need be. They stay readable until
-  /// the process ends, and unchanged as long as somebody holds the object.
-  /// @throws object_lost
-  std::span<const std::byte> read(core::object& stored);
+  /// The bytes of a stored object, which stay readable until the process ends, and unchanged as
+  /// long as somebody holds the object; nothing: there is no copy on this node, see `bring`.
+  /// @throws what the last fetch of it failed with
+  std::optional<std::span<const std::byte>> read(core::object& stored);
   /// The bytes of a copy on this node.
   std::span<const std::byte> read_here(const wire::location& where);
 
+  // Under the lock.
+
+  /// Whether `read` would find a copy.
+  bool is_here(const core::object& stored) const { return copy_here(stored).has_value(); }
+  /// Has an object brought to this node. @returns whether `who` will be told when that is over, by
+  /// success or failure. False: it is here, or not in a store at all, or an earlier fetch of it
+  /// failed when nobody waited any more; `read` knows which
+  bool bring(core::object& one, core::waiter& who);
+  /// `who` waits for `bring` no more.
+  void withdraw(core::object& one, core::waiter& who);
   void on_message(wire::blob message);
 
  private:
-  struct answer {
+  struct grant {
     wire::location where;
     std::vector<std::byte> error;
   };
   struct maps;
-  answer await_answer(std::uint64_t token);
+  grant await_grant(std::uint64_t token);
+  void on_fetched(const wire::store_fetched& answer);
   [[nodiscard]] std::optional<wire::location> copy_here(const core::object& stored) const;
 
   process& whose_;
   std::uint64_t next_token_ = 1;
-  std::unordered_map<std::uint64_t, std::optional<answer>> asked_;
+  std::unordered_map<std::uint64_t, std::optional<grant>> asked_;
+  std::unordered_map<core::object*, core::waiter_list> fetches_;
   std::unique_ptr<maps> maps_;
 };
 

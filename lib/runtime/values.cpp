@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "mobula/errors.hpp"
+#include "mobula/options.hpp"
 #include "runtime/casts.hpp"
 #include "runtime/decode_scope.hpp"
 #include "runtime/errors.hpp"
@@ -46,7 +47,10 @@ std::span<const std::byte> bytes_of(core::object& one) {
     case core::object_state::inlined:
       return one.bytes();
     case core::object_state::stored:
-      return process::require().store().read(one);
+      for (;;) {
+        if (const auto bytes = process::require().store().read(one)) return *bytes;
+        await(opaque(one), forever);
+      }
     case core::object_state::failed: {
       wire::reader from{one.bytes()};
       throw_error(wire::decode_part<wire::error_value>(from));

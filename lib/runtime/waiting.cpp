@@ -11,62 +11,82 @@
 #include "mobula/options.hpp"
 #include "runtime/casts.hpp"
 #include "runtime/process.hpp"
+#include "runtime/store_client.hpp"
 #include "runtime/worker.hpp"
 
 namespace mobula::detail {
 
 namespace {
 
-// Counts down as objects become ready; wakes the run that waits, if one does.
+enum class until : std::uint8_t {
+  ready,  // made, wherever that is
+  here,   // and on this node, so that its bytes can be read
+};
+
+// Counts down as objects become ready, or as they come here; wakes the run that waits, if one does.
+// All but the constructor under the lock.
 class countdown {
  public:
-  explicit countdown(task_run* who) : who_{who} {}
+  countdown(process& home, until what, task_run* who) : home_{home}, what_{what}, who_{who} {}
 
-  /// Under the lock.
-  void watch(core::owner& owner, core::object& one) {
+  /// False: there is nothing to wait for.
+  bool watch(core::object& one) {
     auto& mine = watches_.emplace_back(*this, one);
-    if (!owner.await(one, mine)) watches_.pop_back();
+    if (!one.ready() ? home_.owner().await(one, mine) : is_on_its_way(mine)) return true;
+    watches_.pop_back();
+    return false;
   }
   void withdraw() {
-    for (auto& mine : watches_) mine.of.waiters.remove(mine);
+    for (auto& mine : watches_) {
+      if (!mine.waits()) continue;
+      if (mine.of.ready()) {
+        home_.store().withdraw(mine.of, mine);
+      } else {
+        mine.of.waiters.remove(mine);
+      }
+    }
     watches_.clear();
   }
   void need(std::size_t left) { left_ = left; }
-  bool done() const { return left_ == 0; }
+  std::size_t left() const { return left_; }
 
  private:
   struct watch_one final : core::waiter {
     watch_one(countdown& whose, core::object& what) : home{whose}, of{what} {}
-    void on_ready(core::object&) override { home.one_ready(); }
+    void on_ready(core::object&) override {
+      if (!home.is_on_its_way(*this)) home.one_there();
+    }
     countdown& home;
     core::object& of;
   };
-  void one_ready() {
+  // What has been made on another node sets out at once, however many others are not made yet.
+  bool is_on_its_way(watch_one& mine) {
+    return what_ == until::here && home_.store().bring(mine.of, mine);
+  }
+  void one_there() {
     if (left_ != 0 && --left_ == 0 && who_) who_->wake();
   }
 
+  process& home_;
+  until what_;
   task_run* who_;
   std::size_t left_ = 0;
   std::deque<watch_one> watches_;  // they stay where they are
 };
 
-// Waits until `needed` more of `records` are ready, which are not now.
-bool wait_for(process& home, std::span<core::object* const> records, std::size_t needed,
-              std::uint64_t deadline_ns) {
+// Waits until `needed` of `records` are ready, or here. Returns how many of these were missing
+// still at the deadline.
+std::size_t wait_for(process& home, std::span<core::object* const> records, std::size_t needed,
+                     until what, std::uint64_t deadline_ns) {
   task_run* run = task_run::current();
-  countdown left{run};
-  left.need(needed);
+  countdown waiting{home, what, run};
   const auto begin = [&] {
-    std::size_t watched = 0;
+    std::size_t there = 0;
     for (core::object* one : records) {
-      if (one->ready()) {
-        ++watched;
-        continue;
-      }
-      left.watch(home.owner(), *one);
+      if (!waiting.watch(*one)) ++there;
     }
-    left.need(watched >= needed ? 0 : needed - watched);
-    return !left.done();
+    waiting.need(there >= needed ? 0 : needed - there);
+    return waiting.left() != 0;
   };
   if (run) {
     std::vector<wire::object_id> ids;
@@ -77,12 +97,25 @@ bool wait_for(process& home, std::span<core::object* const> records, std::size_t
       const std::lock_guard held{home.lock()};
       begin();
     }
-    home.wait_until([&] { return left.done(); }, deadline_ns);
+    home.wait_until([&] { return waiting.left() == 0; }, deadline_ns);
     home.rest();
   }
   const std::lock_guard held{home.lock()};
-  left.withdraw();
-  return left.done();
+  waiting.withdraw();
+  return waiting.left();
+}
+
+// A value, or an error, that is read without a look at any store.
+bool has_bytes(const core::object& one) {
+  const auto state = one.state.load(std::memory_order_acquire);
+  return state == core::object_state::inlined || state == core::object_state::failed;
+}
+
+bool is_here(process& home, const core::object& one) {
+  if (has_bytes(one)) return true;
+  if (!one.ready()) return false;
+  const std::lock_guard held{home.lock()};
+  return home.store().is_here(one);
 }
 
 [[noreturn]] void throw_timed_out(std::size_t missing, std::size_t of) {
@@ -90,6 +123,13 @@ bool wait_for(process& home, std::span<core::object* const> records, std::size_t
   if (of == 1) throw timed_out{"the object was not ready within the time limit; it is still made"};
   throw timed_out{std::to_string(missing) + " of " + std::to_string(of) +
                   " objects were not ready within the time limit; they are still made"};
+}
+
+[[noreturn]] void throw_late(const core::object& one) {
+  process::require();
+  if (!one.ready()) throw_timed_out(1, 1);
+  throw timed_out{
+      "the object was made on another node and was not here within the time limit; it still comes"};
 }
 
 }  // namespace
@@ -108,21 +148,21 @@ bool is_ready(const object* record) noexcept { return record_of(record).ready();
 
 void await(object* record, const time_limit& limit) {
   core::object& one = record_of(record);
-  if (one.ready() && limit.nanoseconds() >= 0) return;
+  if (has_bytes(one) && limit.nanoseconds() >= 0) return;
   const std::uint64_t deadline = deadline_of(limit);
   process& home = process::require();
-  if (!task_run::current()) {
+  if (!one.ready() && !task_run::current()) {
     if (!one.owned) {
       const std::lock_guard held{home.lock()};
       home.owner().objects().want(one);
     }
     const bool ready = home.wait_until([&] { return one.ready(); }, deadline);
     home.rest();
-    if (!ready) throw_timed_out(1, 1);
-    return;
+    if (!ready) throw_late(one);
   }
+  if (is_here(home, one)) return;
   core::object* const only[] = {&one};
-  if (!wait_for(home, only, 1, deadline) && !one.ready()) throw_timed_out(1, 1);
+  if (wait_for(home, only, 1, until::here, deadline) != 0) throw_late(one);
 }
 
 void await_all(std::span<object* const> records, const time_limit& limit) {
@@ -130,12 +170,11 @@ void await_all(std::span<object* const> records, const time_limit& limit) {
   process& home = process::require();
   std::vector<core::object*> missing;
   for (const object* record : records) {
-    if (!is_ready(record)) missing.push_back(&record_of(record));
+    if (!has_bytes(record_of(record))) missing.push_back(&record_of(record));
   }
   if (missing.empty()) return;
-  if (wait_for(home, missing, missing.size(), deadline)) return;
-  const auto late = std::ranges::count_if(missing, [](const auto* one) { return !one->ready(); });
-  if (late != 0) throw_timed_out(static_cast<std::size_t>(late), records.size());
+  const std::size_t late = wait_for(home, missing, missing.size(), until::here, deadline);
+  if (late != 0) throw_timed_out(late, records.size());
 }
 
 void await_some(std::span<object* const> records, std::size_t count, const time_limit& limit,
@@ -152,7 +191,7 @@ void await_some(std::span<object* const> records, std::size_t count, const time_
       missing.push_back(&record_of(record));
     }
   }
-  if (there < count) wait_for(home, missing, count - there, deadline);
+  if (there < count) wait_for(home, missing, count - there, until::ready, deadline);
   std::size_t told = 0;
   for (std::size_t i = 0; i < records.size(); ++i) {
     ready[i] = told < count && is_ready(records[i]);

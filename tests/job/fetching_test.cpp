@@ -1,0 +1,147 @@
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <optional>
+
+#include "job/job.hpp"
+
+// Large values that lie on another node, while that node's scheduler does not answer. For two ranks
+// that are a node each: a worker is its scheduler's child there.
+
+namespace mobula::job {
+namespace {
+
+using bytes = std::vector<unsigned char>;
+
+// Of the 256 MiB that each node's store has (main.cpp).
+constexpr std::size_t large = std::size_t{80} << 20;
+constexpr std::size_t too_large_beside_it = std::size_t{200} << 20;
+
+std::string outcome(const std::vector<object_ref<bytes>>& refs, time_limit limit) {
+  try {
+    std::size_t size = 0;
+    for (const bytes& value : get(refs, limit)) size += value.size();
+    return std::to_string(size);
+  } catch (const timed_out&) {
+    return "timed out";
+  } catch (const store_full&) {
+    return "store full";
+  }
+}
+/// By polling only.
+bool comes_out_as(const std::string& expected, const std::vector<object_ref<bytes>>& refs) {
+  return eventually([&] { return outcome(refs, 0s) == expected; });
+}
+
+struct resident {
+  int node() { return static_cast<int>(context().node); }
+  int scheduler() { return ::getppid(); }
+  bytes make(std::size_t size) { return bytes(size, 7); }
+  std::string get_within(std::vector<object_ref<bytes>> refs, std::chrono::milliseconds limit) {
+    return outcome(refs, limit);
+  }
+  bool poll(std::vector<object_ref<bytes>> refs, std::string expected) {
+    return comes_out_as(expected, refs);
+  }
+};
+
+class stopped_process {
+ public:
+  explicit stopped_process(int process) : process_{process} { ::kill(process, SIGSTOP); }
+  ~stopped_process() { ::kill(process_, SIGCONT); }
+  stopped_process(const stopped_process&) = delete;
+  stopped_process& operator=(const stopped_process&) = delete;
+
+ private:
+  int process_;
+};
+
+class Fetching : public testing::Test {
+ protected:
+  // An actor on each node.
+  void SetUp() override {
+    ASSERT_EQ(node_count(), 2U) << "start it as two ranks with MOBULA_RANKS_PER_NODE=1";
+    std::optional<actor_handle<resident>> both[2];
+    for (int i = 0; i < 2; ++i) {
+      auto one = actor<resident>.with({.cpus = cpus_of_a_node(), .max_concurrency = 2})();
+      both[got(one.call<&resident::node>())] = one;
+    }
+    ASSERT_TRUE(both[0] && both[1]);
+    here_ = both[0];
+    there_ = both[1];
+    scheduler_ = got(there_->call<&resident::scheduler>());
+  }
+  object_ref<bytes> make_there() {
+    auto made = there_->call<&resident::make>(large);
+    EXPECT_EQ(wait(std::vector{made}, {.timeout = patience}).ready.size(), 1U);
+    return made;
+  }
+
+  std::optional<actor_handle<resident>> here_, there_;
+  int scheduler_ = 0;
+};
+
+TEST_F(Fetching, EndsAtTheLimitOfGet) {
+  const auto one = make_there();
+  const auto other = make_there();
+  {
+    const stopped_process mute{scheduler_};
+    EXPECT_THROW(get(one, 0s), timed_out);
+    EXPECT_THROW(get(one, 20ms), timed_out);
+    EXPECT_THROW(get(std::vector{one, other}, 20ms), timed_out);
+    EXPECT_THROW(get(std::tuple{put(1), one}, 20ms), timed_out);
+    EXPECT_EQ(got(here_->call<&resident::get_within>(std::vector{one}, 0ms)), "timed out");
+    EXPECT_EQ(got(here_->call<&resident::get_within>(std::vector{one, other}, 20ms)), "timed out");
+  }
+  EXPECT_EQ(got(one), bytes(large, 7));
+  EXPECT_EQ(got(std::vector{other, one}).front().size(), large);
+}
+
+TEST_F(Fetching, LeavesTheWorkerToOthers) {
+  const auto one = make_there();
+  object_ref<std::string> waiting;
+  {
+    const stopped_process mute{scheduler_};
+    waiting = here_->call<&resident::get_within>(std::vector{one}, patience);
+    EXPECT_EQ(got(here_->call<&resident::node>()), 0);
+    EXPECT_EQ(wait(std::vector{waiting}, {.timeout = 0s}).ready.size(), 0U);
+  }
+  EXPECT_EQ(got(waiting), std::to_string(large));
+}
+
+TEST_F(Fetching, IsNotBegunAnewByWhoPolls) {
+  const auto one = make_there();
+  const auto other = make_there();
+  EXPECT_TRUE(comes_out_as(std::to_string(large), {one}));
+  EXPECT_TRUE(got(here_->call<&resident::poll>(std::vector{other}, std::to_string(large))));
+}
+
+TEST_F(Fetching, TellsWhoPollsThatItFailedAndIsTriedAgain) {
+  const auto one = make_there();
+  {
+    const auto in_its_way = put(bytes(too_large_beside_it));
+    EXPECT_TRUE(comes_out_as("store full", {one}));
+    EXPECT_TRUE(got(here_->call<&resident::poll>(std::vector{one}, "store full")));
+  }
+  EXPECT_TRUE(eventually([&] { return outcome({one}, patience) == std::to_string(large); }));
+}
+
+TEST_F(Fetching, LeavesNothingBehindWhenNobodyWaitsAnyMore) {
+  {
+    const auto one = make_there();
+    const stopped_process mute{scheduler_};
+    EXPECT_THROW(get(one, 20ms), timed_out);
+    EXPECT_EQ(got(here_->call<&resident::get_within>(std::vector{one}, 0ms)), "timed out");
+  }
+  EXPECT_TRUE(eventually([] {
+    try {
+      return get(put(bytes(too_large_beside_it)), patience).size() == too_large_beside_it;
+    } catch (const store_full&) {
+      return false;
+    }
+  })) << "the copy that came late";
+}
+
+}  // namespace
+}  // namespace mobula::job
