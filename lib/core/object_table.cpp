@@ -78,6 +78,7 @@ object& object_table::borrow(object_id id) {
   if (!record) {
     record = std::make_unique<object>();
     record->id = id;
+    involved_.add(id.owner());
     // Nobody would ever answer.
     if (has_ended(id.owner())) set_failed(*record, owner_died(id.owner()));
   }
@@ -147,6 +148,7 @@ void object_table::ask_owner(object_id ref, process_id borrower, std::span<objec
   for (object* one : held) hold(*one);
   const std::uint64_t token = next_token_++;
   awaited_[token] = {ref.owner(), borrower, {held.begin(), held.end()}};
+  involved_.add(ref.owner());
   wire::send(out_, ref.owner(), wire::borrow_add{ref, borrower, token});
 }
 
@@ -161,8 +163,10 @@ void object_table::count_borrower(object& one, process_id who, std::int32_t chan
   auto at = std::ranges::find(borrowers, who, &std::pair<process_id, std::int32_t>::first);
   if (at == borrowers.end()) {
     borrowers.emplace_back(who, change);
+    involved_.add(who);
   } else if ((at->second += change) == 0) {
     borrowers.erase(at);
+    involved_.remove(who);
   }
   const bool has = is_borrowed(*one.extras);
   if (has && !had) ++shared_;
@@ -209,6 +213,7 @@ void object_table::free_doomed() {
 
 void object_table::free_borrowed(object& one) {
   for (std::uint32_t i = 0; i < one.registered; ++i) releases_[one.id.owner()].push_back(one.id);
+  involved_.remove(one.id.owner());
   borrowed_.erase(object_id{one.id});
 }
 
@@ -228,7 +233,8 @@ void object_table::free_owned(object& one) {
     one.extras->client.reset();
     one.extras->copies.clear();
     one.extras->subscribers.clear();
-    one.extras->borrowers.clear();  // releases whose adds will never come
+    // Releases whose adds will never come.
+    for (const auto& [who, count] : std::exchange(one.extras->borrowers, {})) involved_.remove(who);
   }
   object* first = &one;
   if (one.id.index() != 0) {
@@ -387,6 +393,7 @@ void object_table::on_borrow_ack(process_id from, const wire::borrow_ack& messag
   const auto held = std::move(found->second.held);
   const bool is_ours = found->second.borrower == self_;
   awaited_.erase(found);
+  involved_.remove(from);
   object* one = find(message.object);
   if (one && !one->owned && is_ours) one->confirmed = !message.freed;
   if (message.freed) {
@@ -458,6 +465,17 @@ void object_table::forget_copies(object& one, wire::node_id ended) {
 
 void object_table::on_process_ended(process_id ended) {
   ended_.insert(ended);
+  if (ended.is_scheduler()) {
+    std::erase_if(releases_, [ended](const auto& each) { return ends_with(each.first, ended); });
+    return search_for(ended);
+  }
+  releases_.erase(ended);
+  // One that only waits for an object of ours is told when that is ready, and hears nothing.
+  if (involved_.is_involved(ended)) search_for(ended);
+}
+
+void object_table::search_for(process_id ended) {
+  ++searches_;
   slab_.for_each([&](object& first) {
     // Siblings first: the last of them may take the slot along.
     if (first.extras && first.extras->siblings) {
@@ -470,7 +488,6 @@ void object_table::on_process_ended(process_id ended) {
     }
     forget_process(first, ended);
   });
-  std::erase_if(releases_, [ended](const auto& each) { return ends_with(each.first, ended); });
   std::vector<object*> held;
   for (auto at = awaited_.begin(); at != awaited_.end();) {
     if (!ends_with(at->second.owner, ended)) {
@@ -478,6 +495,7 @@ void object_table::on_process_ended(process_id ended) {
       continue;
     }
     held.insert(held.end(), at->second.held.begin(), at->second.held.end());
+    involved_.remove(at->second.owner);
     at = awaited_.erase(at);
   }
   for (object* one : held) drop(*one);

@@ -9,6 +9,7 @@
 
 #include "core/object.hpp"
 #include "core/object_slab.hpp"
+#include "core/process_counts.hpp"
 #include "wire/messages.hpp"
 #include "wire/outbox.hpp"
 
@@ -72,7 +73,8 @@ class object_table {
 
   /// True if the message's type was one of this table's.
   bool on_message(wire::process_id from, wire::blob message);
-  /// A scheduler's end is that of its whole node.
+  /// A scheduler's end is that of its whole node. Costs nothing that grows with the number of
+  /// objects unless the process borrows one, owns one that is borrowed here, or owes an answer.
   void on_process_ended(wire::process_id ended);
   /// As far as this process has heard.
   bool has_ended(wire::process_id process) const;
@@ -91,6 +93,8 @@ class object_table {
   std::size_t acknowledgements_awaited() const { return awaited_.size(); }
   /// Whether other processes hold anything of ours.
   bool others_hold() const { return shared_ != 0; }
+  /// How often a process ended that made it look at every object. For reports.
+  std::uint64_t searches() const { return searches_; }
 
  private:
   struct awaited_ack {
@@ -118,6 +122,7 @@ class object_table {
   static bool is_borrowed(const object_extras& of);
   bool is_held(const object& one) const;
   object& borrow(wire::object_id id);
+  void search_for(wire::process_id ended);
   void forget_process(object& one, wire::process_id ended);
   static void forget_copies(object& one, wire::node_id ended);
 
@@ -129,6 +134,9 @@ class object_table {
   std::uint64_t next_token_ = 1;
   std::unordered_map<wire::process_id, std::vector<wire::object_id>> releases_;
   std::unordered_set<wire::process_id> ended_;  // ids are never reused
+  /// Borrowers of each owned object, owners of borrowed ones, and those whose answer is awaited.
+  process_counts involved_;
+  std::uint64_t searches_ = 0;
   std::vector<object*> doomed_;
   bool freeing_ = false;
   std::size_t shared_ = 0;  // owned objects with borrowers
