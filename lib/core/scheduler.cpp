@@ -19,6 +19,7 @@ scheduler_limits complete(scheduler_limits limits, const wire::resource_amounts&
   if (limits.workers == 0) limits.workers = 2 * cpus + 2;
   if (limits.workers_max == 0) limits.workers_max = 8 * cpus + 64;
   limits.workers_max = std::max(limits.workers, limits.workers_max);
+  if (limits.retiring_max == 0) limits.retiring_max = limits.workers;
   return limits;
 }
 
@@ -198,6 +199,7 @@ void scheduler::worker_ended(wire::process_id process, std::string_view cause,
   }
   drop_what_belongs_to(process);
   serve();
+  retire_surplus();
   say_done_if_so();
 }
 

@@ -24,6 +24,11 @@ struct scheduler_limits {
   std::uint32_t workers = 0;
   /// Task workers in all. 0: 8 x cpus + 64.
   std::uint32_t workers_max = 0;
+  /// Workers that were asked to end and are there still, since they own what others hold. At this
+  /// limit no more idle ones are asked: of use they are more than a process that only holds
+  /// objects, and the next that ends makes room. Processes of ended actors count too, but are
+  /// always asked: nobody can use them. 0: as `workers`.
+  std::uint32_t retiring_max = 0;
   /// Processes being started at once.
   std::uint32_t starting_max = 32;
   /// A lease is not recalled before it was held that long: changing hands costs more than a task.
@@ -162,6 +167,7 @@ class scheduler {
   void end_lease(lease& one);
   void leave_worker(const lease& one);
   void retire(worker& one);
+  void retire_surplus();
   void revoke(lease& one);
 
   wire::node_id node_;

@@ -260,8 +260,14 @@ void scheduler::leave_worker(const lease& one) {
   if (!from->leases.empty() || from->now != worker::state::leased) return;
   if (from->actor) return retire(*from);
   workers_.rests(*from);
-  if (workers_.counted() > limits_.workers) {
-    if (worker* oldest = workers_.take_oldest_idle()) retire(*oldest);
+  retire_surplus();
+}
+
+void scheduler::retire_surplus() {
+  while (workers_.counted() > limits_.workers && workers_.retiring() < limits_.retiring_max) {
+    worker* oldest = workers_.take_oldest_idle();
+    if (!oldest) return;
+    retire(*oldest);
   }
 }
 

@@ -61,20 +61,25 @@ worker* worker_pool::all_blocked() {
   return best;
 }
 
-void worker_pool::retire(worker& one) { one.now = worker::state::retiring; }
+void worker_pool::retire(worker& one) {
+  one.now = worker::state::retiring;
+  ++retiring_;
+  if (!one.actor) ++not_counted_;
+}
 
 void worker_pool::forget(wire::process_id process) {
   const auto at = workers_.find(process);
   worker& one = at->second;
   if (one.now == worker::state::starting) --starting_;
   if (one.now == worker::state::idle) idle_.remove(&one);
-  if (one.actor) --actors_;
+  if (one.now == worker::state::retiring) --retiring_;
+  if (one.actor || one.now == worker::state::retiring) --not_counted_;
   workers_.erase(at);
 }
 
 void worker_pool::becomes_actors(worker& one) {
   one.actor = true;
-  ++actors_;
+  ++not_counted_;
 }
 
 }  // namespace mobula::core

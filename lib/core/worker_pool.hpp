@@ -38,7 +38,8 @@ struct worker {
   }
 };
 
-/// The worker processes of a node. Task workers are counted against limits, actors' are not.
+/// The worker processes of a node. Those that can take leases of tasks are counted against limits;
+/// actors' are not. Those that retire, whatever they ran, have a limit of their own.
 class worker_pool {
  public:
   worker_pool(wire::node_id node, worker_starter& starter) : node_{node}, starter_{starter} {}
@@ -63,8 +64,9 @@ class worker_pool {
 
   std::size_t starting() const { return starting_; }
   std::size_t idle() const { return idle_.size(); }
-  /// Processes that count: all but actors'.
-  std::size_t counted() const { return workers_.size() - actors_; }
+  /// Processes that count: all but actors' and those that retire.
+  std::size_t counted() const { return workers_.size() - not_counted_; }
+  std::size_t retiring() const { return retiring_; }
   std::size_t size() const { return workers_.size(); }
 
  private:
@@ -74,7 +76,8 @@ class worker_pool {
   std::unordered_map<wire::process_id, worker> workers_;
   std::list<worker*> idle_;  // most recently used last
   std::size_t starting_ = 0;
-  std::size_t actors_ = 0;
+  std::size_t not_counted_ = 0;
+  std::size_t retiring_ = 0;
 };
 
 }  // namespace mobula::core

@@ -346,6 +346,60 @@ TEST_F(Scheduler, ActorsAreNotCountedAgainstTheLimitOfProcesses) {
   grant();
 }
 
+TEST_F(Scheduler, AsksNoMoreIdleWorkersToEndThanItsLimit) {
+  make(8, {.workers = 2, .workers_max = 8, .retiring_max = 1});
+  ask(driver, 1, cpus(1), 6);
+  std::vector<granted> all;
+  for (int i = 0; i < 6; ++i) all.push_back(grant());
+  for (const granted& one : all) give_back(one);
+  process_id first;
+  ASSERT_TRUE(out_.take<wire::worker_retire>(&first));
+  EXPECT_EQ(out_.count<wire::worker_retire>(), 0U) << "the first owns what others hold";
+  ask(driver, 2, cpus(1), 5);
+  for (int i = 0; i < 5; ++i) EXPECT_NE(grant().worker, first);
+  EXPECT_EQ(starter_.started.size(), 6U) << "idle ones are of use";
+}
+
+TEST_F(Scheduler, AsksTheNextIdleWorkerToEndWhenOneHasEnded) {
+  make(8, {.workers = 2, .workers_max = 8, .retiring_max = 1});
+  ask(driver, 1, cpus(1), 4);
+  std::vector<granted> all;
+  for (int i = 0; i < 4; ++i) all.push_back(grant());
+  for (const granted& one : all) give_back(one);
+  for (int i = 0; i < 2; ++i) {
+    process_id ends;
+    ASSERT_TRUE(out_.take<wire::worker_retire>(&ends));
+    EXPECT_EQ(out_.count<wire::worker_retire>(), 0U);
+    scheduler_->worker_ended(ends, "exited with status 0", {});
+  }
+  EXPECT_EQ(out_.count<wire::worker_retire>(), 0U) << "as many are left as may stay";
+  EXPECT_EQ(scheduler_->worker_count(), 2U);
+}
+
+TEST_F(Scheduler, GoesOnAlthoughWorkersThatItAskedToEndAreThereForEver) {
+  make(2, {.workers = 1, .workers_max = 2, .retiring_max = 4});
+  for (std::uint64_t round = 1; round <= 10; ++round) {
+    ask(driver, round, cpus(1), 2);
+    const granted first = grant();
+    const granted second = grant();
+    ASSERT_TRUE(first.worker && second.worker) << round;
+    give_back(first);
+    give_back(second);
+  }
+  EXPECT_EQ(out_.count<wire::worker_retire>(), 4U);
+  EXPECT_LE(starter_.started.size(), 6U);
+}
+
+TEST_F(Scheduler, AlwaysAsksTheProcessOfAnEndedActorToEnd) {
+  make(2, {.retiring_max = 1});
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    ask_actor(driver, i);
+    const granted one = grant();
+    receive(one.worker, wire::lease_over{one.lease});
+  }
+  EXPECT_EQ(out_.count<wire::worker_retire>(), 3U);
+}
+
 TEST_F(Scheduler, TellsTheOwnersOfADeadWorkerWhatHadBegunAndEverybodyThatItEnded) {
   make({{"here", {cpus(2)}}, {"there", {cpus(2)}}});
   ask(driver, 1, cpus(1));
