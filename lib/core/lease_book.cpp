@@ -90,6 +90,7 @@ void lease_book::pump(shape& one) {
 
 void lease_book::push(task& next, held_lease& lease) {
   if (lease.in_flight.size() <= 1) lease.resting_since_ns = 0;
+  lease.all_begun = false;
   next.where = task::phase::pushed;
   next.lease = &lease;
   if (lease.in_flight.empty()) {
@@ -290,13 +291,18 @@ void lease_book::requeue(task& one) {
   mark_dirty(*one.demand);
 }
 
+// Somebody is idle, or will be asked for; otherwise what waits there waits as well as anywhere.
+bool lease_book::may_reclaim(const held_lease& stuck) {
+  return stuck.of->requested == 0 || std::ranges::any_of(stuck.of->open, [](const held_lease* one) {
+           return one->in_flight.empty();
+         });
+}
+
 // What waits behind a long task goes to workers that have nothing to do.
 void lease_book::relieve(held_lease& stuck) {
-  const bool somebody_idle = std::ranges::any_of(
-      stuck.of->leases, [](const held_lease* one) { return one->open && one->in_flight.empty(); });
   stuck.window = 1;
   close(stuck);
-  if (somebody_idle || stuck.of->requested == 0) {
+  if (may_reclaim(stuck)) {
     stuck.reclaiming = true;
     const auto behind = static_cast<std::uint32_t>(stuck.in_flight.size() - 1);
     wire::send(out_, stuck.worker, wire::task_reclaim{stuck.id, behind});
@@ -329,17 +335,29 @@ void lease_book::tick(std::uint64_t now_ns) {
 // Leases of tasks that are idle, or on which something waits behind a task.
 bool lease_book::is_watched(const held_lease& lease) {
   if (lease.own || lease.of->key.kind == wire::lease_kind::actor) return false;
-  return lease.in_flight.empty() || (lease.in_flight.size() > 1 && !lease.reclaiming);
+  return lease.in_flight.empty() ||
+         (lease.in_flight.size() > 1 && !lease.reclaiming && !lease.all_begun);
+}
+
+// Never where a tick would change nothing until something else happens: who sleeps until then would
+// wake at once, again and again.
+std::uint64_t lease_book::due_ns(const held_lease& watched) const {
+  constexpr auto never = std::numeric_limits<std::uint64_t>::max();
+  if (watched.resting_since_ns == 0) return next_look_ns_;
+  if (watched.in_flight.empty()) {
+    // With tasks that are ready it is closed, and waits for its worker's answer.
+    if (!watched.of->ready.empty()) return never;
+    return std::max(next_look_ns_, watched.resting_since_ns + limits_.keep_idle_ns);
+  }
+  const bool was_relieved = watched.window == 1 && !watched.open;
+  if (was_relieved && !may_reclaim(watched)) return never;
+  return std::max(next_look_ns_, watched.resting_since_ns + limits_.stuck_after_ns);
 }
 
 std::uint64_t lease_book::next_deadline_ns() const {
   std::uint64_t next = std::numeric_limits<std::uint64_t>::max();
   for (const auto& [id, lease] : leases_) {
-    if (!is_watched(*lease)) continue;
-    if (lease->resting_since_ns == 0) return next_look_ns_;
-    const bool is_idle = lease->in_flight.empty();
-    next = std::min(
-        next, lease->resting_since_ns + (is_idle ? limits_.keep_idle_ns : limits_.stuck_after_ns));
+    if (is_watched(*lease)) next = std::min(next, due_ns(*lease));
   }
   return next;
 }
@@ -412,7 +430,7 @@ void lease_book::on_grant(process_id, const wire::lease_grant& grant) {
   if (!of.ready.empty()) return;
   // Nothing is ready any more, but perhaps something waits behind a long task.
   for (held_lease* other : of.leases) {
-    if (other->in_flight.size() > 1 && !other->reclaiming && other->resting_since_ns != 0 &&
+    if (!other->in_flight.empty() && is_watched(*other) && other->resting_since_ns != 0 &&
         now_ns_ - other->resting_since_ns >= limits_.stuck_after_ns)
       return relieve(*other);
   }
@@ -506,7 +524,10 @@ void lease_book::on_node_ended(wire::node_id node) {
 void lease_book::on_return(const wire::task_return& back) {
   held_lease* lease = find(back.lease);
   if (!lease) return;
-  lease->reclaiming = false;
+  if (back.reason == wire::return_reason::reclaimed) {
+    lease->reclaiming = false;
+    lease->all_begun = true;
+  }
   if (back.reason == wire::return_reason::blocked) lease->blocked = true;
   // The last one first, to the front each: they come to stand in the order they had.
   for (auto entry = back.tasks.rbegin(); entry != back.tasks.rend(); ++entry) {

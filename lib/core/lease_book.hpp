@@ -35,6 +35,7 @@ struct held_lease {
   bool recalled = false;    // others wait for it: nothing more is pushed
   bool blocked = false;     // its task waits for something: nothing is pushed until one completes
   bool reclaiming = false;  // a task_reclaim is on its way
+  bool all_begun = false;   // nothing in flight could be reclaimed: all of it has begun
   bool open = false;        // in shape::open
   bool touched = false;     // in lease_book::touched_
 };
@@ -96,6 +97,7 @@ class lease_book {
   /// What messages brought is acted on: windows, pushes, returns of leases.
   void flush();
   void tick(std::uint64_t now_ns);
+  /// When a tick would do something, as far as nothing else happens; UINT64_MAX: never.
   std::uint64_t next_deadline_ns() const;
 
   std::size_t leases_held() const { return leases_.size(); }
@@ -123,7 +125,9 @@ class lease_book {
   void unlist(held_lease& lease);
   void requeue(task& one);
   void relieve(held_lease& stuck);
+  static bool may_reclaim(const held_lease& stuck);
   static bool is_watched(const held_lease& lease);
+  std::uint64_t due_ns(const held_lease& watched) const;
   void mark_dirty(shape& one);
   held_lease* find(wire::lease_id id);
 

@@ -1,0 +1,164 @@
+#include "core/lease_book.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <limits>
+#include <vector>
+
+#include "core/owner.hpp"
+#include "core/sent_messages.hpp"
+
+// An owner's leases while nothing comes: a process that sleeps until the next deadline, and ticks
+// then, must come to rest.
+
+namespace mobula::core {
+namespace {
+
+using wire::lease_id;
+using wire::process_id;
+
+const process_id self{0, 1};
+const process_id scheduler = process_id::scheduler_of(0);
+const process_id worker{0, 2};
+const process_id other_worker{0, 3};
+constexpr std::uint64_t never = std::numeric_limits<std::uint64_t>::max();
+
+class LeaseBook : public testing::Test {
+ protected:
+  ~LeaseBook() override {
+    for (object* one : results_) one_.objects().drop(*one);
+  }
+
+  template <class Message>
+  void receive(process_id from, const Message& message) {
+    const auto bytes = encoded(message);
+    one_.on_message(from, bytes);
+    one_.tick(now_);
+    one_.flush();
+  }
+  void submit(int count) {
+    for (int i = 0; i < count; ++i) results_.push_back(&one_.submit({}, one_.shape_for({})));
+    one_.flush();
+    take_pushes();
+  }
+  void take_pushes() {
+    while (const auto push = out_.take<wire::task_push>())
+      in_flight_.push_back({push->task, push->attempt, push->lease});
+    if (const auto asked = out_.take<wire::lease_request>()) request_ = asked->request;
+  }
+  void grant(lease_id named, process_id to) {
+    receive(scheduler, wire::lease_grant{request_, named, to});
+    take_pushes();
+  }
+  /// The oldest of that lease has run.
+  void complete_one_of(lease_id named) {
+    const auto at = std::ranges::find(in_flight_, named, &pushed::lease);
+    ASSERT_NE(at, in_flight_.end());
+    const pushed done = *at;
+    in_flight_.erase(at);
+    wire::task_done message;
+    message.task = done.task;
+    message.attempt = done.attempt;
+    message.lease = done.lease;
+    const auto result = encoded_part(wire::value_view{});
+    message.results = result;
+    receive(named == lease ? worker : other_worker, message);
+    take_pushes();
+  }
+  std::size_t count_of(lease_id named) const {
+    return static_cast<std::size_t>(std::ranges::count(in_flight_, named, &pushed::lease));
+  }
+  void complete_all_of(lease_id named) {
+    while (count_of(named) != 0) complete_one_of(named);
+  }
+  /// A lease whose window is wide, since many short tasks have run, with nothing in flight.
+  void warm_up() {
+    submit(64);
+    grant(lease, worker);
+    complete_all_of(lease);
+  }
+  /// As a process does that has nothing else to do. @returns how often it ticked
+  int ticks_until_rest() {
+    constexpr int many = 1000;
+    int ticks = 0;
+    for (std::uint64_t next = one_.next_deadline_ns(); next != never && ticks < many;
+         next = one_.next_deadline_ns()) {
+      now_ = std::max(next, now_ + 1000);
+      one_.tick(now_);
+      one_.flush();
+      take_pushes();
+      ++ticks;
+    }
+    return ticks;
+  }
+
+  static constexpr int few = 8;
+  const lease_id lease{scheduler, 7};
+  const lease_id other_lease{scheduler, 8};
+
+  struct pushed {
+    wire::task_id task;
+    std::uint32_t attempt;
+    lease_id lease;
+  };
+  sent_messages out_;
+  owner one_{self, out_};
+  std::uint64_t now_ = 1'000'000'000;
+  std::uint64_t request_ = 0;
+  std::vector<pushed> in_flight_;
+  std::vector<object*> results_;
+};
+
+TEST_F(LeaseBook, GivesAnIdleLeaseBackAndRests) {
+  warm_up();
+  EXPECT_LT(ticks_until_rest(), few);
+  EXPECT_EQ(out_.count<wire::lease_return>(), 1U);
+  EXPECT_EQ(one_.leases_held(), 0U);
+}
+
+TEST_F(LeaseBook, RestsWhileTasksWaitBehindALongOneUntilSomebodyIsIdle) {
+  warm_up();
+  submit(500);  // the first is long; more than a window, so a request waits
+  ASSERT_GT(count_of(lease), 1U);
+  EXPECT_LT(ticks_until_rest(), few);
+  EXPECT_EQ(out_.count<wire::task_reclaim>(), 0U) << "nobody is idle";
+  grant(other_lease, other_worker);
+  complete_all_of(other_lease);
+  EXPECT_LT(ticks_until_rest(), few);
+  EXPECT_EQ(out_.count<wire::task_reclaim>(), 1U);
+}
+
+TEST_F(LeaseBook, RestsAfterAReclaimThatBroughtNothing) {
+  warm_up();
+  submit(2);
+  EXPECT_LT(ticks_until_rest(), few);
+  const auto asked = out_.take<wire::task_reclaim>();
+  ASSERT_TRUE(asked);
+  EXPECT_EQ(asked->count, 1U);
+  // Both have begun, the second on top of the first.
+  wire::task_return nothing;
+  nothing.lease = lease;
+  receive(worker, nothing);
+  EXPECT_LT(ticks_until_rest(), few);
+  EXPECT_EQ(out_.count<wire::task_reclaim>(), 0U);
+}
+
+TEST_F(LeaseBook, RestsWhileAnIdleLeaseWaitsForTheAnswerToItsReclaim) {
+  warm_up();
+  submit(2);
+  EXPECT_LT(ticks_until_rest(), few);
+  ASSERT_EQ(out_.count<wire::task_reclaim>(), 1U);
+  complete_all_of(lease);
+  submit(3);
+  EXPECT_TRUE(in_flight_.empty()) << "the answer may bring tasks back that go first";
+  EXPECT_LT(ticks_until_rest(), few);
+  wire::task_return nothing;
+  nothing.lease = lease;
+  receive(worker, nothing);
+  take_pushes();
+  EXPECT_FALSE(in_flight_.empty());
+}
+
+}  // namespace
+}  // namespace mobula::core
