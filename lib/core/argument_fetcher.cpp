@@ -20,14 +20,15 @@ void argument_fetcher::fetch(attempt& one) {
   }
 }
 
-attempt* argument_fetcher::fetched(const wire::store_fetched& answer) {
+argument_fetcher::arrival argument_fetcher::fetched(const wire::store_fetched& answer) {
   const auto at = awaited_.find(answer.token);
-  if (at == awaited_.end()) return nullptr;
+  if (at == awaited_.end()) return {};
   const awaited which = at->second;
   awaited_.erase(at);
-  which.whose->resolved[which.argument].value.where = answer.where;
+  wire::resolved_argument& argument = which.whose->resolved[which.argument];
+  if (answer.error.empty()) argument.value.where = answer.where;
   --which.whose->fetches_left;
-  return which.whose;
+  return {which.whose, &argument};
 }
 
 void argument_fetcher::forget(attempt& one) {

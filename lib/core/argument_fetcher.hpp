@@ -22,9 +22,13 @@ class argument_fetcher {
 
   /// Asks for what is elsewhere; `one.fetches_left` says how many answers are awaited.
   void fetch(attempt& one);
-  /// @returns the attempt that the answer is for, with the place of the copy written into its
-  /// arguments; null if nobody waits for it any more
-  attempt* fetched(const wire::store_fetched& answer);
+  struct arrival {
+    attempt* whose = nullptr;  // null: nobody waits for it any more
+    const wire::resolved_argument* argument = nullptr;
+  };
+  /// What the answer is for. Unless it is an error, the place of the copy is written into the
+  /// argument.
+  arrival fetched(const wire::store_fetched& answer);
   /// Nobody waits for the fetches of `one` any more.
   void forget(attempt& one);
 

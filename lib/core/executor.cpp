@@ -142,7 +142,7 @@ bool executor::take_arguments(attempt& one) {
 }
 
 void executor::on_fetched(const wire::store_fetched& answer) {
-  attempt* one = fetcher_.fetched(answer);
+  const auto [one, argument] = fetcher_.fetched(answer);
   if (!one) return;
   lease_slot& lease = *one->lease;
   if (!answer.error.empty()) {
@@ -153,10 +153,10 @@ void executor::on_fetched(const wire::store_fetched& answer) {
       if (lease.runnable()) became_runnable(lease);
       return end_actor_when_done(lease);
     }
-    // The owner knows best: it makes the argument again and pushes the task anew.
+    // The owner knows best: of another copy, or how to make the argument again.
     lease.fetching.remove(*one);
     if (one->kind == attempt_kind::creation) lease.actor.reset();
-    return give_back(*one, wire::return_reason::argument_missing);
+    return give_back_for(*one, *argument, answer.error);
   }
   if (one->fetches_left != 0) return;
   one->state = attempt_state::queued;
@@ -296,6 +296,17 @@ void executor::give_back(attempt& one, wire::return_reason reason) {
   answer.reason = reason;
   answer.lease = one.push.lease;
   answer.tasks.push_back({one.push.task, one.push.attempt});
+  wire::send(out_, one.owner, answer);
+  drop(one);
+}
+
+void executor::give_back_for(attempt& one, const wire::resolved_argument& missing,
+                             wire::blob error) {
+  wire::task_return answer;
+  answer.reason = wire::return_reason::argument_missing;
+  answer.lease = one.push.lease;
+  answer.tasks.push_back({one.push.task, one.push.attempt});
+  answer.missing = {missing.object, missing.value.where, error};
   wire::send(out_, one.owner, answer);
   drop(one);
 }

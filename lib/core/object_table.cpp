@@ -313,6 +313,19 @@ wire::value_view object_table::view(const object& one, std::vector<object_id>& i
   return value;
 }
 
+// The failed one goes to the end of the line instead of being given up: it may only not have been
+// to be had by who asked, and is freed with the object.
+bool object_table::try_another_copy(object& one, const wire::location& failed) {
+  if (one.state.load() != object_state::stored) return false;
+  if (one.at != failed) return true;
+  if (!one.extras || one.extras->copies.empty()) return false;
+  auto& copies = one.extras->copies;
+  one.at = copies.front();
+  copies.erase(copies.begin());
+  copies.push_back(failed);
+  return true;
+}
+
 void object_table::want(object& one) {
   if (one.owned || one.subscribed || one.ready()) return;
   one.subscribed = true;

@@ -66,6 +66,9 @@ class object_table {
   /// an owned object they are adopted as registered.
   void set(object& one, const wire::value_view& value);
   void set_failed(object& one, const wire::error_value& error);
+  /// Somebody could not get the object from there. @returns whether view() names another place, or
+  /// does from now on
+  bool try_another_copy(object& one, const wire::location& failed);
   /// Asks for the object from now on, so that it becomes ready here. No-op unless borrowed.
   void want(object& one);
   /// A view of a ready object's value; `ids` takes the ids inside it and must outlive the view.

@@ -208,7 +208,7 @@ struct task_done {
 enum class return_reason : std::uint16_t {
   reclaimed = 1,         // the owner asked
   blocked = 2,           // a task before it waits; this one must not wait with it
-  argument_missing = 3,  // a stored argument could not be had; make it again, ask again
+  argument_missing = 3,  // a stored argument could not be had: `missing` says which and why
   revoked = 4,           // the lease is over
   retiring = 5,          // the process ends
 };
@@ -227,15 +227,28 @@ struct task_return {
       visit(self.attempt);
     }
   };
+  /// Of argument_missing: the argument, where it was said to lie, and the error of its fetch.
+  struct missing_argument {
+    object_id object;
+    location where;
+    blob error;  // encoded error_value
+    static void fields(auto& visit, auto& self) {
+      visit(self.object);
+      visit(self.where);
+      visit(self.error);
+    }
+  };
 
   return_reason reason = return_reason::reclaimed;
   lease_id lease;
   std::vector<entry> tasks;
+  missing_argument missing;
 
   static void fields(auto& visit, auto& self) {
     visit(self.reason);
     visit(self.lease);
     visit(self.tasks);
+    missing_argument::fields(visit, self.missing);
   }
 };
 

@@ -1,3 +1,4 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>
@@ -125,6 +126,22 @@ TEST_F(Fetching, TellsWhoPollsThatItFailedAndIsTriedAgain) {
     EXPECT_TRUE(got(here_->call<&resident::poll>(std::vector{one}, "store full")));
   }
   EXPECT_TRUE(eventually([&] { return outcome({one}, patience) == std::to_string(large); }));
+}
+
+std::size_t size_of(const bytes& value) { return value.size(); }
+
+// With the other node's cpus taken, the task goes where its argument is not.
+TEST_F(Fetching, FailsATaskWhoseArgumentFindsNoRoomWithTheWordsOfTheStore) {
+  const auto one = make_there();
+  here_.reset();
+  const auto in_its_way = put(bytes(too_large_beside_it));
+  try {
+    got(remote<size_of>(one));
+    FAIL();
+  } catch (const store_full& full) {
+    EXPECT_THAT(full.what(), testing::HasSubstr("node 0"));
+    EXPECT_THAT(full.what(), testing::HasSubstr("has no room for 80"));
+  }
 }
 
 TEST_F(Fetching, LeavesNothingBehindWhenNobodyWaitsAnyMore) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 #include <map>
 #include <set>
@@ -426,7 +427,13 @@ TEST_F(ExecutorArguments, ThatCannotBeHadSendTheTaskBack) {
   const auto why = encoded_part(wire::error_value{});
   answer.error = why;
   receive(answer, scheduler_here);
-  EXPECT_EQ(returned(return_reason::argument_missing), std::vector{task(1)});
+  const auto back = out_.take<wire::task_return>();
+  ASSERT_TRUE(back && back->tasks.size() == 1);
+  EXPECT_EQ(back->reason, return_reason::argument_missing);
+  EXPECT_EQ(back->tasks[0].task, task(1));
+  EXPECT_EQ(back->missing.object, result(500));
+  EXPECT_EQ(back->missing.where.node, 3) << "where it was said to be";
+  EXPECT_TRUE(std::ranges::equal(back->missing.error, why));
   EXPECT_TRUE(executor_.idle());
   receive(answer, scheduler_here);
   EXPECT_TRUE(out_.empty());
