@@ -112,7 +112,7 @@ void object_table::register_through(object& borrowed, object& container) {
 }
 
 bool object_table::must_report(object& held) {
-  if (held.owned || held.confirmed) return false;
+  if (held.owned || held.confirmed || has_ended(held.id.owner())) return false;
   // A second time: better ask once than report with every task.
   if (held.registered == 1) {
     ++held.registered;

@@ -44,8 +44,9 @@ class object_table {
   /// came, is held until the owner has answered.
   void register_through(object& borrowed, object& container);
   /// Whether a completion has to list `held`, which this process goes on holding after the task
-  /// that it came with: unless its owner has said that it counts us. What was listed elsewhere may
-  /// be on its way still, and the submitter's letting go be faster.
+  /// that it came with: unless its owner has said that it counts us, or has ended. What was listed
+  /// elsewhere may be on its way still, and the submitter's letting go be faster; or it was lost,
+  /// with the submitter that it was listed to.
   bool must_report(object& held);
   /// Another process holds `ref` from now on; if it is not ours its owner is told and our own hold
   /// kept until it answers.

@@ -4,6 +4,8 @@
 
 #include <cstdlib>
 #include <functional>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "simulation/world.hpp"
@@ -151,6 +153,46 @@ TEST(Deaths, AWorkerThatDiesBeforeItsActorIsMadeFailsEveryCall) {
       const ref called = c.call_actor(a, {.function = crashes});
       const auto error = (co_await c.get(called)).error;
       EXPECT_TRUE(error == error_code::worker_died || error == error_code::actor_died);
+    });
+  });
+}
+
+// The actor was given the ref by a task whose process dies, perhaps before it has passed on that
+// the actor keeps it; then by its owner, who lets go of it.
+TEST(Deaths, ARefKeptFromATaskThatDiedIsCountedWhenItComesAgain) {
+  over_seeds({.nodes = 2}, [](world& it) {
+    const auto makes = it.define([](context& c) -> body {
+      c.instance() = std::make_shared<std::vector<ref>>();
+      co_return;
+    });
+    const auto keeps = it.define([](context& c) -> body {
+      auto& kept = *std::static_pointer_cast<std::vector<ref>>(c.instance());
+      for (ref& one : std::exchange(c.refs, {})) kept.push_back(std::move(one));
+      co_return;
+    });
+    const auto looks = it.define([](context& c) -> body {
+      const auto kept = std::static_pointer_cast<std::vector<ref>>(c.instance());
+      for (const read_value& value : co_await c.get_all(*kept)) EXPECT_FALSE(value.error);
+    });
+    const auto gives = it.define([&it, keeps](context& c) -> body {
+      const ref a = std::move(c.refs.back());
+      c.refs.pop_back();
+      const ref kept = c.call_actor(a, {.function = keeps, .nested = c.refs});
+      it.time().after(it.random()() % (2 * ms), [&it, process = c.process()] { it.kill(process); });
+      co_await c.get(kept);
+      co_await c.work(2 * ms);
+    });
+    it.run([&](context& c) -> body {
+      const ref a = c.create_actor({.function = makes});
+      ref x = c.put();
+      const ref given = c.submit({.function = gives, .nested = {x, a}});
+      EXPECT_EQ((co_await c.get(given)).error, error_code::worker_died);
+      const ref again = c.call_actor(a, {.function = keeps, .nested = {x}});
+      EXPECT_FALSE((co_await c.get(again)).error);
+      x.drop();
+      co_await c.work(5 * ms);
+      const ref seen = c.call_actor(a, {.function = looks});
+      EXPECT_FALSE((co_await c.get(seen)).error);
     });
   });
 }

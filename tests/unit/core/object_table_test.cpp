@@ -33,6 +33,94 @@ class ObjectTable : public testing::Test {
   object_table table{self, out};
 };
 
+// ---- what completions report
+
+TEST_F(ObjectTable, ReportsARefOnceAndThenAsksItsOwner) {
+  object& theirs = table.adopt({other, 9});
+  EXPECT_TRUE(table.must_report(theirs));
+  EXPECT_TRUE(out.empty()) << "the submitter passes it on";
+  EXPECT_TRUE(table.must_report(theirs)) << "the first report may be on its way still";
+  process_id to;
+  const auto asked = out.take<wire::borrow_add>(&to);
+  ASSERT_TRUE(asked);
+  EXPECT_EQ(to, other);
+  EXPECT_EQ(asked->borrower, self);
+  EXPECT_TRUE(table.must_report(theirs)) << "there is no answer yet";
+  EXPECT_TRUE(out.empty()) << "one question is enough";
+  receive(other, wire::borrow_ack{theirs.id, asked->token, false});
+  EXPECT_FALSE(table.must_report(theirs));
+  // Three reports and the question were counted there.
+  table.drop(theirs);
+  table.flush();
+  const auto release = out.take<wire::borrow_release>();
+  ASSERT_TRUE(release);
+  EXPECT_EQ(wire::id_list{release->objects}.size(), 4U);
+}
+
+TEST_F(ObjectTable, ReportsNothingOfItsOwn) {
+  object& mine = owned();
+  EXPECT_FALSE(table.must_report(mine));
+  table.drop(mine);
+}
+
+TEST_F(ObjectTable, FailsARefWhoseOwnerHasFreedItBeforeItHeardOfUs) {
+  object& theirs = table.adopt({other, 9});
+  // The submitter died with the first report, and so nobody held the object for us.
+  table.must_report(theirs);
+  table.on_process_ended(idle_worker);
+  EXPECT_TRUE(table.must_report(theirs));
+  const auto asked = out.take<wire::borrow_add>();
+  ASSERT_TRUE(asked);
+  receive(other, wire::borrow_ack{theirs.id, asked->token, true});
+  EXPECT_EQ(theirs.state.load(), object_state::failed);
+  EXPECT_TRUE(table.must_report(theirs)) << "the owner does not count us";
+  table.drop(theirs);
+}
+
+// Our process borrows from `theirs`; a submitter dies with the report that it was to pass on.
+TEST_F(ObjectTable, IsCountedByTheOwnerThoughASubmitterDiesWithItsReport) {
+  sent_messages out_of_owner;
+  object_table owner{other, out_of_owner};
+  object& object_there = owner.make(1);
+  owner.hold(object_there);
+  object& borrowed = table.adopt(object_there.id);
+  ASSERT_TRUE(table.must_report(borrowed));
+  owner.on_process_ended(idle_worker);
+  table.on_process_ended(idle_worker);
+  // Comes again with a task of the owner's, which counts us itself.
+  ASSERT_TRUE(table.must_report(borrowed));
+  owner.share(object_there, self);
+  owner.drop(object_there);
+  EXPECT_EQ(owner.owned(), 1U);
+  const auto asked = out.take_first();
+  ASSERT_TRUE(asked);
+  owner.on_message(self, asked->bytes);
+  const auto answer = out_of_owner.take_first();
+  ASSERT_TRUE(answer);
+  table.on_message(other, answer->bytes);
+  EXPECT_FALSE(table.must_report(borrowed));
+  EXPECT_EQ(owner.owned(), 1U);
+  table.drop(borrowed);
+  table.flush();
+  const auto release = out.take_first();
+  ASSERT_TRUE(release);
+  owner.on_message(self, release->bytes);
+  EXPECT_EQ(owner.owned(), 0U);
+}
+
+TEST_F(ObjectTable, ReportsNothingToAnOwnerThatHasEnded) {
+  object& theirs = table.adopt({other, 9});
+  object& reported = table.adopt({other, 10});
+  table.must_report(reported);
+  table.on_process_ended(other);
+  EXPECT_FALSE(table.must_report(theirs));
+  EXPECT_FALSE(table.must_report(reported));
+  table.drop(theirs);
+  table.drop(reported);
+  table.flush();
+  EXPECT_TRUE(out.empty()) << "nobody is left to be asked or told";
+}
+
 // ---- deaths
 
 TEST_F(ObjectTable, LooksAtNoObjectForTheEndOfAProcessThatIsInvolvedInNone) {
