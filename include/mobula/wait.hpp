@@ -34,7 +34,10 @@ struct wait_result {
 template <class T>
 wait_result<T> wait(std::vector<object_ref<T>> refs, wait_options how = {}) {
   wait_result<T> result;
-  if (refs.empty()) return result;
+  if (refs.empty()) {
+    detail::await_all({}, how.timeout);  // refused where the others are
+    return result;
+  }
   std::vector<detail::object*> records;
   records.reserve(refs.size());
   for (const auto& ref : refs) records.push_back(detail::access::record_of(ref));

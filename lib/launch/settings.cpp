@@ -69,11 +69,11 @@ bool take_log(settings& into, std::string_view value) {
 
 constexpr std::array<setting_row, 9> table{{
     {"MOBULA_CPUS", "cpus", "the cores that the node's ranks may use",
-     "cpus that each node offers; overrules the program", false,
+     "cpus that each node offers, unless the program says it", false,
      [](settings& into, std::string_view value) { return take_amount(into.cpus, value); },
      "a number of cpus, such as 8"},
     {"MOBULA_GPUS", "gpus", "what the program says, or none",
-     "gpus that each node offers; overrules the program", false,
+     "gpus that each node offers, unless the program says it", false,
      [](settings& into, std::string_view value) { return take_amount(into.gpus, value); },
      "a number of gpus, such as 4"},
     {"MOBULA_RANKS_PER_NODE", "ranks", "all ranks that share memory",

@@ -1,6 +1,8 @@
 #include "runtime/process.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include "mobula/errors.hpp"
 #include "mobula/options.hpp"
@@ -14,6 +16,14 @@ namespace mobula::detail {
 using wire::process_id;
 
 std::atomic<process*> process::current_{nullptr};
+
+namespace {
+
+std::atomic<bool> was_part_of_a_job{false};
+std::atomic<bool> is_exiting{false};
+thread_local bool exits_here = false;
+
+}  // namespace
 
 process::process(std::unique_ptr<ring::member> member, launch::wait_mode wait)
     : member_{std::move(member)},
@@ -29,9 +39,20 @@ process::~process() { stop_understudy(); }
 
 process& process::require() {
   if (process* now = current()) return *now;
+  // Not for ever: the exit may wait for this very thread.
+  constexpr std::chrono::seconds patience{10};
+  if (is_exiting && !exits_here) std::this_thread::sleep_for(patience);
+  if (was_part_of_a_job)
+    throw error{
+        "the job has ended for this process (mobula::shutdown, or the end of mobula::runtime): "
+        "refs and handles that are left can only be destroyed"};
   throw error{
-      "this process is not part of a job: construct mobula::runtime (or call mobula::init) before, "
-      "and use it before mobula::shutdown"};
+      "this process is not part of a job: construct mobula::runtime (or call mobula::init) before"};
+}
+
+void process::begin_exit() noexcept {
+  exits_here = true;
+  is_exiting = true;
 }
 
 void process::end() {
@@ -40,6 +61,11 @@ void process::end() {
   current_.compare_exchange_strong(me, nullptr);
   ended_.store(true, std::memory_order_release);
   port().interrupt();
+}
+
+void process::set_current(process* now) noexcept {
+  if (now) was_part_of_a_job = true;
+  current_.store(now, std::memory_order_release);
 }
 
 std::size_t process::progress() {

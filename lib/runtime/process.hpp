@@ -42,10 +42,13 @@ class process : wire::receiver {
 
   /// The one of this process while it is part of a job; null before and after.
   static process* current() noexcept { return current_.load(std::memory_order_acquire); }
-  /// @throws mobula::error if this process is not part of a job
+  /// @throws mobula::error if this process is not part of a job, or no more
   static process& require();
+  /// The calling thread is in std::exit. The others that wait here are not to be told of the job's
+  /// end before the program has ended: what they would throw might end it in another way.
+  static void begin_exit() noexcept;
   /// Makes it the current one; null: none any more.
-  static void set_current(process* now) noexcept { current_.store(now, std::memory_order_release); }
+  static void set_current(process* now) noexcept;
 
   wire::process_id self() const { return self_; }
   wire::process_id scheduler() const { return wire::process_id::scheduler_of(self_.node()); }
@@ -143,7 +146,7 @@ bool process::wait_until(Done&& done, std::uint64_t deadline_ns) {
       continue;
     }
     if (deadline_ns != never && polls % 64 == 0 && ring::now_ns() >= deadline_ns) return false;
-    if (patience.again()) continue;
+    if (patience.again() && !has_ended()) continue;
     patience.reset();
     std::optional<nap> until;
     {
@@ -152,7 +155,11 @@ bool process::wait_until(Done&& done, std::uint64_t deadline_ns) {
       if (done()) return true;
       until = prepare_nap(deadline_ns);
     }
-    if (until) take_nap(*until);
+    if (until) {
+      // Looked at again: the end rings once, and may have rung before this thread was counted in.
+      if (has_ended()) until->deadline_ns = 0;
+      take_nap(*until);
+    }
     // Who polls rarely must not overstay; and what has ended brings nothing more.
     if (has_ended() || (deadline_ns != never && ring::now_ns() >= deadline_ns)) {
       const std::lock_guard held{lock_};

@@ -11,7 +11,6 @@
 #include "mobula/errors.hpp"
 #include "runtime/process.hpp"
 #include "runtime/session.hpp"
-#include "runtime/task_run.hpp"
 #include "runtime/waiting.hpp"
 
 namespace mobula {
@@ -42,7 +41,16 @@ void serve_if_child(int argc, char** argv) {
   }
 }
 
-void end_at_exit() { shutdown(); }
+void end_at_exit() {
+  detail::process::begin_exit();
+  shutdown();
+}
+
+// Workers never leave the job by themselves.
+bool is_worker() {
+  const detail::process* here = detail::process::current();
+  return here && here->self() != wire::process_id{0, 1};
+}
 
 }  // namespace
 
@@ -50,7 +58,7 @@ void init(int argc, char** argv, runtime_options options) {
   serve_if_child(argc, argv);
   job& mine = this_job();
   const std::lock_guard held{mine.lock};
-  if (detail::process::current() && detail::process::current()->self() != wire::process_id{0, 1})
+  if (is_worker())
     throw error{"a task or actor is part of the job already: only the program's main calls init"};
   if (mine.running && !mine.ended)
     throw error{"the runtime runs already: one program has one mobula::runtime (or one init)"};
@@ -61,6 +69,8 @@ void init(int argc, char** argv, runtime_options options) {
   mine.started = true;
   auto session = std::make_unique<detail::session>(argc, argv, options);
   if (!session->is_driver()) {
+    // What the program wrote so far is safe, whatever ends this process: a launcher may.
+    std::fflush(nullptr);
     const int status = session->serve();
     std::fflush(nullptr);
     std::exit(status);
@@ -77,10 +87,11 @@ void init(int argc, char** argv, runtime_options options) {
 }
 
 void shutdown(shutdown_options options) {
+  if (is_worker())
+    throw error{"a task or actor can't shut the job down: only the program's main does"};
   job& mine = this_job();
   const std::lock_guard held{mine.lock};
   if (!mine.running || mine.ended) return;
-  if (detail::task_run::current()) throw error{"a task can't shut the job down"};
   detail::deadline_of(options.timeout);  // what is refused must not end the job halfway
   mine.ended = true;
   const std::size_t unfinished = mine.running->end(options);

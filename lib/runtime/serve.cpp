@@ -60,6 +60,7 @@ int serve_as_worker(const launch::entry& start, int argc, char** argv) {
   static worker& here = *new worker{home};
   process::set_current(&home);
   for (const start_hook hook : start_hooks()) hook(argc, argv);
+  std::fflush(stdout);
   home.start_understudy();
   here.serve();
   process::set_current(nullptr);

@@ -166,7 +166,9 @@ void session::start_scheduler(const launch::node_layout& node, std::size_t node_
   text.cores = layout_->cores_of_children(rank_).text();
   if (door_) text.door = door_->address().encode();
   const double given = options.store_bytes.value_or(static_cast<double>(settings_.store_bytes));
-  if (!(given >= 0)) throw std::invalid_argument{"store_bytes is negative"};
+  if (options.store_bytes.is_set() && !(given >= 1 && given <= 9e18))
+    throw std::invalid_argument{"store_bytes is " + std::to_string(given) +
+                                ": give a number of bytes of at least 1"};
   text.store_bytes = static_cast<std::uint64_t>(given);
   if (text.store_bytes == 0) text.store_bytes = store::default_store_bytes(nodes_on_host(node));
 

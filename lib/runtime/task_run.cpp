@@ -1,7 +1,9 @@
 #include "runtime/task_run.hpp"
 
 #include <cxxabi.h>
+#include <stdio_ext.h>
 
+#include <cstdio>
 #include <exception>
 #include <mutex>
 #include <utility>
@@ -201,6 +203,8 @@ void task_run::list_held(std::vector<wire::object_id>& held) {
 void task_run::finish() {
   values_.reset();
   resolved_.reset();
+  // Out before anybody hears that the task has ended: the job may end then, and this process hard.
+  if (::__fpending(stdout) != 0) std::fflush(stdout);
   process& home = where_.home();
   std::vector<wire::object_id> held_ids;
   const std::vector<handle> inside = std::exchange(inside_, {});  // let go without the lock

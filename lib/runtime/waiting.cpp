@@ -148,7 +148,7 @@ bool is_ready(const object* record) noexcept { return record_of(record).ready();
 
 void await(object* record, const time_limit& limit) {
   core::object& one = record_of(record);
-  if (has_bytes(one) && limit.nanoseconds() >= 0) return;
+  if (has_bytes(one) && limit.nanoseconds() >= 0 && process::current()) return;
   const std::uint64_t deadline = deadline_of(limit);
   process& home = process::require();
   if (!one.ready() && !task_run::current()) {
@@ -191,7 +191,9 @@ void await_some(std::span<object* const> records, std::size_t count, const time_
       missing.push_back(&record_of(record));
     }
   }
-  if (there < count) wait_for(home, missing, count - there, until::ready, deadline);
+  // Fewer, though the limit has not passed: the job has ended.
+  if (there < count && wait_for(home, missing, count - there, until::ready, deadline) != 0)
+    process::require();
   std::size_t told = 0;
   for (std::size_t i = 0; i < records.size(); ++i) {
     ready[i] = told < count && is_ready(records[i]);

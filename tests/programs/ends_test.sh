@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Usage: ends_test.sh [LAUNCHER...] ENDS
+#
+# Runs the program ENDS once for each way to end, and fails unless
+#   - the exit status is the one in the way's name,
+#   - what workers printed has arrived, each line whole and once,
+#   - no process of the job and nothing new in /dev/shm is left ten seconds later.
+set -euo pipefail
+
+ways=(return_0 return_7 whispers_0 throw_134 exit_8 exit_12_nested no_object_10 pending_return_9
+      pending_exit_0 pending_exit_12_nested pending_exit_13_thread pending_quick_exit_14 quick_exit_0
+      pending_immediate_exit_15 pending_abort_134 pending_signal_143 signal_137 task_exits_0)
+output=$(mktemp)
+trap 'rm -f "$output" "$output".*' EXIT
+failures=0
+
+fail() {
+  echo "$way: $1; it said:"
+  cat "$output" "$output.errors"
+  failures=$((failures + 1))
+}
+
+# Processes of the job, by a variable that all inherit. This script's own don't have it.
+those_left() { grep -lsa "ENDS_TEST_MARK=$mark" /proc/[0-9]*/environ | grep -o '[0-9]\+' || true; }
+new_in_shm() { comm -13 "$output.shm" <(ls /dev/shm | sort); }
+
+expect_nothing_left() {
+  local deadline=$((SECONDS + 10)) left names
+  while left=$(those_left) && names=$(new_in_shm) && [[ -n $left$names ]]; do
+    if [[ $SECONDS -ge $deadline ]]; then
+      fail "left behind: processes '$left', in /dev/shm '$names'"
+      [[ -z $left ]] || kill -9 $left || true
+      return
+    fi
+    sleep 0.05
+  done
+}
+
+expect_output() {
+  [[ $way == no_object_10 ]] && return
+  local i
+  for ((i = 0; i < 20; ++i)); do
+    [[ $(grep -cx "line $i of a worker's output" "$output") -eq 1 ]] || fail "line $i is not there once"
+    [[ $(grep -cx "line $i of a worker's errors" "$output.errors") -eq 1 ]] || fail "error $i is not there once"
+  done
+  [[ $way == whispers_0 ]] || return 0
+  [[ $(grep -o 'the last words of a task' "$output" | wc -l) -eq 3 ]] || fail "a task's last words are lost"
+  grep -q 'the last words of an actor' "$output" || fail "an actor's last words are lost"
+}
+
+for way in "${ways[@]}"; do
+  mark=$$-$RANDOM-$RANDOM
+  ls /dev/shm | sort > "$output.shm"
+  status=0
+  ENDS_TEST_MARK=$mark timeout -k 5 60 "$@" "$way" > "$output" 2> "$output.errors" < /dev/null || status=$?
+  wanted=$(grep -o '[0-9]\+' <<< "$way")
+  [[ $status -eq $wanted ]] || fail "the exit status is $status"
+  expect_output
+  expect_nothing_left
+done
+[[ $failures -eq 0 ]]
