@@ -32,7 +32,7 @@ class runtime {
 };
 
 /// As `runtime`'s constructor, without an object: `shutdown` ends it, or the end of the program
-/// (a return from main or std::exit, in any thread).
+/// (a return from main, std::exit or std::quick_exit, in any thread).
 void init(int argc, char** argv, runtime_options options = {});
 
 /// Ends the job's other processes. What has not finished is dropped, and how much it was is said

@@ -84,6 +84,7 @@ void init(int argc, char** argv, runtime_options options) {
   session->drive();
   mine.running = std::move(session);
   std::atexit(end_at_exit);
+  std::at_quick_exit(end_at_exit);
 }
 
 void shutdown(shutdown_options options) {

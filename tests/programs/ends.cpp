@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
@@ -133,6 +134,24 @@ const std::map<std::string, int (*)()> ways{
      }},
 };
 
+const std::map<std::string, mobula::runtime_options> bad_options{
+    {"bad_cpus_5", {.cpus = -1}},
+    {"bad_gpus_5", {.gpus = NAN}},
+    {"bad_memory_5", {.memory_bytes = -1}},
+    {"bad_resource_5", {.resources = {{"cpus", 1}}}},
+    {"bad_store_5", {.store_bytes = INFINITY}},
+};
+
+int start_badly(int argc, char** argv, const mobula::runtime_options& options) {
+  try {
+    const mobula::runtime runtime(argc, argv, options);
+  } catch (const std::exception& refused) {  // in other ranks than the first, what that one said
+    std::fprintf(stderr, "%s\n", refused.what());
+    return 5;
+  }
+  return 97;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -142,6 +161,8 @@ int main(int argc, char** argv) {
     mobula::get(mobula::remote<[] { return 1; }>());
     return 10;
   }
+  if (const auto options = bad_options.find(how); options != bad_options.end())
+    return start_badly(argc, argv, options->second);
   const auto way = ways.find(how);
   if (way == ways.end()) return 64;
   const mobula::runtime runtime(argc, argv, {.cpus = 3});
