@@ -101,7 +101,7 @@ no_test_is_disabled() {
 }
 
 every_message_is_in_the_wire_tests() {
-  grep -oP 'static constexpr auto type = message_type::\K\w+' lib/wire/messages.hpp |
+  grep -hoP 'static constexpr auto type = message_type::\K\w+' lib/wire/*messages.hpp |
     while read -r message; do
       grep -q "MOBULA_VISIT($message)" tests/unit/wire/all_messages.hpp ||
         echo "tests/unit/wire/all_messages.hpp lacks $message"

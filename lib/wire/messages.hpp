@@ -66,6 +66,9 @@ enum class message_type : std::uint16_t {
   nodes_query = 83,
   nodes_reply = 84,
   free_amounts = 85,
+  // What waits for what (wait_messages.hpp).
+  wait_query = 88,
+  wait_reply = 89,
   // Reserved for what is not built yet: dependents pushed ahead, maps, gangs, cancels.
   dependent_push = 96,
   map_push = 97,

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "wire/codec.hpp"
+#include "wire/wait_messages.hpp"
 
 // Every message, by name, and a way to fill all its fields with bytes that tell them apart.
 
@@ -58,6 +59,8 @@ void for_each_message(auto&& visit) {
   MOBULA_VISIT(nodes_query);
   MOBULA_VISIT(nodes_reply);
   MOBULA_VISIT(free_amounts);
+  MOBULA_VISIT(wait_query);
+  MOBULA_VISIT(wait_reply);
 #undef MOBULA_VISIT
 }
 
