@@ -48,4 +48,9 @@ void actor_client::take_waiting(std::vector<task*>& all) {
   waiting_.clear();
 }
 
+const task* actor_client::first_waiting(wire::caller_id caller) const {
+  const auto at = waiting_.find(caller);
+  return at == waiting_.end() ? nullptr : at->second.front();
+}
+
 }  // namespace mobula::core

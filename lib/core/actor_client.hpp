@@ -46,6 +46,9 @@ class actor_client {
   /// All waiting calls, in each caller's order.
   void take_waiting(std::vector<task*>& all);
 
+  /// The call of this caller behind which its others wait; null: none waits.
+  const task* first_waiting(wire::caller_id caller) const;
+
   task_list in_flight;
   std::deque<task*> going;  // no longer waiting, not on their way yet
   bool sends = false;       // somebody is at work on `going`

@@ -32,6 +32,9 @@ void attempt_pool::give_back(attempt& one) {
   one.fetches_left = 0;
   one.thread_waits = one.run_here = false;
   one.asked = 0;
+  one.limited = false;
+  one.list = nullptr;
+  one.looked = 0;
   one.resolved.clear();
   one.awaited.clear();
   one.awaited_sorted.clear();

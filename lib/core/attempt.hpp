@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "wire/ids.hpp"
@@ -31,6 +32,23 @@ enum class attempt_state : std::uint8_t {
   ended,
 };
 
+/// Lists what an attempt waits for, where keeping the list would cost more than the wait.
+class awaited_list {
+ public:
+  virtual void list(std::vector<wire::object_id>& into) const = 0;
+
+ protected:
+  ~awaited_list() = default;
+};
+
+/// What an attempt waits for.
+struct awaiting {
+  std::span<const wire::object_id> objects = {};
+  std::size_t needed = 0;              // of them; all: what makes them may begin on top
+  bool limited = false;                // it goes on by itself after some time
+  const awaited_list* list = nullptr;  // instead of `objects`; lives as long as the wait
+};
+
 /// One push of a task or call to this worker. The executor makes and ends them; whoever runs it
 /// reads the first part, and may keep something of its own in `context`.
 struct attempt {
@@ -54,11 +72,20 @@ struct attempt {
   std::uint32_t fetches_left = 0;
   bool thread_waits = false;  // suspended without giving its thread away
   bool run_here = false;      // pushed by run_here_source: may begin on top
-  std::size_t asked = 0;      // awaited before this: need not be run here
+  bool limited = false;       // as in `awaiting`, of its last wait, with what follows
+  const awaited_list* list = nullptr;
+  std::size_t needed = 0;
   std::vector<wire::object_id> awaited;
+  std::size_t asked = 0;                      // awaited before this: need not be run here
+  std::uint64_t wait = 0;                     // the number of its last wait in this process
+  std::uint64_t looked = 0;                   // the deadlock_finder's last look at it
   std::vector<wire::task_id> awaited_sorted;  // made when first asked for
   std::unique_ptr<std::byte[]> message;
   std::size_t message_capacity = 0;
+
+  /// Whether what it waits for may begin on top of it. Who waits for some of many may be helped by
+  /// none of those that could begin.
+  bool lets_begin() const { return !thread_waits && needed == awaited.size(); }
 };
 
 /// Attempts in order. Intrusive: an attempt is in at most one list.

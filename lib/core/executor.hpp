@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <unordered_set>
@@ -13,6 +14,7 @@
 #include "wire/ids.hpp"
 #include "wire/messages.hpp"
 #include "wire/outbox.hpp"
+#include "wire/wait_messages.hpp"
 
 namespace mobula::core {
 
@@ -95,10 +97,10 @@ class executor {
   /// The attempt to start (context is null: it has not begun) or to resume; it is running from now
   /// on. Null: nothing may run now. Not to be called while one runs.
   attempt* next();
-  /// The running attempt waits for `awaited`; all of them, or some of them (`any`).
-  void suspend(attempt& running, std::span<const wire::object_id> awaited, bool any);
+  /// The running attempt waits.
+  void suspend(attempt& running, const awaiting& what);
   /// The running attempt waits and its thread with it: nothing is begun on top.
-  void suspend_thread(attempt& running);
+  void suspend_thread(attempt& running, const awaiting& what);
   /// What it waited for is there (or its deadline has come).
   void wake(attempt& suspended);
   /// For an attempt suspended with suspend_thread: whether it was woken and has its slot again; it
@@ -117,6 +119,13 @@ class executor {
   /// for others to say.)
   bool may_exit() const { return retiring_ && idle(); }
   std::size_t suspended_count() const { return suspended_; }
+  /// How many waits have begun; the last of them has this number.
+  std::uint64_t waits() const { return waits_; }
+  void look_at_suspended(const std::function<void(attempt&)>& look);
+  /// Null if it is not suspended here.
+  attempt* find_suspended(const wire::wait_point& named);
+  /// What a lease or an attempt waits for; `answer` stays as it is if it does not wait here.
+  void tell_wait(const wire::wait_point& about, wire::wait_reply& answer);
   /// Messages that could not be decoded or made no sense.
   std::uint64_t dropped() const { return dropped_; }
 
@@ -157,10 +166,14 @@ class executor {
   void ask_run_here(lease_slot& lease);
   void became_runnable(lease_slot& lease);
   void became_blocked(lease_slot& lease);
-  void set_aside(attempt& running);
+  void set_aside(attempt& running, const awaiting& what);
   void end_actor_when_done(lease_slot& lease);
   void creation_ended(lease_slot& lease, bool made);
   void lend_when_due(lease_slot& lease, std::uint64_t now_ns);
+
+  // Who waits for what: executor_waits.cpp.
+  void tell_begun(const lease_slot& lease, wire::wait_reply& answer) const;
+  void tell_suspended(const attempt& one, wire::wait_reply& answer) const;
 
   wire::process_id self_;
   run_here_source& source_;
@@ -178,6 +191,7 @@ class executor {
   std::uint32_t begun_ = 0;
   std::uint32_t suspended_ = 0;
   std::uint32_t resumable_ = 0;
+  std::uint64_t waits_ = 0;
   std::vector<std::uint32_t> free_board_slots_;
   std::unordered_set<wire::process_id> ended_processes_;
   bool retiring_ = false;

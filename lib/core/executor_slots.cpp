@@ -48,6 +48,7 @@ void executor::forget_if_over(lease_slot& lease) {
 
 bool executor::waits_for(attempt& suspended, wire::task_id task) const {
   constexpr std::size_t few = 8;
+  if (!suspended.lets_begin()) return false;
   if (suspended.awaited.size() <= few) {
     return std::any_of(suspended.awaited.begin(), suspended.awaited.end(),
                        [&](wire::object_id id) { return wire::maker_of(id) == task; });
@@ -155,22 +156,24 @@ attempt* executor::run(attempt& one) {
   return &one;
 }
 
-void executor::suspend(attempt& running, std::span<const wire::object_id> awaited, bool any) {
+void executor::suspend(attempt& running, const awaiting& what) {
   running.thread_waits = false;
-  running.asked = 0;
-  // Who waits for some of many may be helped by none of those that could begin: it counts as
-  // waiting for nothing in particular.
-  if (!any) running.awaited.assign(awaited.begin(), awaited.end());
-  set_aside(running);
+  set_aside(running, what);
 }
 
-void executor::suspend_thread(attempt& running) {
+void executor::suspend_thread(attempt& running, const awaiting& what) {
   running.thread_waits = true;
-  set_aside(running);
+  set_aside(running, what);
 }
 
-void executor::set_aside(attempt& running) {
+void executor::set_aside(attempt& running, const awaiting& what) {
   invariant(running_ == &running, "only the running attempt is suspended");
+  running.asked = 0;
+  running.awaited.assign(what.objects.begin(), what.objects.end());
+  running.list = what.list;
+  running.needed = what.needed;
+  running.limited = what.limited;
+  running.wait = ++waits_;
   lease_slot& lease = *running.lease;
   running.state = attempt_state::suspended;
   running_ = lease.running = nullptr;
@@ -188,6 +191,7 @@ void executor::wake(attempt& suspended) {
   --suspended_;
   suspended.state = attempt_state::resumable;
   suspended.awaited.clear();
+  suspended.list = nullptr;
   suspended.awaited_sorted.clear();
   lease.resumable.push_back(suspended);
   ++resumable_;
@@ -289,6 +293,7 @@ void executor::ask_run_here(lease_slot& lease) {
   // leases for them meanwhile.
   constexpr int looks_max = 64;
   attempt& blocked = *lease.suspended.back();
+  if (!blocked.lets_begin()) return;
   std::size_t at = blocked.asked;
   for (int looks = 0; at < blocked.awaited.size() && looks < looks_max; ++at) {
     const auto reply = source_.run_here(blocked.awaited[at], lease.id, blocked.push.shape);

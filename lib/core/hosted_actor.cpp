@@ -62,4 +62,10 @@ attempt* hosted_actor::take_any_of(wire::process_id process) {
   return nullptr;
 }
 
+const attempt* hosted_actor::find_ready(wire::task_id task, std::uint32_t attempt_number) const {
+  const attempt* one = ready_.front();
+  while (one && (one->push.task != task || one->push.attempt != attempt_number)) one = one->next;
+  return one;
+}
+
 }  // namespace mobula::core

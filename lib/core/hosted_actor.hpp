@@ -36,6 +36,8 @@ class hosted_actor {
   void remove_waiting(attempt& call);
   /// The next call whose turn it is; null: none now.
   attempt* next() { return ready_.pop_front(); }
+  /// A call whose turn has not come, its arguments being here; null: it is not among them.
+  const attempt* find_ready(wire::task_id task, std::uint32_t attempt_number) const;
   bool has_ready() const { return !ready_.empty(); }
   /// No call waits here.
   bool drained() const { return ready_.empty() && lines_.empty(); }

@@ -62,14 +62,15 @@ void lease_book::enqueue(task& ready) {
 
 void lease_book::ask_for_creation(task& creation) {
   creation.request = next_request_++;
-  creations_[creation.request] = &creation;
   wire::lease_request request;
   request.owner = self_;
   request.request = creation.request;
   request.kind = wire::lease_kind::actor;
   request.demand = creation.demand->key.demand;
   request.held = creation.demand->key.held;
-  wire::send(out_, process_id::scheduler_of(self_.node()), request);
+  const auto asked = process_id::scheduler_of(self_.node());
+  creations_[creation.request] = {&creation, asked};
+  wire::send(out_, asked, request);
 }
 
 void lease_book::pump(shape& one) {
@@ -399,7 +400,7 @@ bool lease_book::on_message(process_id from, wire::blob message) {
 
 void lease_book::on_grant(process_id, const wire::lease_grant& grant) {
   if (const auto found = creations_.find(grant.request); found != creations_.end()) {
-    task& creation = *found->second;
+    task& creation = *found->second.what;
     creations_.erase(found);
     creation.request = 0;
     auto& lease = leases_[grant.lease];
@@ -439,8 +440,12 @@ void lease_book::on_grant(process_id, const wire::lease_grant& grant) {
 void lease_book::on_queued(process_id from, const wire::lease_queued& queued) {
   const auto found = requests_.find(queued.request);
   if (found == requests_.end()) {
-    if (queued.count != 0 && !creations_.contains(queued.request))
+    if (queued.count == 0) return;
+    if (const auto creation = creations_.find(queued.request); creation != creations_.end()) {
+      creation->second.asked = from;
+    } else {
       wire::send(out_, from, wire::lease_update{self_, queued.request, 0});
+    }
     return;
   }
   shape& of = *found->second;
@@ -457,7 +462,7 @@ void lease_book::on_queued(process_id from, const wire::lease_queued& queued) {
 
 void lease_book::on_refuse(const wire::lease_refuse& refuse) {
   if (const auto found = creations_.find(refuse.request); found != creations_.end()) {
-    task& creation = *found->second;
+    task& creation = *found->second.what;
     creations_.erase(found);
     creation.request = 0;
     return fail_(creation, refuse.error);
@@ -517,7 +522,7 @@ void lease_book::on_node_ended(wire::node_id node) {
   }
   for (const auto& [number, creation] : std::exchange(creations_, {})) {
     wire::send(out_, process_id::scheduler_of(self_.node()), wire::lease_update{self_, number, 0});
-    ask_for_creation(*creation);
+    ask_for_creation(*creation.what);
   }
 }
 
@@ -562,6 +567,22 @@ void lease_book::on_return(const wire::task_return& back) {
     return forget(*lease);
   }
   touch(*lease);
+}
+
+std::optional<wire::wait_point> lease_book::request_of(const task& ready) const {
+  wire::wait_point point{
+      .kind = wire::wait_kind::request, .by = self_, .demand = ready.demand->key.demand};
+  if (ready.what == task::kind::creation) {
+    const auto found = creations_.find(ready.request);
+    if (found == creations_.end()) return std::nullopt;
+    point.asked = found->second.asked;
+    point.number = ready.request;
+  } else {
+    if (ready.demand->request == 0) return std::nullopt;
+    point.asked = ready.demand->asked;
+    point.number = ready.demand->request;
+  }
+  return point;
 }
 
 }  // namespace mobula::core

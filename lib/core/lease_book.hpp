@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "core/task.hpp"
 #include "wire/messages.hpp"
 #include "wire/outbox.hpp"
+#include "wire/wait_messages.hpp"
 
 namespace mobula::core {
 
@@ -102,6 +104,10 @@ class lease_book {
   /// When a tick would do something, as far as nothing else happens; UINT64_MAX: never.
   std::uint64_t next_deadline_ns() const;
 
+  /// Where a ready task's lease is asked for, for those who want to know whether it can come;
+  /// nothing if it isn't asked for now.
+  std::optional<wire::wait_point> request_of(const task& ready) const;
+
   std::size_t leases_held() const { return leases_.size(); }
   std::size_t creations_waiting() const { return creations_.size(); }
 
@@ -111,6 +117,10 @@ class lease_book {
   std::function<bool(const task&, const wire::task_return::missing_argument&)> on_argument_missing;
 
  private:
+  struct waiting_creation {
+    task* what = nullptr;
+    wire::process_id asked;  // where its request waits
+  };
   void on_grant(wire::process_id from, const wire::lease_grant& grant);
   void on_queued(wire::process_id from, const wire::lease_queued& queued);
   void on_refuse(const wire::lease_refuse& refuse);
@@ -147,7 +157,7 @@ class lease_book {
   std::map<std::string, std::unique_ptr<shape>> shapes_;  // by the demand's encoding
   std::unordered_map<wire::lease_id, std::unique_ptr<held_lease>> leases_;
   std::unordered_map<std::uint64_t, shape*> requests_;
-  std::unordered_map<std::uint64_t, task*> creations_;
+  std::unordered_map<std::uint64_t, waiting_creation> creations_;
   std::vector<held_lease*> touched_;
   std::vector<held_lease*> touched_now_;  // being flushed
   std::vector<shape*> dirty_;

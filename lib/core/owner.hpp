@@ -12,6 +12,7 @@
 #include "core/task.hpp"
 #include "wire/messages.hpp"
 #include "wire/outbox.hpp"
+#include "wire/wait_messages.hpp"
 
 namespace mobula::core {
 
@@ -60,6 +61,9 @@ class owner final : public run_here_source, argument_receiver {
   /// in the slot of `lease`, if its demand is the one numbered `shape_number`.
   reply run_here(wire::object_id awaited, wire::lease_id lease,
                  std::uint64_t shape_number) override;
+
+  /// What an object of ours waits for; `told` stays as it is if it does not wait.
+  void tell_wait(const wire::wait_point& about, wire::wait_reply& told);
 
   /// True if the message's type was one of the owner's.
   bool on_message(wire::process_id from, wire::blob message);

@@ -89,6 +89,9 @@ void scheduler::on_message(wire::process_id from, wire::blob message) {
           },
           std::type_identity<wire::free_amounts>{});
       break;
+    case wire::message_type::wait_query:
+      with_sender(&scheduler::on_wait_query);
+      break;
     case wire::message_type::shutdown:
       with_sender(&scheduler::on_shutdown);
       break;

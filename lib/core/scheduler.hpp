@@ -15,6 +15,7 @@
 #include "wire/ids.hpp"
 #include "wire/messages.hpp"
 #include "wire/outbox.hpp"
+#include "wire/wait_messages.hpp"
 
 namespace mobula::core {
 
@@ -66,8 +67,8 @@ class scheduler {
   scheduler& operator=(const scheduler&) = delete;
 
   /// Takes lease_request, lease_update, lease_return, lease_over, cpus_lend, cpus_claim,
-  /// process_ended (from other schedulers), free_amounts, nodes_query, nodes_reply, shutdown,
-  /// shutdown_done.
+  /// process_ended (from other schedulers), free_amounts, nodes_query, nodes_reply, wait_query,
+  /// shutdown, shutdown_done.
   ///
   /// lease_update for a request of which nothing waits here, count not 0, is answered by
   /// lease_queued of count 0: ask anew.
@@ -169,6 +170,11 @@ class scheduler {
   void retire(worker& one);
   void retire_surplus();
   void revoke(lease& one);
+
+  // What requests wait for: scheduler_waits.cpp.
+  void on_wait_query(wire::process_id from, const wire::wait_query& asked);
+  bool tell_holders(const wire::wait_point& about, std::vector<wire::wait_point>& on);
+  const waiting_request* held_back_by(const wire::wait_point& request);
 
   wire::node_id node_;
   wire::process_id self_;

@@ -57,6 +57,8 @@ struct prepared {
   core::task_spec spec;
 };
 
+read_value deadlocked() { return {wire::error_code::deadlock, {}, {}}; }
+
 plain_arguments arguments_of(const call& what, label task) {
   plain_arguments arguments;
   arguments.task = task;
@@ -157,6 +159,7 @@ awaitable<std::vector<read_value>> context::get_all(std::vector<ref> wanted) {
   return {of_,
           [this, it] {
             if (!of_.are_ready(it->refs, it->refs.size())) return false;
+            if (of_.take_failure()) it->values.assign(it->refs.size(), deadlocked());
             while (it->values.size() < it->refs.size()) {
               const ref& next = it->refs[it->values.size()];
               if (!of_.bring(next)) return false;
@@ -172,7 +175,12 @@ awaitable<read_value> context::get(ref one) {
   auto got = std::make_shared<read_value>();
   return {of_,
           [this, wanted, got] {
-            if (!of_.are_ready({*wanted}, 1) || !of_.bring(*wanted)) return false;
+            if (!of_.are_ready({*wanted}, 1)) return false;
+            if (of_.take_failure()) {
+              *got = deadlocked();
+              return true;
+            }
+            if (!of_.bring(*wanted)) return false;
             *got = of_.read(*wanted);
             return true;
           },
@@ -181,7 +189,12 @@ awaitable<read_value> context::get(ref one) {
 
 awaitable<std::vector<bool>> context::wait(std::vector<ref> wanted, std::size_t count) {
   auto all = std::make_shared<std::vector<ref>>(std::move(wanted));
-  return {of_, [this, all, count] { return of_.are_ready(*all, count); },
+  return {of_,
+          [this, all, count] {
+            if (!of_.are_ready(*all, count)) return false;
+            if (of_.take_failure()) fails = true;
+            return true;
+          },
           [all] {
             std::vector<bool> ready;
             for (const ref& one : *all) ready.push_back(one.record().ready());

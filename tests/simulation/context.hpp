@@ -78,7 +78,7 @@ class context {
   awaitable<ref> put_stored(std::size_t filler_bytes, std::vector<ref> inside = {});
   awaitable<std::vector<read_value>> get_all(std::vector<ref> refs);
   awaitable<read_value> get(ref one);
-  /// Which of them are ready, once `count` are.
+  /// Which of them are ready, once `count` are. `fails` if they never will be.
   awaitable<std::vector<bool>> wait(std::vector<ref> refs, std::size_t count);
   /// Keeps the process busy.
   awaitable<bool> work(std::uint64_t ns);

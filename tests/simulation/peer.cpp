@@ -6,6 +6,7 @@
 
 #include "core/errors.hpp"
 #include "core/lease_slot.hpp"
+#include "core/waits.hpp"
 #include "simulation/world.hpp"
 #include "wire/codec.hpp"
 
@@ -50,6 +51,7 @@ peer::peer(world& where, process_id self)
       owner_{self, out_, where.options().owner},
       board_{where},
       executor_{self, owner_, board_, out_, where.options().executor},
+      deadlock_finder_{self, owner_, executor_, *this, out_, where.options().deadlock},
       tick_at_ns_{never} {
   owner_.tick(where.time().now_ns());
 }
@@ -102,6 +104,10 @@ void peer::take(process_id from, wire::blob message) {
           m && core::executor::is_fetch_token(m->token))
         return executor_.on_message(from, message);
       return on_store_answer(message);
+    case wire::message_type::wait_query:
+      return core::on_wait_query(owner_, &executor_, from, message, out_);
+    case wire::message_type::wait_reply:
+      return deadlock_finder_.on_message(from, message);
     case wire::message_type::process_ended:
       if (const auto m = wire::decode<wire::process_ended>(message)) {
         for (const process_id ended : m->processes) world_.net().told_of_end(self_, ended);
@@ -112,6 +118,15 @@ void peer::take(process_id from, wire::blob message) {
     default:
       if (!owner_.on_message(from, message)) world_.failed("a message that nobody takes");
   }
+}
+
+std::string peer::name_of(wire::function_id function) {
+  return "function " + std::to_string(function.offset);
+}
+
+void peer::fail(core::attempt& victim, std::string what) {
+  world_.deadlocked(what);
+  static_cast<strand*>(victim.context)->fail_wait();
 }
 
 // What the dead worker sent before is acted on first: it may have completed tasks.
@@ -131,6 +146,7 @@ void peer::on_closed(process_id ended) {
   }
   owner_.on_process_ended(ended);
   executor_.process_ended(ended);
+  deadlock_finder_.process_ended(ended);
   go_on();
 }
 
@@ -205,6 +221,7 @@ void peer::go_on() {
   if (std::exchange(main_ready_, false)) keep_running(*strands_.at(main_));
   owner_.tick(now);
   executor_.tick(now);
+  deadlock_finder_.tick(now);
   owner_.flush();
   while (!in_place_) {
     core::attempt* next = executor_.next();
@@ -228,7 +245,8 @@ bool peer::is_busy() const { return !strands_.empty(); }
 
 void peer::plan_tick() {
   constexpr std::uint64_t tick_least_ns = 10'000;
-  const std::uint64_t wanted = std::min(owner_.next_deadline_ns(), executor_.next_deadline_ns());
+  const std::uint64_t wanted = std::min({owner_.next_deadline_ns(), executor_.next_deadline_ns(),
+                                         deadlock_finder_.next_deadline_ns()});
   if (wanted == never) return;
   const std::uint64_t when = std::max(wanted, world_.time().now_ns() + tick_least_ns);
   if (when >= tick_at_ns_) return;
@@ -253,6 +271,7 @@ std::string peer::leftovers(bool objects_may_stay) const {
   say("strands", strands_.size());
   say("suspended", executor_.suspended_count());
   say("attempts", executor_.idle() ? 0 : 1);
+  say("looks for deadlocks", deadlock_finder_.idle() ? 0 : 1);
   say("dropped messages", executor_.dropped());
   if (objects_may_stay) return text.str();
   say("actors", owner_.actors_live());

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/deadlock_finder.hpp"
 #include "core/executor.hpp"
 #include "core/owner.hpp"
 #include "core/scheduler.hpp"
@@ -35,7 +36,7 @@ class sim_board final : public core::task_board {
 };
 
 /// A simulated process that runs user code: the driver or a worker.
-class peer final : public wire::receiver {
+class peer final : public wire::receiver, core::deadlock_host {
  public:
   peer(world& where, wire::process_id self);
   ~peer();
@@ -67,6 +68,8 @@ class peer final : public wire::receiver {
  private:
   void on_message(wire::process_id from, wire::blob message) override;
   void on_closed(wire::process_id ended) override;
+  std::string name_of(wire::function_id function) override;
+  void fail(core::attempt& victim, std::string what) override;
   void take(wire::process_id from, wire::blob message);
   void on_lease_lost(wire::process_id from, wire::blob message);
   void on_store_answer(wire::blob message);
@@ -84,6 +87,7 @@ class peer final : public wire::receiver {
   core::owner owner_;
   sim_board board_;
   core::executor executor_;
+  core::deadlock_finder deadlock_finder_;
   std::unordered_map<std::uint64_t, std::unique_ptr<strand>> strands_;
   std::uint64_t next_strand_ = 1;
   strand* in_place_ = nullptr;  // the one that has the process, and waits

@@ -29,6 +29,8 @@ world_options options_of(std::uint64_t seed) {
   options.messages.most_ns = std::uint64_t{1000} << dice() % 12;
   options.messages.own_at_once = dice() % 2 == 0;
   options.inline_bytes_max = dice() % 2 == 0 ? 256 : 100'000;
+  // Waits are looked into while they go on: none of them is a deadlock.
+  options.deadlock.after_ns = std::uint64_t{10'000} << dice() % 10;
   return options;
 }
 

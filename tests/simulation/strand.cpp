@@ -45,8 +45,9 @@ void strand::stay() { in_place_ = true; }
 bool strand::are_ready(const std::vector<ref>& refs, std::size_t count) {
   const auto ready = static_cast<std::size_t>(
       std::ranges::count_if(refs, [](const ref& one) { return one.record().ready(); }));
-  if (ready >= count) {
+  if (ready >= count || failed_) {
     stop_waiting();
+    if (ready >= count) failed_ = false;
     return true;
   }
   if (!waiters_.empty()) return false;
@@ -61,7 +62,7 @@ bool strand::are_ready(const std::vector<ref>& refs, std::size_t count) {
     awaited.push_back(one.id());
   }
   still_needed_ = count - ready;
-  if (attempt_) home_.executor().suspend(*attempt_, awaited, count < refs.size());
+  if (attempt_) home_.executor().suspend(*attempt_, {awaited, still_needed_});
   return false;
 }
 
@@ -72,6 +73,11 @@ void strand::one_is_ready() {
   } else {
     home_.main_is_ready();
   }
+}
+
+void strand::fail_wait() {
+  failed_ = true;
+  home_.executor().wake(*attempt_);
 }
 
 void strand::stop_waiting() {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "core/executor.hpp"
@@ -42,6 +43,10 @@ class strand {
 
   /// Whether `count` of them are ready; otherwise it is suspended until they are.
   bool are_ready(const std::vector<ref>& refs, std::size_t count);
+  /// The wait can never end.
+  void fail_wait();
+  /// Whether the wait that `are_ready` began has failed.
+  bool take_failure() { return std::exchange(failed_, false); }
   /// Waits in place until `resume_in_place`.
   void stay();
   /// Brings the value's bytes to this node; false: not yet. For each object anew.
@@ -82,6 +87,7 @@ class strand {
   body code_;
   std::function<bool()> step_;
   bool in_place_ = false;
+  bool failed_ = false;
   bool finishing_ = false;
   std::vector<std::unique_ptr<ref_waiter>> waiters_;
   std::size_t still_needed_ = 0;

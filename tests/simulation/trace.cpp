@@ -4,6 +4,7 @@
 
 #include "core/errors.hpp"
 #include "wire/codec.hpp"
+#include "wire/wait_messages.hpp"
 
 namespace mobula::sim {
 namespace {
@@ -79,7 +80,9 @@ std::string described(wire::process_id from, wire::process_id to, wire::blob mes
                                               MOBULA_TRY(store_fetch) MOBULA_TRY(store_fetched)
                                                   MOBULA_TRY(store_sealed) MOBULA_TRY(store_orphan)
                                                       MOBULA_TRY(replica_add)
-                                                          MOBULA_TRY(process_ended) false;
+                                                          MOBULA_TRY(process_ended)
+                                                              MOBULA_TRY(wait_query)
+                                                                  MOBULA_TRY(wait_reply) false;
 #undef MOBULA_TRY
   if (message.empty()) {
     out << "closed";

@@ -269,6 +269,12 @@ void world::progressed(std::uint64_t until_ns) {
   progress_ns_ = std::max({progress_ns_, until_ns, time_.now_ns()});
 }
 
+void world::deadlocked(const std::string& what) {
+  deadlocks_.push_back(what);
+  if (!options_.deadlocks)
+    failed("nobody waits for each other here, but: " + what + "\n" + state());
+}
+
 void world::failed(const std::string& what) {
   if (failed_) return;
   failed_ = true;
@@ -285,6 +291,8 @@ bool world::allowed(wire::error_code error) const {
     case wire::error_code::owner_died:
     case wire::error_code::object_lost:
       return options_.deaths;
+    case wire::error_code::deadlock:
+      return options_.deadlocks;
     default:
       return false;
   }

@@ -29,6 +29,9 @@ struct world_options {
   core::owner::limits owner = {};
   core::executor_limits executor = {};
   core::scheduler_limits scheduler = {};
+  core::deadlock_limits deadlock = {.after_ns = 100'000'000};
+  /// Some tasks wait for each other: a deadlock that is found is a right answer.
+  bool deadlocks = false;
   /// Deaths are part of the run: errors that tell of them are right answers.
   bool deaths = false;
   /// Of what a killed process had sent, some may be lost.
@@ -113,6 +116,7 @@ class world {
   void task_ended(const core::attempt& one);
   void trace(wire::process_id from, wire::process_id to, wire::blob message) const;
   void progressed(std::uint64_t until_ns);
+  void deadlocked(const std::string& what);
   void failed(const std::string& what);
   bool allowed(wire::error_code error) const;
 
@@ -121,6 +125,8 @@ class world {
   /// How often the task ran, so far.
   std::uint32_t runs_of(label task) const;
   std::string state() const;
+  /// What was said of each deadlock that was found.
+  const std::vector<std::string>& deadlocks() const { return deadlocks_; }
 
  private:
   struct task_record {
@@ -160,6 +166,7 @@ class world {
   /// A killed process told an owner that somebody else borrows an object, and died before that one
   /// heard of it: then the object is kept for as long as that one lives.
   bool may_leave_objects_ = false;
+  std::vector<std::string> deadlocks_;
   bool failed_ = false;
 };
 

@@ -94,7 +94,7 @@ class Executor : public testing::Test {
     return *one;
   }
   void suspend(attempt& one, std::vector<object_id> awaited, bool any = false) {
-    executor_.suspend(one, awaited, any);
+    executor_.suspend(one, {awaited, any ? 1 : awaited.size()});
   }
   void finish(attempt& one) { executor_.finish(one, {}); }
   std::vector<task_id> returned(return_reason reason) {
@@ -312,7 +312,8 @@ TEST_F(Executor, AWaitOfTheThreadItselfBeginsNothingAndKeepsItsPlace) {
   push(task(1));
   push(task(2));
   attempt& one = begin(task(1));
-  executor_.suspend_thread(one);
+  const object_id awaited[] = {result(2)};
+  executor_.suspend_thread(one, {awaited, 1});
   EXPECT_EQ(returned(return_reason::blocked), std::vector{task(2)});
   EXPECT_FALSE(executor_.go_on(one));
   pass_grace();

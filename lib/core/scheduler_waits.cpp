@@ -1,0 +1,75 @@
+#include "core/scheduler.hpp"
+#include "wire/codec.hpp"
+
+// What requests wait for, for those who ask whether they can ever be met.
+
+namespace mobula::core {
+
+using wire::wait_kind;
+using wire::wait_point;
+
+namespace {
+
+// Cpus are lent by those who wait, and processes are shared with them: for these nobody waits
+// forever.
+constexpr resource_set kept_kinds = ~(cpus_bit | process_bit);
+
+}  // namespace
+
+void scheduler::on_wait_query(wire::process_id from, const wire::wait_query& asked) {
+  wire::wait_reply answer;
+  answer.token = asked.token;
+  const bool known = asked.about.kind == wait_kind::request || asked.about.kind == wait_kind::room;
+  if (known && tell_holders(asked.about, answer.on)) answer.needed = 1;
+  wire::send(out_, from, answer);
+}
+
+/// What must end before the request can be met: any one of these, on this node or, for a request
+/// that waits here, on another where it could go. @returns false: it need not wait for any
+bool scheduler::tell_holders(const wait_point& about, std::vector<wait_point>& on) {
+  for (std::uint32_t seat = 0; seat < books_.size(); ++seat) {
+    if (!fits(about.demand, books_.total_of(seat))) continue;
+    const resource_set lacks = lacking(about.demand, books_.free_of(seat)) & kept_kinds;
+    if (lacks == 0) {
+      const waiting_request* ahead = held_back_by(about);
+      if (!ahead) return false;
+      on.push_back({.kind = wait_kind::request,
+                    .asked = self_,
+                    .by = ahead->asked.owner,
+                    .number = ahead->asked.request,
+                    .demand = ahead->asked.demand});
+      continue;
+    }
+    for (const auto& [number, one] : leases_) {
+      if (one.seat != seat || (kinds_of(one.booked()) & lacks) == 0) continue;
+      if (!one.worker) return false;
+      on.push_back({.kind = wait_kind::lease, .asked = one.worker, .by = self_, .number = number});
+    }
+  }
+  for (std::size_t i = 0; about.kind == wait_kind::request && i < peers_.size(); ++i) {
+    const auto node = static_cast<wire::node_id>(i);
+    if (node == node_ || !peers_.feasible_at(node, about.demand)) continue;
+    wait_point there = about;
+    there.kind = wait_kind::room;
+    there.asked = wire::process_id::scheduler_of(node);
+    on.push_back(there);
+  }
+  return on.size() <= wire::wait_points_max;
+}
+
+/// The first one ahead of a request in the queue whose turn must come before.
+const waiting_request* scheduler::held_back_by(const wait_point& request) {
+  if (request.kind != wait_kind::request) return nullptr;
+  const auto mine = queue_.find(request.by, request.number);
+  if (mine == queue_.end()) return nullptr;
+  // As serve() goes through them.
+  resource_set taken_ahead = 0;
+  for (auto at = queue_.begin(); at != mine; ++at) {
+    if ((at->kinds & taken_ahead) != 0 || !books_.feasible(at->asked.demand)) continue;
+    if ((at->lacked & mine->kinds) != 0) return &*at;
+    taken_ahead |= at->lacked;
+  }
+  return nullptr;
+}
+
+}  // namespace mobula::core
