@@ -59,6 +59,13 @@ bool take_store_bytes(settings& into, std::string_view value) {
   return true;
 }
 
+bool take_deadlock_after(settings& into, std::string_view value) {
+  const auto number = parse_number<std::uint32_t>(value);
+  if (!number || *number == 0) return false;
+  into.deadlock_after_ms = *number;
+  return true;
+}
+
 bool take_log(settings& into, std::string_view value) {
   return take_choice(into.log, value,
                      {{"error", log_level::error},
@@ -67,7 +74,7 @@ bool take_log(settings& into, std::string_view value) {
                       {"debug", log_level::debug}});
 }
 
-constexpr std::array<setting_row, 9> table{{
+constexpr std::array<setting_row, 10> table{{
     {"MOBULA_CPUS", "cpus", "the cores that the node's ranks may use",
      "cpus that each node offers, unless the program says it", false,
      [](settings& into, std::string_view value) { return take_amount(into.cpus, value); },
@@ -84,6 +91,9 @@ constexpr std::array<setting_row, 9> table{{
     {"MOBULA_STORE_BYTES", "bytes", "a share of the node's memory",
      "memory of each node's object store", false, take_store_bytes,
      "a number of bytes, such as 8GiB"},
+    {"MOBULA_DEADLOCK_AFTER_MS", "milliseconds", "10000",
+     "how long a task waits for others before it is found out whether they wait for each other",
+     false, take_deadlock_after, "a number of milliseconds, at least 1"},
     {"MOBULA_LOG", "", "warning", "what is logged: error, warning, info or debug", false, take_log,
      "error, warning, info or debug"},
     {role_variable, "", "", "the role of a child process", true, nullptr, ""},

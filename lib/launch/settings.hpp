@@ -22,6 +22,7 @@ struct settings {
   std::uint32_t ranks_per_node = 0;
   wait_mode wait = wait_mode::automatic;
   std::uint64_t store_bytes = 0;
+  std::uint32_t deadlock_after_ms = 10'000;
   log_level log = log_level::warning;
 };
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <thread>
 
+#include "core/waits.hpp"
 #include "mobula/errors.hpp"
 #include "mobula/options.hpp"
 #include "runtime/demands.hpp"
@@ -87,6 +88,7 @@ void process::tick() {
   const std::uint64_t now = ring::now_ns();
   owner_.tick(now);
   if (executor_) executor_->tick(now);
+  if (deadlock_finder_) deadlock_finder_->tick(now);
 }
 
 void process::flush() {
@@ -95,8 +97,10 @@ void process::flush() {
 }
 
 std::uint64_t process::next_deadline_ns() {
-  const std::uint64_t mine = owner_.next_deadline_ns();
-  return executor_ ? std::min(mine, executor_->next_deadline_ns()) : mine;
+  std::uint64_t next = owner_.next_deadline_ns();
+  if (executor_) next = std::min(next, executor_->next_deadline_ns());
+  if (deadlock_finder_) next = std::min(next, deadlock_finder_->next_deadline_ns());
+  return next;
 }
 
 std::optional<process::nap> process::prepare_nap(std::uint64_t deadline_ns) {
@@ -156,6 +160,11 @@ void process::on_message(process_id from, wire::blob message) {
     case wire::message_type::nodes_reply:
     case wire::message_type::shutdown_done:
       return inquiries_->on_message(message);
+    case wire::message_type::wait_query:
+      return core::on_wait_query(owner_, executor_, from, message, port());
+    case wire::message_type::wait_reply:
+      if (deadlock_finder_) deadlock_finder_->on_message(from, message);
+      return;
     case wire::message_type::process_ended:
       if (const auto m = wire::decode<wire::process_ended>(message)) {
         for (const process_id ended : m->processes) port().peer_ended(ended);
@@ -187,6 +196,7 @@ void process::on_closed(process_id peer) {
   }
   owner_.on_process_ended(peer);
   if (executor_) executor_->process_ended(peer);
+  if (deadlock_finder_) deadlock_finder_->process_ended(peer);
 }
 
 }  // namespace mobula::detail

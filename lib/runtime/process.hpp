@@ -11,6 +11,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "core/deadlock_finder.hpp"
 #include "core/executor.hpp"
 #include "core/owner.hpp"
 #include "launch/settings.hpp"
@@ -62,6 +63,8 @@ class process : wire::receiver {
   detail::inquiries& inquiries() { return *inquiries_; }
   /// In a worker: what runs here. Set once, before the first message.
   void set_executor(core::executor* executor) { executor_ = executor; }
+  /// What looks into long waits there. As above.
+  void set_deadlock_finder(core::deadlock_finder* finder) { deadlock_finder_ = finder; }
 
   // Under the lock.
 
@@ -116,6 +119,7 @@ class process : wire::receiver {
   core::owner owner_;
   core::shape& default_shape_;
   core::executor* executor_ = nullptr;
+  core::deadlock_finder* deadlock_finder_ = nullptr;
   std::unique_ptr<store_client> store_;
   std::unique_ptr<detail::inquiries> inquiries_;
   std::unordered_set<wire::process_id> closed_;

@@ -278,6 +278,7 @@ void scheduler_process::start_worker(process_id process) {
   text.process = process.bits();
   text.job_token = told_.job_token;
   text.wait = told_.wait;
+  text.deadlock_after_ns = told_.deadlock_after_ns;
   text.broker = broker_.name();
   text.open_files = open_files_given_;
   seats_->start(process.incarnation(), to_hex(bytes_of_part(text)));

@@ -163,6 +163,7 @@ void session::start_scheduler(const launch::node_layout& node, std::size_t node_
   text.other_seats = static_cast<std::uint32_t>(node.ranks.size() - 1);
   text.job_token = job_token_;
   text.wait = settings_.wait;
+  text.deadlock_after_ns = std::uint64_t{settings_.deadlock_after_ms} * 1'000'000;
   text.cores = layout_->cores_of_children(rank_).text();
   if (door_) text.door = door_->address().encode();
   const double given = options.store_bytes.value_or(static_cast<double>(settings_.store_bytes));

@@ -34,6 +34,7 @@ struct scheduler_start {
   std::uint64_t job_token = 0;
   std::uint64_t store_bytes = 0;
   launch::wait_mode wait = launch::wait_mode::automatic;
+  std::uint64_t deadlock_after_ns = 0;  // of the workers
   std::string door;   // launch::seat_address of the seats' door, or empty; the door comes along
   std::string cores;  // where workers may run, in the kernel's notation
   static void fields(auto& visit, auto& self) {
@@ -44,6 +45,7 @@ struct scheduler_start {
     visit(self.job_token);
     visit(self.store_bytes);
     visit(self.wait);
+    visit(self.deadlock_after_ns);
     visit(self.door);
     visit(self.cores);
   }
@@ -71,12 +73,14 @@ struct worker_start_text {
   std::uint64_t job_token = 0;
   std::uint64_t open_files = 0;  // the soft limit that user code shall have; 0: as it is
   launch::wait_mode wait = launch::wait_mode::automatic;
+  std::uint64_t deadlock_after_ns = 0;  // core::deadlock_limits::after_ns
   std::string broker;
   static void fields(auto& visit, auto& self) {
     visit(self.process);
     visit(self.job_token);
     visit(self.open_files);
     visit(self.wait);
+    visit(self.deadlock_after_ns);
     visit(self.broker);
   }
 };

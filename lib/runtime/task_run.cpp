@@ -10,6 +10,7 @@
 
 #include "core/errors.hpp"
 #include "core/invariant.hpp"
+#include "mobula/errors.hpp"
 #include "runtime/casts.hpp"
 #include "runtime/errors.hpp"
 #include "runtime/function_table.hpp"
@@ -44,15 +45,17 @@ void task_run::suspend_fiber() {
   decode_scope::exchange(scope);
 }
 
-void task_run::wait(std::span<const wire::object_id> awaited, bool any, std::uint64_t deadline_ns,
+void task_run::wait(core::awaiting what, std::uint64_t deadline_ns,
                     const std::function<bool()>& begin) {
   process& home = where_.home();
   {
     const std::lock_guard held{home.lock()};
     woken_ = false;
+    failure_.clear();
     if (!begin()) return;
-    if (deadline_ns != process::never) alarm_ = where_.set_alarm(deadline_ns, *this);
-    where_.executor().suspend(*attempt_, awaited, any);
+    what.limited = deadline_ns != process::never;
+    if (what.limited) alarm_ = where_.set_alarm(deadline_ns, *this);
+    where_.executor().suspend(*attempt_, what);
     home.flush();
   }
   suspend_fiber();
@@ -64,6 +67,15 @@ void task_run::wait(std::span<const wire::object_id> awaited, bool any, std::uin
 
 void task_run::wake() {
   if (!std::exchange(woken_, true)) where_.executor().wake(*attempt_);
+}
+
+void task_run::fail_wait(std::string why) {
+  failure_ = std::move(why);
+  wake();
+}
+
+void task_run::throw_if_failed() {
+  if (!failure_.empty()) throw deadlock{std::exchange(failure_, {})};
 }
 
 void task_run::alarm() {

@@ -5,7 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <span>
+#include <string>
 #include <vector>
 
 #include "core/attempt.hpp"
@@ -37,9 +37,13 @@ class task_run final : public invocation {
   bool resume();
 
   /// From the task itself, without the lock: gives the thread to others until somebody calls `wake`
-  /// or the deadline. `begin` is called under the lock; false: there is nothing to wait for.
-  void wait(std::span<const wire::object_id> awaited, bool any, std::uint64_t deadline_ns,
-            const std::function<bool()>& begin);
+  /// or `fail_wait` or the deadline. `begin` is called under the lock; false: there is nothing to
+  /// wait for.
+  void wait(core::awaiting what, std::uint64_t deadline_ns, const std::function<bool()>& begin);
+  /// Under the lock: the wait can never end.
+  void fail_wait(std::string why);
+  /// To be called after a wait that did not bring what it was for. @throws deadlock after fail_wait
+  void throw_if_failed();
   /// Under the lock. More than once does no harm.
   void wake();
   /// The deadline has come, and its alarm is gone; under the lock.
@@ -83,6 +87,7 @@ class task_run final : public invocation {
   wire::task_status status_ = wire::task_status::done;
   std::exception_ptr thrown_;
   bool woken_ = false;
+  std::string failure_;  // of the last wait
   std::optional<std::multimap<std::uint64_t, task_run*>::iterator> alarm_;
 
   static thread_local task_run* current_;

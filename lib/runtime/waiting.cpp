@@ -91,7 +91,7 @@ std::size_t wait_for(process& home, std::span<core::object* const> records, std:
   if (run) {
     std::vector<wire::object_id> ids;
     for (const core::object* one : records) ids.push_back(one->id);
-    run->wait(ids, needed < records.size(), deadline_ns, begin);
+    run->wait({.objects = ids, .needed = needed}, deadline_ns, begin);
   } else {
     {
       const std::lock_guard held{home.lock()};
@@ -102,6 +102,7 @@ std::size_t wait_for(process& home, std::span<core::object* const> records, std:
   }
   const std::lock_guard held{home.lock()};
   waiting.withdraw();
+  if (run && waiting.left() != 0) run->throw_if_failed();
   return waiting.left();
 }
 
@@ -201,7 +202,7 @@ void await_some(std::span<object* const> records, std::size_t count, const time_
   }
 }
 
-struct completion_queue::state {
+struct completion_queue::state final : core::awaited_list {
   struct watch final : core::waiter {
     void on_ready(core::object&) override {
       home->ready.push_back(index);
@@ -211,6 +212,10 @@ struct completion_queue::state {
     std::size_t index = 0;
     handle of;
   };
+  void list(std::vector<wire::object_id>& into) const override {
+    for (const watch& mine : watches)
+      if (mine.waits()) into.push_back(record_of(mine.of.get()).id);
+  }
   std::vector<watch> watches;
   std::deque<std::size_t> ready;
   std::size_t told = 0;
@@ -257,12 +262,13 @@ std::size_t completion_queue::next(const time_limit& limit) {
     const bool last = state_->told + 1 == state_->watches.size();
     if (last) {
       const std::lock_guard held{home.lock()};
-      for (const auto& mine : state_->watches)
-        if (mine.waits()) ids.push_back(record_of(mine.of.get()).id);
+      state_->list(ids);
     }
-    run->wait(ids, !last, deadline, begin);
+    run->wait({.objects = ids, .needed = 1, .list = last ? nullptr : state_.get()}, deadline,
+              begin);
     const std::lock_guard held{home.lock()};
     state_->who = nullptr;
+    if (state_->ready.empty()) run->throw_if_failed();
   } else {
     home.wait_until([&] { return !state_->ready.empty(); }, deadline);
     home.rest();

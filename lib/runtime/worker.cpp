@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <mutex>
+#include <utility>
 
 #include "core/invariant.hpp"
+#include "runtime/function_table.hpp"
 #include "runtime/store_client.hpp"
 
 namespace mobula::detail {
@@ -18,12 +20,23 @@ core::executor_limits limits_for(std::size_t page_bytes) {
 
 }  // namespace
 
-worker::worker(process& where)
+worker::worker(process& where, core::deadlock_limits limits)
     : process_{where},
       board_{where.port().board()},
       executor_{where.self(), where.owner(), board_, where.port(),
-                limits_for(where.port().board().size())} {
+                limits_for(where.port().board().size())},
+      deadlock_finder_{where.self(), where.owner(), executor_, *this, where.port(), limits} {
   process_.set_executor(&executor_);
+  process_.set_deadlock_finder(&deadlock_finder_);
+}
+
+std::string worker::name_of(wire::function_id function) {
+  const function_entry* known = function_table::find(function);
+  return known ? std::string{known->name} : std::string{};
+}
+
+void worker::fail(core::attempt& victim, std::string what) {
+  static_cast<task_run*>(victim.context)->fail_wait(std::move(what));
 }
 
 wire::caller_id worker::caller_of(const core::attempt& what) {

@@ -3,8 +3,10 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
+#include "core/deadlock_finder.hpp"
 #include "core/executor.hpp"
 #include "fiber/fiber_pool.hpp"
 #include "runtime/board.hpp"
@@ -14,9 +16,9 @@
 namespace mobula::detail {
 
 /// A process that runs tasks, or one actor: one thread that polls and runs fibers.
-class worker {
+class worker final : core::deadlock_host {
  public:
-  explicit worker(process& where);
+  worker(process& where, core::deadlock_limits limits);
   worker(const worker&) = delete;
   worker& operator=(const worker&) = delete;
 
@@ -39,6 +41,8 @@ class worker {
   }
 
  private:
+  std::string name_of(wire::function_id function) override;
+  void fail(core::attempt& victim, std::string what) override;
   void run(core::attempt& next);
   void ring_alarms();
   bool may_leave();
@@ -48,6 +52,7 @@ class worker {
   process& process_;
   board board_;
   core::executor executor_;
+  core::deadlock_finder deadlock_finder_;
   fiber::fiber_pool fibers_;
   std::vector<std::unique_ptr<task_run>> idle_runs_;
   std::multimap<std::uint64_t, task_run*> alarms_;
