@@ -108,7 +108,11 @@ class nesting_limit : public error {
   using error::error;
 };
 
-/// Tasks or actors wait for each other in a cycle.
+/// Tasks or actors wait for each other in a cycle, by way of calls or of resources that they hold.
+///
+/// Thrown by the blocking call of one of them, chosen by the library, once it has waited for ten
+/// seconds (MOBULA_DEADLOCK_AFTER_MS); the others go on when that one has ended. what() names each
+/// step of the cycle. Calls with a time limit time out instead.
 class deadlock : public error {
  public:
   using error::error;

@@ -32,6 +32,7 @@ T value_of(const object_ref<T>& ref) {
 /// @throws task_error if the function that makes it threw; worker_died, actor_died, owner_died,
 ///   object_lost and the like if it can't be had
 /// @throws timed_out if it is not there at the limit, made or brought to this node; it still comes
+/// @throws deadlock in a task or actor, without a limit, if what it waits for waits for it
 /// @throws std::invalid_argument if the limit is negative
 /// @throws error if the ref is empty, before init or after shutdown
 template <class T>

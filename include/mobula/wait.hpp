@@ -31,6 +31,7 @@ struct wait_result {
 /// @throws std::invalid_argument if `count` is out of range, the timeout is negative, or a ref
 ///   stands twice
 /// @throws error if a ref is empty, before init or after shutdown
+/// @throws deadlock as `get` does
 template <class T>
 wait_result<T> wait(std::vector<object_ref<T>> refs, wait_options how = {}) {
   wait_result<T> result;
@@ -121,6 +122,7 @@ class completions {
 /// @throws std::invalid_argument if the limit is negative or a ref stands twice
 /// @throws error if a ref is empty, before init or after shutdown
 /// @throws timed_out from a step in which none became ready
+/// @throws deadlock from a step, as `get` does
 template <class T>
 completions<T> as_completed(std::vector<object_ref<T>> refs, time_limit limit = forever) {
   return completions<T>{std::move(refs), limit};

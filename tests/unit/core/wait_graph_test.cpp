@@ -201,10 +201,11 @@ TEST(DeadlockText, NamesWhatIsHeldAndByWhom) {
   graph.answer(*graph.add(object), plainly({request}));
   graph.answer(*graph.add(request), plainly({lease}));
   graph.answer(*graph.add(lease), plainly({holder}));
-  EXPECT_EQ(told(graph),
-            "deadlock: holder (in process 2 of node 0) waits for a task, which needs {cpus: 0, gpus: 1}, "
-            "held by holder (in process 2 of node 0). Don't hold a resource while waiting for what "
-            "needs it: ask for less, let it go before, or let the nodes offer more.");
+  EXPECT_EQ(
+      told(graph),
+      "deadlock: holder (in process 2 of node 0) waits for a task, which needs {cpus: 0, gpus: 1}, "
+      "held by holder (in process 2 of node 0). Don't hold a resource while waiting for what "
+      "needs it: ask for less, let it go before, or let the nodes offer more.");
 }
 
 }  // namespace
