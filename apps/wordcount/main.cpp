@@ -177,7 +177,9 @@ int parse_and_count(int argc, char** argv) {
   app.footer(
       "Exit status: 0, 1 for an error, 2 if something could not be read, 64 for wrong usage.");
   app.add_option("DIR", options.roots, "Folders and files to read")->required();
-  app.add_option("--top", options.top, "How many words to print; 0 for all")->capture_default_str();
+  app.add_option("--top", options.top, "How many words to print; 0 for all")
+      ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{1} << 40))
+      ->capture_default_str();
   app.add_option("--parts", options.parts, "How many reduce tasks; a cpu each unless given")
       ->check(CLI::Range(1, 100'000));
   try {

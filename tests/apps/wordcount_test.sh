@@ -99,6 +99,7 @@ case $case in
   usage)
     run 64
     run 64 --parts 0 /usr/include
+    run 64 --top -1 /usr/include
     run 64 --no-such-option /usr/include
     run 0 --help
     grep -q 'DIR' "$folder/$$.out" || die "--help does not say what DIR is"
