@@ -137,6 +137,8 @@ void process::rest() {
   if (!understudy_.may_be_asleep()) return;
   const std::lock_guard held{lock_};
   while (!port().rest()) progress();
+  // What found no room is tried again by whoever polls: the one who sleeps does not know of it.
+  if (port().has_backlog()) port().interrupt();
 }
 
 void process::on_message(process_id from, wire::blob message) {
