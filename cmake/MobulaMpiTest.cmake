@@ -2,10 +2,6 @@
 # the variables mean nothing), and leaks, so that only tests without a launcher look for leaks.
 set(mobula_mpi_environment OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
                            LSAN_OPTIONS=detect_leaks=0)
-# UCX's hooks on memory calls run in threads whose sanitizer state is gone already: TSan crashes.
-if(MOBULA_SANITIZE MATCHES thread)
-  list(APPEND mobula_mpi_environment UCX_MEM_EVENTS=n)
-endif()
 
 # A test under a launcher: mobula_mpi_test(<name> RANKS <n>... SOURCES <file>... [LINK <target>...]
 # [ARGUMENTS <argument>...] [ENVIRONMENT <NAME=value>...] [TIMEOUT <seconds>])
