@@ -5,6 +5,11 @@
 
 namespace mobula::core {
 
+void waiting_request::lacks(resource_set now) {
+  lacked |= now;
+  claimed = (now & ~lent_kinds) != 0 ? lacked & ~lent_kinds : lacked;
+}
+
 void request_queue::add(wire::lease_request asked) {
   if (const place known = find(asked.owner, asked.request); known != end()) {
     known->asked.count += asked.count;
@@ -39,9 +44,9 @@ std::uint32_t request_queue::waiting() const {
   return count;
 }
 
-resource_set request_queue::lacked() const {
+resource_set request_queue::claimed() const {
   resource_set all = 0;
-  for (const waiting_request& one : requests_) all |= one.lacked;
+  for (const waiting_request& one : requests_) all |= one.claimed;
   return all;
 }
 

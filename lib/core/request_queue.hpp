@@ -14,7 +14,12 @@ struct waiting_request {
   wire::lease_request asked;  // count: how many are still wanted
   std::uint64_t shape = 0;
   resource_set kinds = 0;
-  resource_set lacked = 0;  // all that it ever lacked: nobody behind it takes more of that
+  resource_set lacked = 0;   // all that it ever lacked
+  resource_set claimed = 0;  // of that: nobody behind it takes more of it now
+
+  /// It lacks these now. What is lent stays others' while it lacks something else: who holds that
+  /// may be waiting for one of them.
+  void lacks(resource_set now);
 };
 
 /// Requests in their order of coming; at most one for each owner and number.
@@ -35,8 +40,8 @@ class request_queue {
   std::size_t size() const { return requests_.size(); }
   /// Workers wanted in all.
   std::uint32_t waiting() const;
-  /// All that any of them lacks.
-  resource_set lacked() const;
+  /// All that any of them claims.
+  resource_set claimed() const;
 
  private:
   std::list<waiting_request> requests_;

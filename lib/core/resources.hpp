@@ -22,6 +22,8 @@ std::uint64_t shape_number(const wire::resource_amounts& demand);
 /// makes some request wait that need not, never the other way round.
 using resource_set = std::uint64_t;
 inline constexpr resource_set cpus_bit = 1, gpus_bit = 2, memory_bit = 4, process_bit = 8;
+/// What tasks that wait lend to others. They keep all else.
+inline constexpr resource_set lent_kinds = cpus_bit | process_bit;
 /// What `amounts` has more than nothing of.
 resource_set kinds_of(const wire::resource_amounts& amounts);
 /// What `demand` asks more of than there is.

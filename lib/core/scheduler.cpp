@@ -288,7 +288,7 @@ void scheduler::tell(wire::node_id node) {
   wire::free_amounts news;
   news.node = node_;
   news.waiting = queue_.waiting();
-  news.lacking = queue_.lacked() | (claims_.empty() ? 0 : cpus_bit);
+  news.lacking = queue_.claimed() | (claims_.empty() ? 0 : cpus_bit);
   news.free = books_.free();
   wire::send(out_, wire::process_id::scheduler_of(node), news);
 }

@@ -56,7 +56,8 @@ struct begun_entry {
 /// from the first state to the last; lent cpus are not.
 ///
 /// Requests wait in one queue. Claims of lent cpus go ahead of it. A request that lacks something
-/// keeps all behind it from taking more of just that, so nobody starves; one that gets a worker
+/// keeps all behind it from taking more of just that, so nobody starves (of cpus not while it lacks
+/// something else: who holds that may wait for one that needs a cpu); one that gets a worker
 /// and wants more goes to the end, so nobody takes all.
 class scheduler {
  public:

@@ -37,11 +37,12 @@ void scheduler::serve() {
     resource_set taken_ahead = serve_claims();
     for (auto at = queue_.begin(); at != queue_.end();) {
       const auto one = at++;
+      one->claimed = 0;
       if ((one->kinds & taken_ahead) != 0) continue;
       if (!books_.feasible(one->asked.demand)) continue;
       if (const resource_set lacks = grant(*one)) {
-        one->lacked |= lacks;
-        taken_ahead |= one->lacked;
+        one->lacks(lacks);
+        taken_ahead |= one->claimed;
         continue;
       }
       granted = true;

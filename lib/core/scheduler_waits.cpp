@@ -8,14 +8,6 @@ namespace mobula::core {
 using wire::wait_kind;
 using wire::wait_point;
 
-namespace {
-
-// Cpus are lent by those who wait, and processes are shared with them: for these nobody waits
-// forever.
-constexpr resource_set kept_kinds = ~(cpus_bit | process_bit);
-
-}  // namespace
-
 void scheduler::on_wait_query(wire::process_id from, const wire::wait_query& asked) {
   wire::wait_reply answer;
   answer.token = asked.token;
@@ -29,7 +21,8 @@ void scheduler::on_wait_query(wire::process_id from, const wire::wait_query& ask
 bool scheduler::tell_holders(const wait_point& about, std::vector<wait_point>& on) {
   for (std::uint32_t seat = 0; seat < books_.size(); ++seat) {
     if (!fits(about.demand, books_.total_of(seat))) continue;
-    const resource_set lacks = lacking(about.demand, books_.free_of(seat)) & kept_kinds;
+    // For what is lent nobody waits forever.
+    const resource_set lacks = lacking(about.demand, books_.free_of(seat)) & ~lent_kinds;
     if (lacks == 0) {
       const waiting_request* ahead = held_back_by(about);
       if (!ahead) return false;
@@ -62,12 +55,8 @@ const waiting_request* scheduler::held_back_by(const wait_point& request) {
   if (request.kind != wait_kind::request) return nullptr;
   const auto mine = queue_.find(request.by, request.number);
   if (mine == queue_.end()) return nullptr;
-  // As serve() goes through them.
-  resource_set taken_ahead = 0;
   for (auto at = queue_.begin(); at != mine; ++at) {
-    if ((at->kinds & taken_ahead) != 0 || !books_.feasible(at->asked.demand)) continue;
-    if ((at->lacked & mine->kinds) != 0) return &*at;
-    taken_ahead |= at->lacked;
+    if ((at->claimed & mine->kinds) != 0) return &*at;
   }
   return nullptr;
 }
