@@ -106,7 +106,9 @@ void deadlock_finder::take(wait_graph::index about, wire::wait_reply said) {
     again_[static_cast<std::size_t>(at)] = std::move(said);
     return;
   }
-  if (said.suspended && graph_[about].point.asked == self_) seen_waits_.insert(said.stamp);
+  const wire::wait_point& point = graph_[about].point;
+  if (point.kind == wire::wait_kind::attempt && point.asked == self_)
+    seen_waits_.insert(said.stamp);
   const auto fresh = graph_.answer(about, std::move(said));
   pending_.insert(pending_.end(), fresh.begin(), fresh.end());
 }

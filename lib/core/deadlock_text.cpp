@@ -55,7 +55,7 @@ class storyteller {
       case wait_kind::object:
         return from_object(from, to);
       case wait_kind::attempt:
-        if (from.said->suspended) return waits_for() + " waits for " + name(to);
+        if (from.said->concurrency == 0) return waits_for() + " waits for " + name(to);
         at_an_actor_ = true;
         return " (a call of the actor in " + place_of(from.point.asked) +
                "), which can't begin before " + attempt(to) +
@@ -81,7 +81,7 @@ class storyteller {
         at_resources_ = true;
         return ", which needs " + to_text(to.point.demand);
       default:
-        if (!to.said->suspended) return {};  // what it waits for says where it is
+        if (to.said->concurrency != 0) return {};  // what it waits for says where it is
         return (from.said->actor ? " (a call of the actor in " : " (in ") +
                place_of(to.point.asked) + ")";
     }

@@ -173,6 +173,7 @@ class executor {
 
   // Who waits for what: executor_waits.cpp.
   void tell_begun(const lease_slot& lease, wire::wait_reply& answer) const;
+  static bool can_fail(const attempt& one);
   void tell_suspended(const attempt& one, wire::wait_reply& answer) const;
 
   wire::process_id self_;

@@ -142,7 +142,7 @@ std::vector<bool> wait_graph::stuck() const {
 bool wait_graph::undoable(knot& one) const {
   bool found = false;
   for (const index member : one.members) {
-    if (!nodes_[member].said->suspended) continue;
+    if (!nodes_[member].said->can_fail) continue;
     if (!found || nodes_[member].point.object < nodes_[one.victim].point.object)
       one.victim = member;
     found = true;

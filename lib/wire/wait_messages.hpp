@@ -66,7 +66,7 @@ struct wait_reply {
   std::uint32_t needed = 0;
   /// Changes whenever it has gone on. While it is the same, `on` only ever loses what has ended.
   std::uint64_t stamp = 0;
-  bool suspended = false;         // an attempt that has begun and waits
+  bool can_fail = false;          // an attempt that waits, and whose wait may be ended
   std::uint32_t concurrency = 0;  // a call that may not begin: how many its actor runs at once
   function_id function;           // of an object: that which makes it
   object_id actor;                // of a call
@@ -77,7 +77,7 @@ struct wait_reply {
     visit(self.token);
     visit(self.needed);
     visit(self.stamp);
-    visit(self.suspended);
+    visit(self.can_fail);
     visit(self.concurrency);
     visit(self.function);
     visit(self.actor);

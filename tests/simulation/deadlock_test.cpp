@@ -6,6 +6,9 @@
 
 #include <cstdlib>
 #include <functional>
+#include <memory>
+#include <random>
+#include <utility>
 #include <vector>
 
 #include "simulation/world.hpp"
@@ -255,6 +258,79 @@ TEST(Deadlock, OfARequestThatStandsBehindOneWhoWaitsForItsOwnersGpu) {
     });
     expect_one(it, "asked for after somebody's");
   });
+}
+
+/// A body that calls actors and submits tasks at random, and waits for them: often for itself.
+std::size_t define_careless(world& it, std::uint32_t gpu) {
+  const auto number = std::make_shared<std::size_t>();
+  *number = it.define([number, gpu](context& c) -> body {
+    std::mt19937_64 dice{c.seed};
+    const auto ask = [&] {
+      call what{.function = *number, .nested = c.refs, .seed = dice(), .depth = c.depth - 1};
+      if (dice() % 3 != 0) return c.call_actor(c.refs[dice() % c.refs.size()], std::move(what));
+      what.demand = dice() % 2 == 0 ? gpu : world::one_cpu;
+      return c.submit(std::move(what));
+    };
+    co_await c.work(dice() % 20'000);
+    if (c.depth == 0) co_return;
+    for (std::uint64_t steps = 1 + dice() % 2; steps != 0 && !c.fails; --steps) {
+      std::vector<ref> asked;
+      for (std::uint64_t count = 1 + dice() % 2; count != 0; --count) asked.push_back(ask());
+      if (dice() % 3 == 0) {
+        co_await c.wait(asked, 1);
+      } else {
+        for (const read_value& value : co_await c.get_all(asked))
+          c.fails |= value.error.has_value();
+      }
+    }
+  });
+  return *number;
+}
+
+TEST(Deadlock, EndsForEveryProgramHoweverCareless) {
+  std::size_t found = 0;
+  for (std::uint64_t seed = 1; seed <= 400 && !testing::Test::HasFailure(); ++seed) {
+    world_options options = with_nodes(static_cast<std::uint16_t>(1 + seed % 3));
+    options.seed = seed;
+    options.trace = std::getenv("SIMULATION_TRACE") != nullptr;
+    options.messages.most_ns = std::uint64_t{1000} << seed % 8;
+    world it{options};
+    const auto plain = define_plain(it);
+    const auto careless = define_careless(it, it.add_demand(wire::lease_kind::task, 0.5, 1));
+    it.run([&](context& c) -> body {
+      std::vector<ref> actors, asked;
+      for (std::uint32_t i = 0; i < 3; ++i)
+        actors.push_back(c.create_actor({.function = plain, .concurrency = 1 + i / 2}));
+      for (std::uint64_t i = 0; i < 3; ++i)
+        asked.push_back(c.call_actor(
+            actors[i], {.function = careless, .nested = actors, .seed = seed * 8 + i, .depth = 3}));
+      co_await c.get_all(asked);
+    });
+    found += it.deadlocks().size();
+  }
+  EXPECT_GT(found, 400U);
+}
+
+TEST(Deadlock, IsNoneWhereGpuTasksWaitForPlainOnesBeforeAnotherGpuTaskBegins) {
+  for (const std::uint16_t nodes : {std::uint16_t{1}, std::uint16_t{2}}) {
+    auto options = with_nodes(nodes);
+    options.deadlocks = false;
+    over_seeds(options, [](world& it) {
+      const auto plain = define_plain(it, ms);
+      const auto gpu = it.add_demand(wire::lease_kind::task, 1, 1);
+      const auto parent = it.define([plain](context& c) -> body {
+        co_await c.work(ms);
+        const ref child = c.submit({.function = plain});
+        EXPECT_FALSE((co_await c.get(child)).error);
+      });
+      it.run([&](context& c) -> body {
+        std::vector<ref> parents;
+        for (int i = 0; i < 6; ++i)
+          parents.push_back(c.submit({.function = parent, .demand = gpu}));
+        for (const read_value& value : co_await c.get_all(parents)) EXPECT_FALSE(value.error);
+      });
+    });
+  }
 }
 
 TEST(Deadlock, LeavesThoseAloneThatWaitLongForWorkThatGoesOn) {

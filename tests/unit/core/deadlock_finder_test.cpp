@@ -203,7 +203,7 @@ TEST_F(DeadlockFinder, LeavesTheFailureToTheProcessWhereTheVictimIs) {
   const auto second = out_.take<wire::wait_query>();
   ASSERT_TRUE(second);
   said.token = second->token;
-  said.suspended = true;
+  said.can_fail = true;
   said.on = {{.kind = wait_kind::attempt, .asked = here, .object = {other, 7}}};
   answer(said);
   EXPECT_TRUE(failed_.empty());

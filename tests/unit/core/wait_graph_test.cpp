@@ -23,7 +23,7 @@ wait_point attempt(std::uint64_t task, std::uint32_t where = 2) {
 wait_reply waits(std::vector<wait_point> on, std::size_t needed = 0) {
   wait_reply said;
   said.needed = static_cast<std::uint32_t>(needed == 0 ? on.size() : needed);
-  said.suspended = true;
+  said.can_fail = true;
   said.on = std::move(on);
   return said;
 }
@@ -105,7 +105,7 @@ TEST_F(WaitGraph, ChoosesAmongThoseThatHaveBegun) {
   say(attempt(1), waits({attempt(2)}));
   say(attempt(2), waits({attempt(1)}));
   wait_reply queued = waits({attempt(2)});
-  queued.suspended = false;
+  queued.can_fail = false;
   say(attempt(1), queued);
   EXPECT_EQ(victims(), std::vector<std::uint64_t>{2});
 }
@@ -166,12 +166,12 @@ TEST(DeadlockText, NamesEachStepOfACycleOfCalls) {
   outer.actor = {driver, 50};
   graph.answer(*graph.add(call), outer);
   wait_reply made = waits({inner});
-  made.suspended = false;
+  made.can_fail = false;
   made.function.offset = 2;
   made.actor = outer.actor;
   graph.answer(*graph.add(inner_object), made);
   wait_reply queued = waits({call}, 1);
-  queued.suspended = false;
+  queued.can_fail = false;
   queued.concurrency = 1;
   queued.function.offset = 2;
   graph.answer(*graph.add(inner), queued);
@@ -195,7 +195,7 @@ TEST(DeadlockText, NamesWhatIsHeldAndByWhom) {
   graph.answer(*graph.add(holder), waiting);
   const auto plainly = [](std::vector<wait_point> on) {
     wait_reply said = waits(std::move(on));
-    said.suspended = false;
+    said.can_fail = false;
     return said;
   };
   graph.answer(*graph.add(object), plainly({request}));

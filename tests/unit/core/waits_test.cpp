@@ -234,7 +234,7 @@ TEST_F(ExecutorWaits, ASuspendedAttemptWaitsForWhatIsNotReady) {
   const object_id awaited[] = {{other, 1}, there, {other, 2}};
   executor_.suspend(one, {.objects = awaited, .needed = 2});
   const auto said = ask(1);
-  EXPECT_TRUE(said.suspended);
+  EXPECT_TRUE(said.can_fail);
   EXPECT_EQ(said.on, (std::vector{object_point(awaited[0]), object_point(awaited[2])}));
   EXPECT_EQ(said.needed, 1U) << "one of the two is there";
   executor_.wake(one);
@@ -264,6 +264,14 @@ TEST_F(ExecutorWaits, AWaitMayBeListedOnlyWhenAsked) {
   EXPECT_EQ(ask(1).on, std::vector{object_point({other, 3})});
 }
 
+TEST_F(ExecutorWaits, AWaitWithATimeLimitEndsByItself) {
+  create(1);
+  call(1);
+  const object_id awaited[] = {{other, 1}};
+  executor_.suspend(*executor_.next(), {.objects = awaited, .needed = 1, .limited = true});
+  expect_free(ask(1));
+}
+
 TEST_F(ExecutorWaits, AThreadThatWaitsSaysWhatFor) {
   create(1);
   call(1);
@@ -280,11 +288,37 @@ TEST_F(ExecutorWaits, ACallInLineWaitsForAnyOfThoseThatHaveBegun) {
   expect_free(ask(2));
   executor_.suspend(*executor_.next(), {awaited, 1});
   const auto said = ask(3);
-  EXPECT_FALSE(said.suspended);
+  EXPECT_FALSE(said.can_fail);
   EXPECT_EQ(said.concurrency, 2U);
   EXPECT_EQ(said.needed, 1U);
   EXPECT_EQ(said.on.size(), 2U);
   expect_free(ask(4));
+}
+
+// The lease of a task whose wait ended would go back to others while the guest still has its slot.
+TEST_F(ExecutorWaits, ATaskCanFailOnceNoOtherRunsInItsSlot) {
+  object& guests = owner_.submit({}, owner_.shape_for({}));
+  wire::task_push push;
+  push.task = {driver, 1};
+  push.lease = lease_;
+  push.shape = owner_.shape_for({}).number;
+  receive(push);
+  owner_.flush();
+  const object_id for_guest[] = {guests.id};
+  executor_.suspend(*executor_.next(), {for_guest, 1});
+  EXPECT_TRUE(ask(1).can_fail);
+  EXPECT_EQ(executor_.next(), nullptr) << "the guest is on its way";
+  EXPECT_FALSE(ask(1).can_fail);
+  while (const auto sent = out_.take_first()) {
+    if (wire::type_of(sent->bytes) == wire::message_type::task_push)
+      executor_.on_message(here, sent->bytes);
+  }
+  attempt* guest = executor_.next();
+  ASSERT_TRUE(guest);
+  const object_id awaited[] = {{other, 1}};
+  executor_.suspend(*guest, {awaited, 1});
+  EXPECT_FALSE(ask(1).can_fail);
+  EXPECT_TRUE(answer_wait(owner_, &executor_, point_of(*guest, here)).can_fail);
 }
 
 TEST_F(ExecutorWaits, ALeaseEndsWithAllThatHasBegunInIt) {
