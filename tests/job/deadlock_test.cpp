@@ -97,6 +97,14 @@ TEST(Deadlock, IsNoneWithRoomForTheCall) {
   EXPECT_EQ(got(one.call<&relay::ask>(std::vector{one})), 1);
 }
 
+// Each next one waits for the gpus; the plain task that the first waits for is not behind it.
+TEST(Deadlock, IsNoneWhereGpuTasksWaitForPlainOnes) {
+  constexpr auto parent = [](int value) { return get(remote<same>(value)); };
+  std::vector<object_ref<int>> parents;
+  for (int i = 0; i < 20; ++i) parents.push_back(remote<parent>.with({.gpus = 2})(i));
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(got(parents[static_cast<std::size_t>(i)]), i);
+}
+
 // All of each node's gpus are held by tasks that wait for one.
 TEST(Deadlock, OfTasksThatHoldTheGpusThatTheyWaitFor) {
   constexpr auto hold = [](std::string numbers, int holders) {

@@ -582,6 +582,29 @@ TEST_F(Scheduler, ARequestWithoutRoomAnywhereWaitsWhereItFitsSoonest) {
   EXPECT_EQ(scheduler_->waiting_count(), 0U);
 }
 
+// Who holds the gpu may wait for the one that only needs a cpu.
+TEST_F(Scheduler, LeavesCpusToOthersWhileWhatIsAheadLacksAGpu) {
+  wire::resource_amounts each = cpus(1);
+  each.gpus = one_cpu;
+  make({{"here", {each}}});
+  ask(driver, 1, each);
+  const granted holder = grant();
+  ask(driver, 2, each);
+  lend(holder);
+  ask(driver, 3, cpus(1));
+  const granted child = grant();
+  EXPECT_EQ(child.request, 3U);
+  // Once its gpu is free, nobody takes that or the next cpu before it.
+  give_back(holder);
+  ask(driver, 4, cpus(1));
+  wire::resource_amounts gpu_alone;
+  gpu_alone.gpus = one_cpu;
+  ask(driver, 5, gpu_alone);
+  EXPECT_TRUE(nothing_granted());
+  give_back(child);
+  EXPECT_EQ(grant().request, 2U);
+}
+
 TEST_F(Scheduler, KeepsARequestAfterItsLastHopAndTellsTheOwner) {
   make({{"here", {cpus(1)}}, {"there", {cpus(1)}}});
   ask(driver, 1, cpus(1));
