@@ -142,9 +142,12 @@ TEST_F(OwnerWaits, APushedTaskWaitsForItsAttempt) {
 
 TEST_F(OwnerWaits, ACallWaitsForItsActorToBeMade) {
   object& handle = actor();
-  const auto said = ask(call(handle));
+  object& made = call(handle);
+  const auto said = ask(made);
   ASSERT_EQ(said.on.size(), 1U);
   EXPECT_EQ(said.on[0], object_point(handle.id));
+  actor_is_known();
+  EXPECT_NE(ask(made).on.at(0), object_point(handle.id));
 }
 
 TEST_F(OwnerWaits, ACallWaitsForTheArgumentsOfTheOneBeforeIt) {
