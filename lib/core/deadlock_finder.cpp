@@ -63,8 +63,11 @@ void deadlock_finder::drop() {
   pending_.clear();
 }
 
-void deadlock_finder::process_ended(process_id) {
-  if (doing_ != doing::nothing) drop();
+void deadlock_finder::process_ended(process_id ended) {
+  if (doing_ == doing::nothing) return;
+  for (wait_graph::index i = 0; i < graph_.size(); ++i) {
+    if (wire::ends_with(graph_[i].point.asked, ended)) return drop();
+  }
 }
 
 void deadlock_finder::explore_next() {

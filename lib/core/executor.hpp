@@ -91,7 +91,7 @@ class executor {
   /// and store_fetched where `is_fetch_token` says that the answer is the executor's.
   void on_message(wire::process_id from, wire::blob message);
   static bool is_fetch_token(std::uint64_t token) { return argument_fetcher::is_mine(token); }
-  /// Drops what the process pushed and what has not begun.
+  /// Drops what the process pushed and what has not begun. A scheduler's end is that of its node.
   void process_ended(wire::process_id process);
 
   /// The attempt to start (context is null: it has not begun) or to resume; it is running from now
@@ -144,6 +144,7 @@ class executor {
   void drop(attempt& one);
   void drop_calls(hosted_actor& actor);
   void drop_pushed_by(wire::process_id process, attempt_list& list);
+  bool has_ended(wire::process_id process) const;
   void fail(attempt& one, wire::blob error);
   void give_back(attempt& one, wire::return_reason reason);
   void give_back_all(attempt_list& list, wire::return_reason reason);

@@ -47,17 +47,18 @@ attempt* hosted_actor::take_any() {
 
 attempt* hosted_actor::take_any_of(wire::process_id process) {
   for (attempt* one = ready_.front(); one; one = one->next) {
-    if (one->owner != process) continue;
+    if (!wire::ends_with(one->owner, process)) continue;
     ready_.remove(*one);
     return one;
   }
   for (auto at = lines_.begin(); at != lines_.end(); ++at) {
-    if (at->first.process != process) continue;
+    if (!wire::ends_with(at->first.process, process)) continue;
     attempt* one = at->second.pop_front();
     if (at->second.empty()) lines_.erase(at);
     return one;
   }
-  next_number_.erase(process);
+  std::erase_if(next_number_,
+                [process](const auto& one) { return wire::ends_with(one.first, process); });
   last_next_ = nullptr;
   return nullptr;
 }

@@ -43,7 +43,8 @@ class hosted_actor {
   bool drained() const { return ready_.empty() && lines_.empty(); }
   /// Takes out any call; null when none is left.
   attempt* take_any();
-  /// Takes out any call of that process, and forgets the process once there is none.
+  /// Takes out any call of that process, and forgets the process once there is none. A scheduler
+  /// stands for its node.
   attempt* take_any_of(wire::process_id process);
 
  private:

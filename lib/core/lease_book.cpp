@@ -374,7 +374,8 @@ bool lease_book::on_message(process_id from, wire::blob message) {
       if (const auto m = wire::decode<wire::lease_grant>(message)) on_grant(from, *m);
       return true;
     case wire::message_type::lease_refuse:
-      if (const auto m = wire::decode<wire::lease_refuse>(message)) on_refuse(*m);
+      if (const auto m = wire::decode<wire::lease_refuse>(message); m && from.is_scheduler())
+        on_refuse(*m);
       return true;
     case wire::message_type::lease_queued:
       if (const auto m = wire::decode<wire::lease_queued>(message)) on_queued(from, *m);
@@ -398,7 +399,9 @@ bool lease_book::on_message(process_id from, wire::blob message) {
   }
 }
 
-void lease_book::on_grant(process_id, const wire::lease_grant& grant) {
+void lease_book::on_grant(process_id from, const wire::lease_grant& grant) {
+  // Nobody grants another's lease, or one twice.
+  if (from != grant.lease.granter || leases_.contains(grant.lease)) return;
   if (const auto found = creations_.find(grant.request); found != creations_.end()) {
     task& creation = *found->second.what;
     creations_.erase(found);

@@ -14,11 +14,6 @@ using wire::process_id;
 
 namespace {
 
-/// A node's processes end with its scheduler.
-bool ends_with(process_id one, process_id ended) {
-  return one == ended || (ended.is_scheduler() && one.node() == ended.node());
-}
-
 wire::error_value owner_died(process_id owner) {
   return make_error(wire::error_code::owner_died, owner,
                     name_of(owner) + ", which owned the object, has ended");

@@ -57,8 +57,9 @@ struct begun_entry {
 ///
 /// Requests wait in one queue. Claims of lent cpus go ahead of it. A request that lacks something
 /// keeps all behind it from taking more of just that, so nobody starves (of cpus not while it lacks
-/// something else: who holds that may wait for one that needs a cpu); one that gets a worker
-/// and wants more goes to the end, so nobody takes all.
+/// something else: who holds that may wait for one that needs a cpu; and of nothing while actors
+/// that live here leave no room for it); one that gets a worker and wants more goes to the end, so
+/// nobody takes all.
 class scheduler {
  public:
   /// @param nodes  what each node of the job offers; this one's among them
@@ -156,6 +157,8 @@ class scheduler {
 
   // Leases of this node: scheduler_leases.cpp.
   void serve();
+  void look_at_actors();
+  bool fits_beside_actors(const wire::resource_amounts& demand) const;
   resource_set serve_claims();
   resource_set grant(const waiting_request& wanted);
   std::size_t committed_workers() const;
@@ -193,6 +196,7 @@ class scheduler {
   std::unordered_set<wire::process_id> ended_processes_;
   std::vector<wire::process_id> to_announce_;  // to the other schedulers, together
   bool serving_ = false;
+  std::vector<wire::resource_amounts> beside_actors_;  // by seat, as of the last look
 
   std::uint64_t now_ns_ = 0;
   std::uint64_t recall_at_ns_;  // a lease that somebody waits for is old enough then

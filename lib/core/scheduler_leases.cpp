@@ -35,12 +35,14 @@ void scheduler::serve() {
   for (bool granted = true; granted;) {
     granted = false;
     resource_set taken_ahead = serve_claims();
+    if (!queue_.empty()) look_at_actors();
     for (auto at = queue_.begin(); at != queue_.end();) {
       const auto one = at++;
       one->claimed = 0;
       if ((one->kinds & taken_ahead) != 0) continue;
       if (!books_.feasible(one->asked.demand)) continue;
       if (const resource_set lacks = grant(*one)) {
+        if (!fits_beside_actors(one->asked.demand)) continue;
         one->lacks(lacks);
         taken_ahead |= one->claimed;
         continue;
@@ -56,6 +58,21 @@ void scheduler::serve() {
   serving_ = false;
   recall_at_ns_ = never;
   if (!queue_.empty() || !claims_.empty()) recall_for_waiting();
+}
+
+/// What seats have beside the actors that live there. These end when they like, and give nothing
+/// back when asked: what waits for that holds up nobody meanwhile.
+void scheduler::look_at_actors() {
+  beside_actors_.clear();
+  for (std::uint32_t seat = 0; seat < books_.size(); ++seat)
+    beside_actors_.push_back(books_.total_of(seat));
+  for (const auto& [number, one] : leases_) {
+    if (one.kind == wire::lease_kind::actor) take(beside_actors_[one.seat], one.booked());
+  }
+}
+
+bool scheduler::fits_beside_actors(const wire::resource_amounts& demand) const {
+  return std::ranges::any_of(beside_actors_, [&](const auto& seat) { return fits(demand, seat); });
 }
 
 /// @returns what claims still wait for: nothing else may take it
@@ -183,7 +200,7 @@ void scheduler::recall_for_waiting() {
   int looks = 0;
   for (auto at = queue_.begin(); at != queue_.end() && looks < looks_max; ++at) {
     const wire::lease_request& asked = at->asked;
-    if (!books_.feasible(asked.demand)) continue;
+    if (!fits_beside_actors(asked.demand)) continue;
     for (std::uint32_t i = 0; i < asked.count && looks < looks_max; ++looks) {
       resource_set lacks = lacking(asked.demand, soon_free);
       if (lacks == 0 && (at->lacked & process_bit) != 0 && soon_idle == 0) lacks = process_bit;

@@ -12,13 +12,20 @@ void scheduler::on_wait_query(wire::process_id from, const wire::wait_query& ask
   wire::wait_reply answer;
   answer.token = asked.token;
   const bool known = asked.about.kind == wait_kind::request || asked.about.kind == wait_kind::room;
-  if (known && tell_holders(asked.about, answer.on)) answer.needed = 1;
+  if (known && tell_holders(asked.about, answer.on)) {
+    answer.needed = 1;
+  } else {
+    answer.on.clear();
+  }
   wire::send(out_, from, answer);
 }
 
 /// What must end before the request can be met: any one of these, on this node or, for a request
 /// that waits here, on another where it could go. @returns false: it need not wait for any
 bool scheduler::tell_holders(const wait_point& about, std::vector<wait_point>& on) {
+  // It may have been met since it was heard of.
+  const bool waits_here = about.kind == wait_kind::request;
+  if (waits_here && queue_.find(about.by, about.number) == queue_.end()) return false;
   for (std::uint32_t seat = 0; seat < books_.size(); ++seat) {
     if (!fits(about.demand, books_.total_of(seat))) continue;
     // For what is lent nobody waits forever.

@@ -66,15 +66,7 @@ bool take_deadlock_after(settings& into, std::string_view value) {
   return true;
 }
 
-bool take_log(settings& into, std::string_view value) {
-  return take_choice(into.log, value,
-                     {{"error", log_level::error},
-                      {"warning", log_level::warning},
-                      {"info", log_level::info},
-                      {"debug", log_level::debug}});
-}
-
-constexpr std::array<setting_row, 10> table{{
+constexpr std::array<setting_row, 9> table{{
     {"MOBULA_CPUS", "cpus", "the cores that the node's ranks may use",
      "cpus that each node offers, unless the program says it", false,
      [](settings& into, std::string_view value) { return take_amount(into.cpus, value); },
@@ -94,8 +86,6 @@ constexpr std::array<setting_row, 10> table{{
     {"MOBULA_DEADLOCK_AFTER_MS", "milliseconds", "10000",
      "how long a task waits for others before it is found out whether they wait for each other",
      false, take_deadlock_after, "a number of milliseconds, at least 1"},
-    {"MOBULA_LOG", "", "warning", "what is logged: error, warning, info or debug", false, take_log,
-     "error, warning, info or debug"},
     {role_variable, "", "", "the role of a child process", true, nullptr, ""},
     {parent_variable, "", "", "the process that started this child", true, nullptr, ""},
     {start_variable, "", "", "what the runtime tells a child", true, nullptr, ""},

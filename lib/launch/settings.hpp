@@ -13,8 +13,6 @@ namespace mobula::launch {
 /// How a process waits that has nothing to do.
 enum class wait_mode : std::uint8_t { automatic, spin, block };
 
-enum class log_level : std::uint8_t { error, warning, info, debug };
-
 /// What the MOBULA_* variables of a job say. Unset ones have the defaults of `setting_table()`.
 struct settings {
   std::optional<double> cpus;
@@ -23,7 +21,6 @@ struct settings {
   wait_mode wait = wait_mode::automatic;
   std::uint64_t store_bytes = 0;
   std::uint32_t deadlock_after_ms = 10'000;
-  log_level log = log_level::warning;
 };
 
 /// One variable, for people and for the reader. This is the only place where a MOBULA_* name that

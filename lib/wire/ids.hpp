@@ -39,6 +39,11 @@ class process_id {
   std::uint64_t bits_ = 0;
 };
 
+/// Whether the one ends with the other: a node's processes end with its scheduler.
+constexpr bool ends_with(process_id one, process_id ended) {
+  return one == ended || (ended.is_scheduler() && one.node() == ended.node());
+}
+
 /// Names something that a process owns: process 48 bits, sequence 48, index among results 32.
 /// `Kind` keeps ids of tasks and objects apart.
 template <class Kind>

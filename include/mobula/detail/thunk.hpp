@@ -32,7 +32,7 @@ void run_whole(invocation& run, Arguments& arguments, Call&& call) {
     arguments.pass_to(std::forward<Call>(call));
     static_cast<void>(run.result(0));
   } else {
-    const Value value = arguments.pass_to(std::forward<Call>(call));
+    Value value = arguments.pass_to(std::forward<Call>(call));
     encode_lasting<Value>(run.result(0), value);
     run.end_result();
   }
@@ -60,7 +60,7 @@ struct split_thunk {
 
   static void run(invocation& run) {
     typename called::arguments arguments{run};
-    const value_type value = arguments.pass_to(Function);
+    value_type value = arguments.pass_to(Function);
     if constexpr (split::is_vector) {
       if (value.size() != run.result_count()) {
         throw_wrong_parts(name, value.size(), run.result_count());

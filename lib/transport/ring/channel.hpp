@@ -20,14 +20,14 @@ struct route {
 
 /// The way from this process to one other.
 ///
-/// | state     | where messages go                                           | leaves it for |
-/// |-----------|-------------------------------------------------------------|------------------------|
-/// | new_peer  | nowhere yet: the first one decides                          | any | | ring      |
-/// the ring, and once it is full a queue, until that is empty  | given_up, ended        | |
-/// given_up  | as new_peer; everything sent before has been read           | any | | forwarded |
-/// the channel to the scheduler, with their route: for good,   | ended                  | | | or a
-/// ring would overtake what is still under way            |                        | | ended     |
-/// dropped                                                     |                        |
+/// new_peer -> ring <-> given_up, or new_peer -> forwarded; each -> ended.
+///
+/// new_peer: nothing was sent yet; the first message decides.
+/// ring: into the ring and, once it is full, a queue until that is empty.
+/// given_up: as new_peer; everything sent before has been read.
+/// forwarded: into the channel to the scheduler, with their route. For good, since a ring would
+///   overtake what is still under way.
+/// ended: dropped.
 class channel {
  public:
   enum class state : std::uint8_t { new_peer, ring, given_up, forwarded, ended };

@@ -619,6 +619,15 @@ TEST_F(Executor, DropsWhatAnEndedProcessPushed) {
   EXPECT_EQ(out_.count<wire::task_return>(), 0U);
 }
 
+TEST_F(Executor, DropsWhatTheProcessesOfAnEndedNodePushed) {
+  const process_id other{1, 4};
+  push(task(1, other), first_lease, other);
+  executor_.process_ended(process_id::scheduler_of(1));
+  push(task(2, other), first_lease, other);
+  EXPECT_EQ(executor_.next(), nullptr);
+  EXPECT_TRUE(executor_.idle());
+}
+
 TEST_F(Executor, ARetiringProcessGivesBackWhatComesAndMayExitWhenItHasEnded) {
   push(task(1));
   push(task(2));

@@ -522,6 +522,24 @@ TEST_F(Scheduler, TellsANodeWhereSomethingWaitsWhatIsFreeHere) {
   EXPECT_TRUE(out_.empty());
 }
 
+TEST_F(Scheduler, WhatActorsLeaveNoRoomForHoldsUpNobody) {
+  make(4);
+  wire::lease_request actor = request_of(driver, 1, cpus(2));
+  actor.kind = lease_kind::actor;
+  receive(driver, actor);
+  const granted lives = grant();
+  ask(driver, 2, cpus(3));
+  EXPECT_TRUE(nothing_granted());
+  ask(driver, 3, cpus(1), 2);
+  EXPECT_EQ(grant().request, 3U);
+  EXPECT_EQ(grant().request, 3U);
+  EXPECT_EQ(out_.count<wire::lease_recall>(), 0U);
+  // Once the actor has gone it is the turn of the one that waits.
+  receive(lives.worker, wire::lease_over{lives.lease});
+  ask(driver, 4, cpus(1), 2);
+  EXPECT_TRUE(nothing_granted());
+}
+
 TEST_F(Scheduler, OffersWhatWaitsToANodeThatWaitsForSomethingElse) {
   wire::resource_amounts there = cpus(1);
   there.gpus = one_cpu;

@@ -409,11 +409,11 @@ class SchedulerWaits : public testing::Test, worker_starter {
 TEST_F(SchedulerWaits, ARequestWaitsForWhoHoldsWhatItLacks) {
   make(1);
   request(1, gpus(1.5));
+  request(2, gpus(1));
   EXPECT_EQ(ask(2, gpus(1)).needed, 0U) << "its holder has no process yet";
   join();
   const auto grant = out_.take<wire::lease_grant>();
   ASSERT_TRUE(grant);
-  request(2, gpus(1));
   const auto said = ask(2, gpus(1));
   EXPECT_EQ(said.needed, 1U);
   ASSERT_EQ(said.on.size(), 1U);
@@ -422,13 +422,13 @@ TEST_F(SchedulerWaits, ARequestWaitsForWhoHoldsWhatItLacks) {
   EXPECT_EQ(said.on[0].number, grant->lease.number);
 }
 
-TEST_F(SchedulerWaits, ARequestThatFitsOrLacksCpusAloneWaitsForNobody) {
+TEST_F(SchedulerWaits, ARequestThatLacksCpusAloneWaitsForNobody) {
   make(1);
   wire::resource_amounts all_cpus;
   all_cpus.cpus = wire::resource_amounts::unit;
   request(1, all_cpus);
   join();
-  expect_free(ask(2, gpus(1)));
+  request(3, all_cpus);
   expect_free(ask(3, all_cpus));
 }
 
@@ -445,10 +445,18 @@ TEST_F(SchedulerWaits, ARequestWaitsForOneAheadThatLacksTheSame) {
   EXPECT_EQ(said.on[0].demand, gpus(2));
 }
 
+TEST_F(SchedulerWaits, ARequestThatDoesNotWaitHereWaitsForNobody) {
+  make(1);
+  request(1, gpus(2));
+  join();
+  expect_free(ask(2, gpus(1)));
+}
+
 TEST_F(SchedulerWaits, ARequestMayBeMetByOtherNodesToo) {
   make(3);
   request(1, gpus(2));
   join();
+  request(2, gpus(1));
   const auto said = ask(2, gpus(1));
   EXPECT_EQ(said.needed, 1U);
   ASSERT_EQ(said.on.size(), 3U);
