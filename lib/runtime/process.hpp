@@ -72,6 +72,10 @@ class process : wire::receiver {
   std::size_t progress();
   /// Sends what is ready.
   void flush();
+  /// Sends it now if the one who stands in for this thread sleeps, and so would not for long.
+  void send_soon() {
+    if (understudy_.may_be_asleep()) flush();
+  }
   /// When tick is wanted next.
   std::uint64_t next_deadline_ns();
 

@@ -28,6 +28,7 @@ void release(object* record) noexcept {
   }
   const std::lock_guard held{home->lock()};
   home->owner().objects().drop(one);
+  home->send_soon();
 }
 
 identity identity_of(const object* record) noexcept {

@@ -1,9 +1,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <set>
+#include <thread>
 
 #include "job/job.hpp"
 
@@ -348,6 +350,15 @@ struct asker {
 int ask_in_a_task(actor_handle<log_book> book, int entry) {
   const auto made = remote<enter_from_a_task>(book, entry);
   return get(book.call<&log_book::enter>(made));
+}
+
+TEST(ActorHandles, TheLastOneMayGoWhileTheDriverDoesNothingElse) {
+  auto handle = actor<counter>();
+  const int process = got(handle.call<&counter::process>());
+  // So long that whoever polls for this thread has given up all rings, and sleeps without a limit.
+  std::this_thread::sleep_for(7s);
+  handle = {};
+  EXPECT_TRUE(eventually([&] { return ::kill(process, 0) != 0; }));
 }
 
 TEST(ActorHandles, ACallsArgumentMayNeedTheSameActor) {
