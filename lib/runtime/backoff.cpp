@@ -10,11 +10,11 @@ bool backoff::again() {
   if (mode_ == launch::wait_mode::block) return false;
   ++polls_;
   if (mode_ == launch::wait_mode::spin) {
-    if (polls_ > plain_polls) ::sched_yield();
+    if (polls_ > plain_polls_) ::sched_yield();
     return true;
   }
-  if (polls_ < plain_polls) return true;
-  if (polls_ == plain_polls) yielding_since_ns_ = last_yield_ns_ = ring::now_ns();
+  if (polls_ < plain_polls_) return true;
+  if (polls_ == plain_polls_) yielding_since_ns_ = last_yield_ns_ = ring::now_ns();
   const std::uint64_t before = last_yield_ns_;
   ::sched_yield();
   last_yield_ns_ = ring::now_ns();

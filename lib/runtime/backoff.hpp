@@ -12,7 +12,9 @@ namespace mobula::detail {
 /// between polls, and sleeps at once when that comes back late, since then somebody needs the core.
 class backoff {
  public:
-  explicit backoff(launch::wait_mode mode) : mode_{mode} {}
+  /// @param plain_polls  so many before it lets others run
+  explicit backoff(launch::wait_mode mode, std::uint32_t plain_polls = 256)
+      : mode_{mode}, plain_polls_{plain_polls} {}
 
   /// After a poll that found nothing. @returns whether to poll again; false: sleep now
   bool again();
@@ -20,11 +22,11 @@ class backoff {
   void reset() { polls_ = 0; }
 
  private:
-  static constexpr std::uint32_t plain_polls = 1000;
   static constexpr std::uint64_t polling_ns_max = 50'000;
   static constexpr std::uint64_t late_ns = 15'000;
 
   launch::wait_mode mode_;
+  std::uint32_t plain_polls_;
   std::uint32_t polls_ = 0;
   std::uint64_t yielding_since_ns_ = 0;
   std::uint64_t last_yield_ns_ = 0;

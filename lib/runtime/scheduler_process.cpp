@@ -12,6 +12,7 @@
 #include <limits>
 #include <span>
 
+#include "runtime/backoff.hpp"
 #include "runtime/board.hpp"
 #include "runtime/host_name.hpp"
 #include "transport/ring/wake.hpp"
@@ -125,8 +126,11 @@ int scheduler_process::serve() {
   meet_the_others();
   scheduler_->tick(ring::now_ns());
   scheduler_->prestart(1);
-  // A scheduler that polls takes a core from those who work: it sleeps soon.
+  // A scheduler that polls takes a core from those who work: it sleeps soon. But what another node
+  // answers comes within the time of a wake-up: for that it looks again, after letting others run.
   constexpr int idle_polls_max = 32;
+  const bool waits_for_others = links_ && told_.wait != launch::wait_mode::block;
+  backoff patience{launch::wait_mode::automatic, 4};
   // However busy it is, processes come and end, and wait for the broker's answers.
   constexpr int busy_polls_max = 256;
   int idle = 0;
@@ -134,9 +138,11 @@ int scheduler_process::serve() {
   while (!leave()) {
     if (act()) {
       idle = 0;
+      patience.reset();
       if (++busy % busy_polls_max == 0) look_around();
-    } else if (++idle >= idle_polls_max) {
+    } else if (waits_for_others ? !patience.again() : ++idle >= idle_polls_max) {
       idle = 0;
+      patience.reset();
       sleep();
     }
   }
