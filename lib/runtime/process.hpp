@@ -114,6 +114,7 @@ class process : wire::receiver {
 
   static constexpr std::uint32_t polls_between_ticks = 64;
   static constexpr std::uint32_t polls_between_looks = 8;
+  static constexpr std::uint32_t polls_between_clocks = 64;
   static std::atomic<process*> current_;
 
   spinlock lock_;
@@ -149,11 +150,13 @@ bool process::wait_until(Done&& done, std::uint64_t deadline_ns) {
       came = progress();
       if (came != 0 && done()) return true;
     }
+    // Also while messages keep coming: they may be about anything but this.
+    const bool look_at_clock = deadline_ns != never && polls % polls_between_clocks == 0;
+    if (look_at_clock && ring::now_ns() >= deadline_ns) return false;
     if (came != 0) {
       patience.reset();
       continue;
     }
-    if (deadline_ns != never && polls % 64 == 0 && ring::now_ns() >= deadline_ns) return false;
     if (patience.again() && !has_ended()) continue;
     patience.reset();
     std::optional<nap> until;

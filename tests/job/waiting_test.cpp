@@ -5,6 +5,8 @@
 #include <numeric>
 
 #include "job/job.hpp"
+#include "runtime/process.hpp"
+#include "wire/codec.hpp"
 
 // ray.md's "wait", line by line, in the driver and in a task, and get's limits.
 
@@ -185,6 +187,20 @@ TEST(Get, TwoThreadsMayAwaitOneObject) {
     shared[10] = 1;
   }
   EXPECT_THAT(values, testing::Each(10));
+}
+
+// Each look sends one more message to this process itself, so that something comes at every poll.
+TEST(Waiting, EndsAtItsLimitWhileMessagesKeepComing) {
+  detail::process& home = detail::process::require();
+  const auto give_up = std::chrono::steady_clock::now() + patience;
+  const bool given_up = home.wait_until(
+      [&] {
+        wire::send(home.port(), home.self(), wire::borrow_release{});
+        return std::chrono::steady_clock::now() > give_up;
+      },
+      ring::now_ns() + 20'000'000);
+  home.rest();
+  EXPECT_FALSE(given_up);
 }
 
 TEST(AsCompleted, TellsInTheOrderOfReadiness) {
