@@ -83,7 +83,8 @@ struct object_extras {
   /// An actor's handle that calls were made on from this process.
   std::unique_ptr<actor_client> client;
   /// Stored: why the last fetch of it to this node failed. Whoever reads it next is told; only then
-  /// is it fetched anew. Empty: it has not failed.
+  /// is it fetched anew. Kept until it is here: of several who hear of the failure, one may try
+  /// again before the others have read it. Empty: it has not failed.
   std::vector<std::byte> fetch_error;
   bool fetch_error_told = false;
 };

@@ -266,6 +266,10 @@ void object_table::set(object& one, const wire::value_view& value) {
       break;
   }
   tell_subscribers(one);
+  tell_waiters(one);
+}
+
+void object_table::tell_waiters(object& one) {
   if (one.waiters.empty()) return;
   // A task that fails by what it is told lets go of its arguments: of this one too.
   hold(one);
@@ -318,6 +322,15 @@ bool object_table::try_another_copy(object& one, const wire::location& failed) {
   one.at = copies.front();
   copies.erase(copies.begin());
   copies.push_back(failed);
+  return true;
+}
+
+bool object_table::ask_where(object& one, waiter& who) {
+  const bool is_asked = one.waiters.empty();
+  if (one.owned || one.state.load() != object_state::stored || has_ended(one.id.owner()))
+    return false;
+  one.waiters.add(who);
+  if (is_asked) wire::send(out_, one.id.owner(), wire::object_subscribe{one.id});
   return true;
 }
 
@@ -385,8 +398,13 @@ void object_table::on_subscribe(process_id from, object_id id) {
 
 void object_table::on_ready(const wire::object_ready& message) {
   const auto found = borrowed_.find(message.object);
-  if (found == borrowed_.end() || found->second->ready()) return;  // dropped meanwhile
-  set(*found->second, message.value);
+  if (found == borrowed_.end()) return;  // dropped meanwhile
+  object& one = *found->second;
+  if (!one.ready()) return set(one, message.value);
+  // What is ready stays so, wherever it is; only who asked where is told.
+  if (one.waiters.empty()) return;
+  if (message.value.kind == wire::value_kind::stored) one.at = message.value.where;
+  tell_waiters(one);
 }
 
 void object_table::on_borrow_add(process_id from, const wire::borrow_add& message) {
@@ -514,7 +532,11 @@ void object_table::search_for(process_id ended) {
     object* one = find(id);
     if (!one) continue;
     one->registered = 0;
-    if (!one->ready()) set_failed(*one, owner_died(id.owner()));
+    if (!one->ready()) {
+      set_failed(*one, owner_died(id.owner()));
+    } else {
+      tell_waiters(*one);  // it will say nothing of where the object is
+    }
   }
 }
 

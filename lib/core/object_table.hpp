@@ -70,6 +70,9 @@ class object_table {
   /// Somebody could not get the object from there. @returns whether view() names another place, or
   /// does from now on
   bool try_another_copy(object& one, const wire::location& failed);
+  /// The same for a stored object that we borrow: its owner is asked anew, and `who` is told when
+  /// view() names the place that it answers, or the owner has ended. False: nobody can be asked.
+  bool ask_where(object& one, waiter& who);
   /// Asks for the object from now on, so that it becomes ready here. No-op unless borrowed.
   void want(object& one);
   /// A view of a ready object's value; `ids` takes the ids inside it and must outlive the view.
@@ -118,6 +121,7 @@ class object_table {
   void count_borrower(object& one, wire::process_id who, std::int32_t change);
   void ask_owner(wire::object_id ref, wire::process_id borrower, std::span<object* const> held);
   void tell_subscribers(object& one);
+  void tell_waiters(object& one);
   void send_ready(object& one, wire::process_id to);
   void unheld(object& one);
   void free_doomed();

@@ -102,40 +102,73 @@ std::optional<std::span<const std::byte>> store_client::read(core::object& store
 bool store_client::bring(core::object& one, core::waiter& who) {
   if (one.state.load(std::memory_order_relaxed) != core::object_state::stored) return false;
   if (copy_here(one)) return false;
-  auto [fetch, is_new] = fetches_.try_emplace(&one);
-  if (is_new) {
-    if (one.extras && !one.extras->fetch_error.empty()) {
-      // It came when nobody waited: who does now is to hear of it.
-      if (!one.extras->fetch_error_told) {
-        fetches_.erase(fetch);
-        return false;
-      }
-      one.extras->fetch_error.clear();
-    }
+  auto under_way = fetches_.find(&one);
+  if (under_way == fetches_.end()) {
+    // It failed when nobody waited: who does now is to hear of it.
+    if (one.extras && !one.extras->fetch_error.empty() && !one.extras->fetch_error_told)
+      return false;
+    under_way = fetches_.try_emplace(&one, *this).first;
     whose_.owner().objects().hold(one);
-    wire::send(whose_.port(), whose_.scheduler(),
-               wire::store_fetch{token_of(&one), one.id, one.where()});
+    begin(one, under_way->second);
   }
-  fetch->second.add(who);
+  under_way->second.waiters.add(who);
   return true;
 }
 
+void store_client::begin(core::object& one, fetch& how) {
+  how.from = one.where();
+  wire::send(whose_.port(), whose_.scheduler(),
+             wire::store_fetch{token_of(&one), one.id, how.from});
+}
+
 void store_client::withdraw(core::object& one, core::waiter& who) {
-  if (const auto at = fetches_.find(&one); at != fetches_.end()) at->second.remove(who);
+  if (const auto at = fetches_.find(&one); at != fetches_.end()) at->second.waiters.remove(who);
 }
 
 void store_client::on_fetched(const wire::store_fetched& answer) {
-  auto fetch = fetches_.extract(fetched_as(answer.token));
-  if (!fetch) return;
-  core::object& one = *fetch.key();
-  if (!answer.error.empty()) {
-    one.more().fetch_error.assign(answer.error.begin(), answer.error.end());
-    one.extras->fetch_error_told = false;
-  } else if (!one.owned) {
-    // Of what is ours, the scheduler has told the owner before it answered.
-    one.at = answer.where;
+  const auto at = fetches_.find(fetched_as(answer.token));
+  if (at == fetches_.end()) return;
+  core::object& one = *at->first;
+  if (answer.error.empty() || !looks_elsewhere(one, at->second, answer.error))
+    end(one, answer.where, answer.error);
+}
+
+// A place that has the object no more says nothing about others; a full store, or an owner that has
+// ended, is the same wherever it comes from.
+bool store_client::looks_elsewhere(core::object& one, fetch& how, wire::blob error) {
+  wire::reader from{error};
+  if (wire::decode_part<wire::error_value>(from).code != wire::error_code::object_lost)
+    return false;
+  ++how.failures;
+  core::object_table& objects = whose_.owner().objects();
+  if (!one.owned) {
+    if (how.failures > 1 || !objects.ask_where(one, how)) return false;
+    how.lost.assign(error.begin(), error.end());
+    return true;
   }
-  fetch.mapped().tell(one);
+  // Each of them once, about: those that failed stay in the line.
+  const std::size_t others = one.extras ? one.extras->copies.size() : 0;
+  if (how.failures > others + 1 || !objects.try_another_copy(one, how.from)) return false;
+  begin(one, how);
+  return true;
+}
+
+void store_client::on_located(core::object& one, fetch& how) {
+  if (one.where() != how.from) return begin(one, how);
+  end(one, how.from, how.lost);
+}
+
+void store_client::end(core::object& one, const wire::location& where, wire::blob error) {
+  auto ended = fetches_.extract(&one);
+  if (!error.empty()) {
+    one.more().fetch_error.assign(error.begin(), error.end());
+    one.extras->fetch_error_told = false;
+  } else {
+    if (one.extras) one.extras->fetch_error.clear();
+    // Of what is ours, the scheduler has told the owner before it answered.
+    if (!one.owned) one.at = where;
+  }
+  ended.mapped().waiters.tell(one);
   whose_.owner().objects().drop(one);
 }
 

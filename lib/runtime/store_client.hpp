@@ -25,6 +25,7 @@ inline constexpr std::size_t inline_bytes_max = std::size_t{32} << 10;
 ///
 /// An object is fetched once, whoever waits for it here, and until the answer comes: also when
 /// everybody has given up meanwhile, so that who comes back finds it here. Until then it is held.
+/// What one place has no more is looked for in the others that its owner knows.
 class store_client {
  public:
   explicit store_client(process& whose);
@@ -61,14 +62,33 @@ class store_client {
     std::vector<std::byte> error;
   };
   struct maps;
+  struct fetch final : core::waiter {
+    explicit fetch(store_client& whose) : whose_{whose} {}
+
+    core::waiter_list waiters;
+    wire::location from;       // where it was asked for last
+    std::size_t failures = 0;  // places that had it no more
+    std::vector<std::byte>
+        lost;  // while its owner is asked: the error if that knows no other place
+
+   private:
+    // The owner has said where it is, or never will.
+    void on_ready(core::object& one) override { whose_.on_located(one, *this); }
+    store_client& whose_;
+  };
+
   grant await_grant(std::uint64_t token);
+  void begin(core::object& one, fetch& how);
+  void end(core::object& one, const wire::location& where, wire::blob error);
+  bool looks_elsewhere(core::object& one, fetch& how, wire::blob error);
+  void on_located(core::object& one, fetch& how);
   void on_fetched(const wire::store_fetched& answer);
   [[nodiscard]] std::optional<wire::location> copy_here(const core::object& stored) const;
 
   process& whose_;
   std::uint64_t next_token_ = 1;
   std::unordered_map<std::uint64_t, std::optional<grant>> asked_;
-  std::unordered_map<core::object*, core::waiter_list> fetches_;
+  std::unordered_map<core::object*, fetch> fetches_;
   std::unique_ptr<maps> maps_;
 };
 

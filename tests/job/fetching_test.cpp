@@ -3,9 +3,13 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <mutex>
 #include <optional>
 
 #include "job/job.hpp"
+#include "runtime/casts.hpp"
+#include "runtime/process.hpp"
+#include "runtime/store_client.hpp"
 
 // Large values that lie on another node, while that node's scheduler does not answer. For two ranks
 // that are a node each: a worker is its scheduler's child there.
@@ -28,6 +32,8 @@ std::string outcome(const std::vector<object_ref<bytes>>& refs, time_limit limit
     return "timed out";
   } catch (const store_full&) {
     return "store full";
+  } catch (const object_lost&) {
+    return "lost";
   }
 }
 /// By polling only.
@@ -39,6 +45,7 @@ struct resident {
   int node() { return static_cast<int>(context().node); }
   int scheduler() { return ::getppid(); }
   bytes make(std::size_t size) { return bytes(size, 7); }
+  std::vector<object_ref<bytes>> keep(std::size_t size) { return {put(bytes(size, 7))}; }
   std::string get_within(std::vector<object_ref<bytes>> refs, std::chrono::milliseconds limit) {
     return outcome(refs, limit);
   }
@@ -56,6 +63,24 @@ class stopped_process {
 
  private:
   int process_;
+};
+
+core::object& record_of(const object_ref<bytes>& ref) {
+  return detail::record_of(detail::access::record_of(ref));
+}
+std::unique_lock<detail::spinlock> locked() {
+  return std::unique_lock{detail::process::require().lock()};
+}
+
+/// On the same node, where no object is.
+wire::location nowhere(const wire::location& where, std::uint32_t which) {
+  wire::location other = where;
+  other.generation += 1'000'000 + which;
+  return other;
+}
+
+struct nothing_to_do final : core::waiter {
+  void on_ready(core::object&) override {}
 };
 
 class Fetching : public testing::Test {
@@ -126,6 +151,68 @@ TEST_F(Fetching, TellsWhoPollsThatItFailedAndIsTriedAgain) {
     EXPECT_TRUE(got(here_->call<&resident::poll>(std::vector{one}, "store full")));
   }
   EXPECT_TRUE(eventually([&] { return outcome({one}, patience) == std::to_string(large); }));
+}
+
+// The one that is told first tries again before the other has read what it was told of.
+TEST_F(Fetching, TellsAllWhoWaitedOfAFailure) {
+  const auto one = make_there();
+  const auto in_its_way = put(bytes(too_large_beside_it));
+  detail::store_client& store = detail::process::require().store();
+  core::object& record = record_of(one);
+  nothing_to_do first, second;
+  {
+    const auto held = locked();
+    ASSERT_TRUE(store.bring(record, first));
+    ASSERT_TRUE(store.bring(record, second));
+  }
+  detail::process::require().wait_until([&] { return !first.waits(); });
+  EXPECT_THROW(store.read(record), store_full);
+  {
+    const auto held = locked();
+    ASSERT_TRUE(store.bring(record, first));
+  }
+  EXPECT_THROW(store.read(record), store_full);
+  detail::process::require().wait_until([&] { return !first.waits(); });
+}
+
+TEST_F(Fetching, LooksInTheOtherPlacesThatTheOwnerKnows) {
+  const auto one = make_there();
+  core::object& record = record_of(one);
+  {
+    const auto held = locked();
+    record.more().copies = {nowhere(record.at, 1), record.at};
+    record.at = nowhere(record.at, 0);
+  }
+  EXPECT_EQ(outcome({one}, patience), std::to_string(large));
+  const auto held = locked();
+  std::erase_if(record.extras->copies, [](const auto& copy) { return copy.generation > 999'999; });
+}
+
+TEST_F(Fetching, EndsWhenNoPlaceHasIt) {
+  const auto one = make_there();
+  core::object& record = record_of(one);
+  const wire::location where = record.at;
+  {
+    const auto held = locked();
+    record.at = nowhere(where, 0);
+    record.more().copies = {nowhere(where, 1), nowhere(where, 2)};
+  }
+  EXPECT_EQ(outcome({one}, patience), "lost");
+  const auto held = locked();
+  record.at = where;
+  record.extras->copies.clear();
+}
+
+TEST_F(Fetching, AsksTheOwnerAnewWhereABorrowedObjectIs) {
+  const auto one = got(there_->call<&resident::keep>(large)).front();
+  ASSERT_EQ(wait(std::vector{one}, {.timeout = patience}).ready.size(), 1U);
+  core::object& record = record_of(one);
+  {
+    const auto held = locked();
+    ASSERT_FALSE(record.owned);
+    record.at = nowhere(record.at, 0);
+  }
+  EXPECT_EQ(outcome({one}, patience), std::to_string(large));
 }
 
 std::size_t size_of(const bytes& value) { return value.size(); }

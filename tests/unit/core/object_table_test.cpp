@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "core/errors.hpp"
 #include "core/sent_messages.hpp"
 
 namespace mobula::core {
@@ -119,6 +120,65 @@ TEST_F(ObjectTable, ReportsNothingToAnOwnerThatHasEnded) {
   table.drop(reported);
   table.flush();
   EXPECT_TRUE(out.empty()) << "nobody is left to be asked or told";
+}
+
+// ---- where a borrowed object is
+
+class BorrowedAndStored : public ObjectTable {
+ protected:
+  struct told final : waiter {
+    void on_ready(object&) override { ++times; }
+    int times = 0;
+  };
+  void SetUp() override { answer(first); }
+  void TearDown() override { table.drop(theirs); }
+  void answer(const wire::location& where) {
+    wire::object_ready ready;
+    ready.object = theirs.id;
+    ready.value.kind = wire::value_kind::stored;
+    ready.value.where = where;
+    receive(other, ready);
+  }
+
+  const wire::location first{1, 0, 1, 0, 1, 0, 100};
+  const wire::location second{2, 0, 1, 0, 1, 64, 100};
+  object& theirs = table.adopt({other, 9});
+  told one, another;
+};
+
+TEST_F(BorrowedAndStored, IsWhereItsOwnerSaysWhenItIsAskedAnew) {
+  ASSERT_TRUE(table.ask_where(theirs, one));
+  ASSERT_TRUE(table.ask_where(theirs, another));
+  process_id to;
+  ASSERT_TRUE(out.take<wire::object_subscribe>(&to));
+  EXPECT_EQ(to, other);
+  EXPECT_TRUE(out.empty()) << "one question is enough";
+  EXPECT_EQ(one.times, 0);
+  answer(second);
+  EXPECT_EQ(theirs.where(), second);
+  EXPECT_EQ(one.times, 1);
+  EXPECT_EQ(another.times, 1);
+}
+
+TEST_F(BorrowedAndStored, StaysWhatItWasWhenItsOwnerKnowsItNoMore) {
+  ASSERT_TRUE(table.ask_where(theirs, one));
+  const auto bytes = encoded(make_error(wire::error_code::object_lost, other, "freed"));
+  wire::object_ready ready;
+  ready.object = theirs.id;
+  ready.value.kind = wire::value_kind::failed;
+  ready.value.bytes = bytes;
+  receive(other, ready);
+  EXPECT_EQ(one.times, 1);
+  EXPECT_EQ(theirs.state.load(), object_state::stored);
+  EXPECT_EQ(theirs.where(), first);
+}
+
+TEST_F(BorrowedAndStored, TellsWhoAsksWhenItsOwnerEnds) {
+  ASSERT_TRUE(table.ask_where(theirs, one));
+  table.on_process_ended(other);
+  EXPECT_EQ(one.times, 1);
+  EXPECT_EQ(theirs.where(), first);
+  EXPECT_FALSE(table.ask_where(theirs, one)) << "nobody would answer";
 }
 
 // ---- deaths
