@@ -205,10 +205,10 @@ void await_some(std::span<object* const> records, std::size_t count, const time_
 struct completion_queue::state final : core::awaited_list {
   struct watch final : core::waiter {
     void on_ready(core::object&) override {
-      home->ready.push_back(index);
-      if (home->who) home->who->wake();
+      whose->ready.push_back(index);
+      if (whose->who) whose->who->wake();
     }
-    state* home = nullptr;
+    state* whose = nullptr;
     std::size_t index = 0;
     handle of;
   };
@@ -216,6 +216,9 @@ struct completion_queue::state final : core::awaited_list {
     for (const watch& mine : watches)
       if (mine.waits()) into.push_back(record_of(mine.of.get()).id);
   }
+  explicit state(process& home) : home{home} {}
+
+  process& home;  // there as long as this process, also after the job's end
   std::vector<watch> watches;
   std::deque<std::size_t> ready;
   std::size_t told = 0;
@@ -223,13 +226,13 @@ struct completion_queue::state final : core::awaited_list {
 };
 
 completion_queue::completion_queue(std::span<object* const> records)
-    : state_{std::make_unique<state>()} {
-  process& home = process::require();
+    : state_{std::make_unique<state>(process::require())} {
+  process& home = state_->home;
   state_->watches = std::vector<state::watch>(records.size());
   const std::lock_guard held{home.lock()};
   for (std::size_t i = 0; i < records.size(); ++i) {
     state::watch& mine = state_->watches[i];
-    mine.home = state_.get();
+    mine.whose = state_.get();
     mine.index = i;
     retain(records[i]);
     mine.of = handle{records[i]};
@@ -239,9 +242,8 @@ completion_queue::completion_queue(std::span<object* const> records)
 }
 
 completion_queue::~completion_queue() {
-  process* home = process::current();
-  if (!home) return;
-  const std::lock_guard held{home->lock()};
+  // Also when the job has ended: another thread may poll still, and tell whoever watches.
+  const std::lock_guard held{state_->home.lock()};
   for (auto& mine : state_->watches) {
     if (mine.waits()) record_of(mine.of.get()).waiters.remove(mine);
   }

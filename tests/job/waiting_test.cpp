@@ -2,9 +2,12 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <mutex>
 #include <numeric>
+#include <optional>
 
 #include "job/job.hpp"
+#include "runtime/casts.hpp"
 #include "runtime/process.hpp"
 #include "wire/codec.hpp"
 
@@ -224,6 +227,24 @@ TEST(AsCompleted, AStepThatTakesTooLongThrows) {
   shared_numbers shared;
   const auto refs = numbered(shared, 1);
   EXPECT_THROW(for (auto& ref : as_completed(refs, 10ms)) got(ref), timed_out);
+  shared[10] = 1;
+  got(refs);
+}
+
+// As when the job ends while somebody goes through them and another thread still waits.
+TEST(AsCompleted, LeavesNoWatchBehindWhenTheJobHasEnded) {
+  shared_numbers shared;
+  const auto refs = numbered(shared, 1);
+  detail::object* const record = detail::access::record_of(refs[0]);
+  detail::process& home = detail::process::require();
+  std::optional<detail::completion_queue> ready{std::in_place, std::span{&record, 1}};
+  detail::process::set_current(nullptr);
+  ready.reset();
+  detail::process::set_current(&home);
+  {
+    const std::lock_guard held{home.lock()};
+    EXPECT_TRUE(detail::record_of(record).waiters.empty());
+  }
   shared[10] = 1;
   got(refs);
 }
