@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "mobula/options.hpp"
+
 namespace mobula {
 
 /// Where the calling code runs.
@@ -33,15 +35,18 @@ struct node_state {
 /// @throws error before init or after shutdown, as all of these do
 runtime_context context();
 
-/// Every node of the job, in order. Asks each: blocks for a round trip.
-std::vector<node_state> nodes();
+/// Every node of the job, in order. Asks each: waits for a round trip. In a task or actor this
+/// suspends the fiber; the worker goes on with others.
+/// @throws timed_out if not all have answered at the limit
+/// @throws std::invalid_argument if the limit is negative
+std::vector<node_state> nodes(time_limit limit = forever);
 
-/// What all nodes have together: "cpus", "gpus", "memory" (bytes) and custom names. Blocks as
-/// nodes() does.
-std::map<std::string, double> cluster_resources();
+/// What all nodes have together: "cpus", "gpus", "memory" (bytes) and custom names. Waits and
+/// throws as nodes() does.
+std::map<std::string, double> cluster_resources(time_limit limit = forever);
 
-/// Of these, what is free now. Old by the time it is here: good for people and for guesses. Blocks
-/// as nodes() does.
-std::map<std::string, double> available_resources();
+/// Of these, what is free now. Old by the time it is here: good for people and for guesses. Waits
+/// and throws as nodes() does.
+std::map<std::string, double> available_resources(time_limit limit = forever);
 
 }  // namespace mobula

@@ -7,6 +7,7 @@
 #include "runtime/inquiries.hpp"
 #include "runtime/process.hpp"
 #include "runtime/task_run.hpp"
+#include "runtime/waiting.hpp"
 #include "runtime/worker.hpp"
 
 namespace mobula {
@@ -31,9 +32,15 @@ std::string text_of(Id id) {
   return text.str();
 }
 
-std::map<std::string, double> sum_of(resource_amounts wire::nodes_reply::entry::*which) {
+std::vector<wire::nodes_reply::entry> ask_nodes(const time_limit& limit) {
+  const std::uint64_t deadline = detail::deadline_of(limit);
+  return detail::process::require().inquiries().nodes(deadline);
+}
+
+std::map<std::string, double> sum_of(resource_amounts wire::nodes_reply::entry::*which,
+                                     const time_limit& limit) {
   std::map<std::string, double> sum;
-  for (const auto& node : detail::process::require().inquiries().nodes())
+  for (const auto& node : ask_nodes(limit))
     if (node.alive) add(sum, node.*which);
   return sum;
 }
@@ -58,9 +65,9 @@ runtime_context context() {
   return here;
 }
 
-std::vector<node_state> nodes() {
+std::vector<node_state> nodes(time_limit limit) {
   std::vector<node_state> all;
-  for (const auto& one : detail::process::require().inquiries().nodes()) {
+  for (const auto& one : ask_nodes(limit)) {
     node_state& node = all.emplace_back();
     node.node = one.node;
     node.host = one.host;
@@ -72,12 +79,12 @@ std::vector<node_state> nodes() {
   return all;
 }
 
-std::map<std::string, double> cluster_resources() {
-  return sum_of(&wire::nodes_reply::entry::total);
+std::map<std::string, double> cluster_resources(time_limit limit) {
+  return sum_of(&wire::nodes_reply::entry::total, limit);
 }
 
-std::map<std::string, double> available_resources() {
-  return sum_of(&wire::nodes_reply::entry::free);
+std::map<std::string, double> available_resources(time_limit limit) {
+  return sum_of(&wire::nodes_reply::entry::free, limit);
 }
 
 }  // namespace mobula

@@ -1,13 +1,16 @@
 #include "runtime/inquiries.hpp"
 
 #include <mutex>
+#include <utility>
 
+#include "mobula/errors.hpp"
 #include "runtime/process.hpp"
+#include "runtime/task_run.hpp"
 #include "wire/codec.hpp"
 
 namespace mobula::detail {
 
-std::vector<wire::nodes_reply::entry> inquiries::nodes() {
+std::vector<wire::nodes_reply::entry> inquiries::nodes(std::uint64_t deadline_ns) {
   std::uint64_t token = 0;
   {
     const std::lock_guard held{whose_.lock()};
@@ -16,9 +19,24 @@ std::vector<wire::nodes_reply::entry> inquiries::nodes() {
     wire::send(whose_.port(), whose_.scheduler(), wire::nodes_query{token});
     whose_.flush();
   }
-  if (!whose_.wait_until([&] { return asked_.at(token).has_value(); })) process::require();
-  const std::lock_guard held{whose_.lock()};
-  return std::move(*asked_.extract(token).mapped());
+  const auto is_answered = [&] { return asked_.at(token).answer.has_value(); };
+  if (task_run* run = task_run::current()) {
+    run->wait({}, deadline_ns, [&] {
+      asked_.at(token).who = run;
+      return !is_answered();
+    });
+  } else {
+    whose_.wait_until(is_answered, deadline_ns);
+    whose_.rest();
+  }
+  std::optional<std::vector<wire::nodes_reply::entry>> answer;
+  {
+    const std::lock_guard held{whose_.lock()};
+    answer = std::move(asked_.extract(token).mapped().answer);
+  }
+  if (answer) return std::move(*answer);
+  process::require();  // it may be the end of the job that ended the wait
+  throw timed_out{"the nodes of the job did not all answer within the time limit"};
 }
 
 bool inquiries::shut_down(std::int32_t exit_status, std::uint64_t deadline_ns) {
@@ -32,8 +50,10 @@ bool inquiries::shut_down(std::int32_t exit_status, std::uint64_t deadline_ns) {
 
 void inquiries::on_message(wire::blob message) {
   if (const auto reply = wire::decode<wire::nodes_reply>(message)) {
-    if (const auto asked = asked_.find(reply->token); asked != asked_.end())
-      asked->second = reply->nodes;
+    const auto asked = asked_.find(reply->token);
+    if (asked == asked_.end()) return;  // nobody waits any more
+    asked->second.answer = reply->nodes;
+    if (asked->second.who) asked->second.who->wake();
   } else if (wire::decode<wire::shutdown_done>(message)) {
     job_ended_ = true;
   }

@@ -10,14 +10,17 @@
 namespace mobula::detail {
 
 class process;
+class task_run;
 
 /// Questions that a process asks its scheduler and waits for the answer of.
 class inquiries {
  public:
   explicit inquiries(process& whose) : whose_{whose} {}
 
-  /// What each node has and has free now. Blocks for a round trip to every node.
-  std::vector<wire::nodes_reply::entry> nodes();
+  /// What each node has and has free now. Waits for a round trip to every node; in a task that
+  /// leaves the worker to others.
+  /// @throws timed_out
+  std::vector<wire::nodes_reply::entry> nodes(std::uint64_t deadline_ns);
   /// Ends the job; blocks until every other process of it has ended, or the deadline.
   /// @returns whether they have
   bool shut_down(std::int32_t exit_status, std::uint64_t deadline_ns);
@@ -25,9 +28,14 @@ class inquiries {
   void on_message(wire::blob message);
 
  private:
+  struct question {
+    task_run* who = nullptr;  // who is suspended until the answer
+    std::optional<std::vector<wire::nodes_reply::entry>> answer;
+  };
+
   process& whose_;
   std::uint64_t next_token_ = 1;
-  std::unordered_map<std::uint64_t, std::optional<std::vector<wire::nodes_reply::entry>>> asked_;
+  std::unordered_map<std::uint64_t, question> asked_;
   bool job_ended_ = false;
 };
 

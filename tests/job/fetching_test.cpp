@@ -46,6 +46,13 @@ struct resident {
   int scheduler() { return ::getppid(); }
   bytes make(std::size_t size) { return bytes(size, 7); }
   std::vector<object_ref<bytes>> keep(std::size_t size) { return {put(bytes(size, 7))}; }
+  std::string nodes_within(std::chrono::milliseconds limit) {
+    try {
+      return std::to_string(nodes(limit).size());
+    } catch (const timed_out&) {
+      return "timed out";
+    }
+  }
   std::string get_within(std::vector<object_ref<bytes>> refs, std::chrono::milliseconds limit) {
     return outcome(refs, limit);
   }
@@ -213,6 +220,21 @@ TEST_F(Fetching, AsksTheOwnerAnewWhereABorrowedObjectIs) {
     record.at = nowhere(record.at, 0);
   }
   EXPECT_EQ(outcome({one}, patience), std::to_string(large));
+}
+
+TEST_F(Fetching, AskingTheNodesHasALimitAndLeavesTheWorkerToOthers) {
+  object_ref<std::string> waiting;
+  {
+    const stopped_process mute{scheduler_};
+    EXPECT_THROW(nodes(20ms), timed_out);
+    EXPECT_THROW(available_resources(0s), timed_out);
+    EXPECT_EQ(got(here_->call<&resident::nodes_within>(20ms)), "timed out");
+    waiting = here_->call<&resident::nodes_within>(patience);
+    EXPECT_EQ(got(here_->call<&resident::node>()), 0);
+    EXPECT_EQ(wait(std::vector{waiting}, {.timeout = 0s}).ready.size(), 0U);
+  }
+  EXPECT_EQ(got(waiting), "2");
+  EXPECT_THROW(cluster_resources(-1s), std::invalid_argument);
 }
 
 std::size_t size_of(const bytes& value) { return value.size(); }
