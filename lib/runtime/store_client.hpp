@@ -19,6 +19,8 @@ class process;
 /// A value up to this many bytes travels in messages and lives in its owner's memory; a larger one
 /// is kept by the store of the node that made it.
 inline constexpr std::size_t inline_bytes_max = std::size_t{32} << 10;
+/// As long as all the results of its task stay below this together: they travel in one message.
+inline constexpr std::size_t inline_results_bytes_max = std::size_t{16} << 20;
 
 /// This process's way to the store of its node: asks the scheduler for room and for objects of
 /// other nodes, and maps what it is given.

@@ -96,6 +96,8 @@ void task_run::run() {
     call();
   }
   finish();
+  // One large task is no reason for each idle run to keep as much.
+  if (results_.capacity() > results_kept_bytes_max) std::vector<std::byte>{}.swap(results_);
 }
 
 void task_run::call() {
@@ -169,7 +171,8 @@ void task_run::end_result() {
 
 void task_run::store_result(std::uint32_t index) {
   wire::value_view value;
-  if (result_.size() > inline_bytes_max) {
+  if (result_.size() > inline_bytes_max ||
+      results_.size() + result_.size() > inline_results_bytes_max) {
     value.kind = wire::value_kind::stored;
     value.where = where_.home().store().write(wire::result_of(attempt_->push.task, index), result_);
     stored_.emplace_back(index, value.where);

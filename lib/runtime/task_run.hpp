@@ -90,6 +90,7 @@ class task_run final : public invocation {
   std::string failure_;  // of the last wait
   std::optional<std::multimap<std::uint64_t, task_run*>::iterator> alarm_;
 
+  static constexpr std::size_t results_kept_bytes_max = std::size_t{1} << 20;
   static thread_local task_run* current_;
 };
 

@@ -8,6 +8,7 @@
 
 #include "job/job.hpp"
 #include "job/library.hpp"
+#include "runtime/casts.hpp"
 
 namespace mobula::job {
 namespace {
@@ -143,6 +144,23 @@ TEST(Split, MakesNRefsOfAVector) {
   ASSERT_EQ(refs.size(), 1'000U);
   EXPECT_EQ(got(refs), words(1'000));
   EXPECT_EQ(got(remote<length>(refs[10])), 2U);
+}
+
+std::vector<std::string> texts(int count, std::size_t size) {
+  std::vector<std::string> all;
+  for (int i = 0; i < count; ++i) all.push_back(std::string(size, static_cast<char>('a' + i % 26)));
+  return all;
+}
+
+// 30 MB of small parts: those that are too many for one message go the way of large ones.
+TEST(Split, ManySmallPartsDoNotAllTravelInOneMessage) {
+  const auto refs = remote<texts>.split(parts{1'000}, 1'000, std::size_t{30'000});
+  EXPECT_EQ(got(refs), texts(1'000, 30'000));
+  const auto state_of = [](const object_ref<std::string>& ref) {
+    return detail::record_of(detail::access::record_of(ref)).state.load();
+  };
+  EXPECT_EQ(state_of(refs.front()), core::object_state::inlined);
+  EXPECT_EQ(state_of(refs.back()), core::object_state::stored);
 }
 
 TEST(Split, PartsAreObjectsOfTheirOwn) {
