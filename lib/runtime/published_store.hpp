@@ -1,8 +1,13 @@
 #pragma once
 
+#include <cerrno>
 #include <cstdint>
+#include <string>
+#include <system_error>
+#include <vector>
 
 #include "core/block_store.hpp"
+#include "core/errors.hpp"
 #include "store/node_store.hpp"
 #include "transport/ring/broker.hpp"
 
@@ -16,11 +21,15 @@ class published_store final : public core::block_store {
 
   allocation allocate(std::uint64_t size_bytes) override {
     allocation made = memory_.allocate(size_bytes);
-    // Extents are numbered as they come: whoever hears of a block can map it.
-    for (int file = memory_.extent_file(published_); file >= 0 && !made.error;
-         file = memory_.extent_file(published_))
-      broker_.publish(published_++, file);
-    return made;
+    if (made.error || publish(made.where.extent)) return made;
+    const std::string cause = std::generic_category().message(errno);
+    memory_.release(made.where);
+    return {{},
+            core::make_error(wire::error_code::store_full,
+                             wire::process_id::scheduler_of(made.where.node),
+                             "the store's memory can't be handed to the processes of node " +
+                                 std::to_string(made.where.node) + " (" + cause +
+                                 "): raise the limit of open files (ulimit -n) of its scheduler")};
   }
   void release(const wire::location& block) override { memory_.release(block); }
   std::optional<std::span<std::byte>> bytes(const wire::location& block) override {
@@ -28,9 +37,17 @@ class published_store final : public core::block_store {
   }
 
  private:
+  // Whoever hears of a block can map its extent. False: not yet, and errno tells why.
+  bool publish(std::uint32_t extent) {
+    if (extent >= published_.size()) published_.resize(extent + 1);
+    if (!published_[extent])
+      published_[extent] = broker_.publish(extent, memory_.extent_file(extent));
+    return published_[extent];
+  }
+
   store::node_store memory_;
   ring::broker& broker_;
-  std::uint32_t published_ = 0;
+  std::vector<bool> published_;  // by number of the extent
 };
 
 }  // namespace mobula::detail

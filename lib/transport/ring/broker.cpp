@@ -146,10 +146,11 @@ join_refusal broker::admit(const connection& from, wire::process_id process,
   return join_refusal::none;
 }
 
-void broker::publish(std::uint64_t number, int what) {
+bool broker::publish(std::uint64_t number, int what) {
   descriptor copy = copy_of(what);
-  if (!copy) refuse("keeping a published descriptor");
+  if (!copy) return false;
   published_.insert_or_assign(number, std::move(copy));
+  return true;
 }
 
 void broker::forget(wire::process_id ended) {

@@ -39,8 +39,9 @@ class broker final : public arena_source {
   int event() const { return events_.number(); }
   void serve(broker_observer& observer);
 
-  /// From now on `number` names this descriptor, of which a copy is kept.
-  void publish(std::uint64_t number, int what);
+  /// From now on `number` names this descriptor, of which a copy is kept. False (errno tells why):
+  /// it could not be copied, and the number names what it did before.
+  [[nodiscard]] bool publish(std::uint64_t number, int what);
   void withdraw(std::uint64_t number) { published_.erase(number); }
 
   /// The process has certainly ended: nobody gets its arena any more, and its bytes are free.

@@ -45,13 +45,21 @@ TEST(Broker, HandsOutPublishedDescriptorsByNumber) {
   EXPECT_EQ(a->broker().named(7).kind, answer_kind::unknown);
   const descriptor made{::memfd_create("extent", MFD_CLOEXEC)};
   ASSERT_EQ(::write(made.number(), "extent", 6), 6);
-  node.with([&](auto& side) { side.meeting_point().publish(7, made.number()); });
+  EXPECT_TRUE(
+      node.with([&](auto& side) { return side.meeting_point().publish(7, made.number()); }));
   const descriptor_answer got = a->broker().named(7);
   ASSERT_EQ(got.kind, answer_kind::found);
   char text[7] = {};
   EXPECT_EQ(::pread(got.found.number(), text, 6, 0), 6);
   EXPECT_STREQ(text, "extent");
   node.with([&](auto& side) { side.meeting_point().withdraw(7); });
+  EXPECT_EQ(a->broker().named(7).kind, answer_kind::unknown);
+}
+
+TEST(Broker, SaysThatItCouldNotKeepADescriptor) {
+  test::scheduler_thread node;
+  EXPECT_FALSE(node.with([](auto& side) { return side.meeting_point().publish(7, -1); }));
+  const auto a = test::join(node.name(), 1);
   EXPECT_EQ(a->broker().named(7).kind, answer_kind::unknown);
 }
 
