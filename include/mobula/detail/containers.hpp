@@ -95,13 +95,12 @@ struct codec<Container<Parameters...>> : codec_defaults {
 
   static void encode(encoder& to, const values& all) {
     to.number<std::uint64_t>(all.size());
-    for (const auto& each : all) {
-      if constexpr (requires { typename values::mapped_type; }) {
-        detail::encode<typename values::key_type>(to, each.first);
-        detail::encode<typename values::mapped_type>(to, each.second);
-      } else {
-        detail::encode<element>(to, each);
-      }
+    if constexpr (std::is_reference_v<decltype(*all.begin())>) {
+      encode_each(to, all);
+    } else {
+      // An iterator that makes its elements: each is gone after its turn.
+      const lasting nothing_does{to, false};
+      encode_each(to, all);
     }
   }
   static values decode(decoder& from) {
@@ -125,6 +124,18 @@ struct codec<Container<Parameters...>> : codec_defaults {
       }
     }
     return all;
+  }
+
+ private:
+  static void encode_each(encoder& to, const values& all) {
+    for (const auto& each : all) {
+      if constexpr (requires { typename values::mapped_type; }) {
+        detail::encode<typename values::key_type>(to, each.first);
+        detail::encode<typename values::mapped_type>(to, each.second);
+      } else {
+        detail::encode<element>(to, each);
+      }
+    }
   }
 };
 

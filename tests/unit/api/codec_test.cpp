@@ -211,6 +211,47 @@ TEST(Encoder, CopiesWhatASerializeWritesOfItsOwn) {
   EXPECT_EQ(back.at(0).all, value.all);
 }
 
+// Of a container's shape, with elements that exist only while they are looked at.
+template <class T>
+class made_when_read {
+ public:
+  using value_type = T;
+  using allocator_type = std::allocator<T>;
+  class iterator {
+   public:
+    explicit iterator(const T* at) : at_{at} {}
+    T operator*() const { return *at_; }
+    iterator& operator++() {
+      ++at_;
+      return *this;
+    }
+    bool operator!=(const iterator& other) const { return at_ != other.at_; }
+
+   private:
+    const T* at_;
+  };
+  std::size_t size() const { return all_.size(); }
+  iterator begin() const { return iterator{all_.data()}; }
+  iterator end() const { return iterator{all_.data() + all_.size()}; }
+  void clear() { all_.clear(); }
+  void push_back(T one) { all_.push_back(std::move(one)); }
+  const std::vector<T>& all() const { return all_; }
+
+ private:
+  std::vector<T> all_;
+};
+
+TEST(Encoder, CopiesTheElementsThatAContainerMakes) {
+  made_when_read<std::string> value;
+  for (const char each : {'a', 'b'})
+    value.push_back(std::string(2 * detail::encoder::kept_bytes_min, each));
+  detail::encoder to;
+  const detail::lasting it_does{to};
+  detail::encode(to, value);
+  const auto back = in_place::from_bytes<made_when_read<std::string>>(in_place::text_of(to));
+  EXPECT_TRUE(back.all() == value.all());
+}
+
 TEST(Calls, ALargeResultIsReadBeforeItGoes) {
   const auto ref = remote<[](std::size_t size) { return std::vector<double>(size, 2.5); }>(100'000);
   EXPECT_EQ(get(ref), std::vector<double>(100'000, 2.5));
