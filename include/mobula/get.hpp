@@ -27,6 +27,11 @@ T value_of(const object_ref<T>& ref) {
 /// Waits for an object and returns a copy of its value.
 ///
 /// In a task or actor this suspends the fiber; the worker goes on with others. Thread-safe.
+///
+/// In a thread that a task started, and in an OpenMP parallel region, it blocks the thread: the
+/// cpus of the task are lent to others meanwhile, but its process begins and resumes nothing until
+/// the thread or the task has gone on, and no deadlock is found. So each such task keeps a process,
+/// of which a node starts no more than 64 and 8 for each cpu.
 /// @param limit  0 polls
 /// @return the value; for an object_ref<void>, nothing
 /// @throws task_error if the function that makes it threw; worker_died, actor_died, owner_died,

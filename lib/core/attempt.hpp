@@ -70,9 +70,8 @@ struct attempt {
   attempt* next = nullptr;
   attempt* previous = nullptr;
   std::uint32_t fetches_left = 0;
-  bool thread_waits = false;  // suspended without giving its thread away
-  bool run_here = false;      // pushed by run_here_source: may begin on top
-  bool limited = false;       // as in `awaiting`, of its last wait, with what follows
+  bool run_here = false;  // pushed by run_here_source: may begin on top
+  bool limited = false;   // as in `awaiting`, of its last wait, with what follows
   const awaited_list* list = nullptr;
   std::size_t needed = 0;
   std::vector<wire::object_id> awaited;
@@ -85,7 +84,7 @@ struct attempt {
 
   /// Whether what it waits for may begin on top of it. Who waits for some of many may be helped by
   /// none of those that could begin.
-  bool lets_begin() const { return !thread_waits && needed == awaited.size(); }
+  bool lets_begin() const { return needed == awaited.size(); }
 };
 
 /// Attempts in order. Intrusive: an attempt is in at most one list.

@@ -75,7 +75,7 @@ void executor::on_push(wire::process_id from, wire::blob message) {
     return forget_if_over(lease);
   }
   const bool creates = (one.push.flags & wire::task_push::creates_actor) != 0;
-  if (lease.actor || (creates && !lease.empty()) || !may_begin_in(lease, one)) {
+  if (held_up() || lease.actor || (creates && !lease.empty()) || !may_begin_in(lease, one)) {
     return give_back(one, wire::return_reason::blocked);
   }
   if (!take_arguments(one)) {
@@ -215,7 +215,7 @@ void executor::on_revoke(wire::lease_id id) {
 void executor::on_cpus_grant(wire::lease_id id) {
   if (lease_slot* lease = find(id); lease && lease->cpus == cpus_state::claimed) {
     lease->cpus = cpus_state::held;
-    if (!lease->runnable()) became_blocked(*lease);
+    if (held_up() || !lease->runnable()) became_blocked(*lease);
   }
 }
 

@@ -79,6 +79,12 @@ struct outcome {
 /// A lease with a suspended attempt begins nothing else: other pushed tasks go back to their owner
 /// (task_return blocked). An actor begins calls up to its concurrency.
 ///
+/// While a thread waits that can't give way (thread_waits) and an attempt runs, the process is held
+/// up: that attempt may itself be waiting for the thread, in a join. Nothing more can begin or go
+/// on here, so all pushed tasks go back, and the cpus of every lease are lent, the running
+/// attempt's too. Whose thread it is nobody knows, so it holds up whatever runs; and should the
+/// attempt compute beside it after all, its node does so much more at once than it has cpus for.
+///
 /// Cpus of a lease: held -> waiting (fresh, then with a deadline) -> lent -> claimed -> held.
 class executor {
  public:
@@ -99,15 +105,17 @@ class executor {
   attempt* next();
   /// The running attempt waits.
   void suspend(attempt& running, const awaiting& what);
-  /// The running attempt waits and its thread with it: nothing is begun on top.
-  void suspend_thread(attempt& running, const awaiting& what);
   /// What it waited for is there (or its deadline has come).
   void wake(attempt& suspended);
-  /// For an attempt suspended with suspend_thread: whether it was woken and has its slot again; it
-  /// is running then.
-  bool go_on(attempt& woken);
   /// The running attempt has ended; sends its task_done. The attempt is no more.
   void finish(attempt& running, const outcome& how);
+
+  /// A thread that can't give way to other attempts waits: one that runs none, or the running one's
+  /// in a place where it can't be suspended. Each call is paired with one of `thread_goes_on`.
+  void thread_waits();
+  void thread_goes_on();
+  /// After thread_goes_on: whether the attempt that runs has the cpus to go on with.
+  bool thread_may_go_on() const;
 
   void tick(std::uint64_t now_ns);
   /// When tick is wanted next; 0: at once; UINT64_MAX: never.
@@ -165,9 +173,13 @@ class executor {
   attempt* run(attempt& one);
   void fail_nesting(attempt& one);
   void ask_run_here(lease_slot& lease);
+  bool held_up() const { return running_ != nullptr && waiting_threads_ != 0; }
+  void hold_up();
+  void let_go();
+  bool is_blocked(const lease_slot& lease) const;
+  bool may_lend() const { return suspended_ != 0 || held_up(); }
   void became_runnable(lease_slot& lease);
   void became_blocked(lease_slot& lease);
-  void set_aside(attempt& running, const awaiting& what);
   void end_actor_when_done(lease_slot& lease);
   void creation_ended(lease_slot& lease, bool made);
   void lend_when_due(lease_slot& lease, std::uint64_t now_ns);
@@ -192,6 +204,7 @@ class executor {
   attempt* running_ = nullptr;
   std::uint32_t begun_ = 0;
   std::uint32_t suspended_ = 0;
+  std::uint32_t waiting_threads_ = 0;
   std::uint32_t resumable_ = 0;
   std::uint64_t waits_ = 0;
   std::vector<std::uint32_t> free_board_slots_;

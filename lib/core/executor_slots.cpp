@@ -153,20 +153,11 @@ attempt* executor::run(attempt& one) {
   } else if (one.kind != attempt_kind::destruction) {
     board_.resumed(one);
   }
+  if (waiting_threads_ != 0) hold_up();
   return &one;
 }
 
 void executor::suspend(attempt& running, const awaiting& what) {
-  running.thread_waits = false;
-  set_aside(running, what);
-}
-
-void executor::suspend_thread(attempt& running, const awaiting& what) {
-  running.thread_waits = true;
-  set_aside(running, what);
-}
-
-void executor::set_aside(attempt& running, const awaiting& what) {
   invariant(running_ == &running, "only the running attempt is suspended");
   running.asked = 0;
   running.awaited.assign(what.objects.begin(), what.objects.end());
@@ -182,6 +173,7 @@ void executor::set_aside(attempt& running, const awaiting& what) {
   if (running.kind != attempt_kind::destruction) board_.suspended(running);
   if (!lease.actor) give_back_unrelated(lease);
   became_blocked(lease);
+  if (waiting_threads_ != 0) let_go();
 }
 
 void executor::wake(attempt& suspended) {
@@ -196,16 +188,6 @@ void executor::wake(attempt& suspended) {
   lease.resumable.push_back(suspended);
   ++resumable_;
   became_runnable(lease);
-}
-
-bool executor::go_on(attempt& woken) {
-  if (woken.state != attempt_state::resumable || !woken.lease->has_cpus()) return false;
-  invariant(running_ == nullptr, "a thread that waits runs nothing");
-  woken.lease->resumable.remove(woken);
-  --resumable_;
-  woken.thread_waits = false;
-  run(woken);
-  return true;
 }
 
 void executor::finish(attempt& running, const outcome& how) {
@@ -230,6 +212,7 @@ void executor::finish(attempt& running, const outcome& how) {
   running_ = lease.running = nullptr;
   running.state = attempt_state::ended;
   pool_.give_back(running);
+  if (waiting_threads_ != 0) let_go();
 
   if (kind == attempt_kind::destruction) {
     lease.actor.reset();
@@ -310,6 +293,7 @@ void executor::ask_run_here(lease_slot& lease) {
 }
 
 void executor::became_runnable(lease_slot& lease) {
+  if (held_up()) return;
   if (lease.cpus == cpus_state::lent) {
     lease.cpus = cpus_state::claimed;
     wire::send(out_, lease.id.granter, wire::cpus_claim{lease.id});
@@ -318,33 +302,37 @@ void executor::became_runnable(lease_slot& lease) {
   }
 }
 
+bool executor::is_blocked(const lease_slot& lease) const {
+  if (held_up()) return lease.begun() != 0;
+  return !lease.running && !lease.suspended.empty() && lease.resumable.empty();
+}
+
 void executor::became_blocked(lease_slot& lease) {
-  if (!lease.lends || lease.cpus != cpus_state::held) return;
-  if (lease.suspended.empty() || !lease.resumable.empty()) return;
+  if (!lease.lends || lease.cpus != cpus_state::held || !is_blocked(lease)) return;
   lease.cpus = cpus_state::waiting_fresh;
 }
 
 void executor::tick(std::uint64_t now_ns) {
-  if (suspended_ == 0) return;
+  if (!may_lend()) return;
   for (const auto& lease : leases_) lend_when_due(*lease, now_ns);
 }
 
 void executor::lend_when_due(lease_slot& lease, std::uint64_t now_ns) {
   if (lease.cpus != cpus_state::waiting_fresh && lease.cpus != cpus_state::waiting) return;
-  if (lease.running) {
+  if (!is_blocked(lease)) {
     lease.cpus = cpus_state::held;
-  } else if (lease.cpus == cpus_state::waiting_fresh || lease.runnable()) {
+  } else if (lease.cpus == cpus_state::waiting_fresh || (!held_up() && lease.runnable())) {
     lease.cpus = cpus_state::waiting;
     lease.lend_at_ns = now_ns + limits_.lend_after_ns;
   } else if (now_ns >= lease.lend_at_ns) {
     lease.cpus = cpus_state::lent;
-    wire::send(out_, lease.id.granter, wire::cpus_lend{lease.id});
+    wire::send(out_, lease.id.granter, wire::cpus_lend{lease.id, !held_up()});
   }
 }
 
 std::uint64_t executor::next_deadline_ns() const {
   std::uint64_t earliest = std::numeric_limits<std::uint64_t>::max();
-  if (suspended_ == 0) return earliest;
+  if (!may_lend()) return earliest;
   for (const auto& lease : leases_) {
     if (lease->cpus == cpus_state::waiting_fresh) return 0;
     if (lease->cpus == cpus_state::waiting) earliest = std::min(earliest, lease->lend_at_ns);

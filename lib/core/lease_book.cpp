@@ -569,6 +569,9 @@ void lease_book::on_return(const wire::task_return& back) {
     mark_dirty(*lease->of);
     return forget(*lease);
   }
+  // Nothing of ours will end there and make it of use again: another may be granted elsewhere.
+  if (back.reason == wire::return_reason::blocked && !lease->own && lease->in_flight.empty())
+    return give_back(*lease);
   touch(*lease);
 }
 

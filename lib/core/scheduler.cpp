@@ -111,7 +111,8 @@ void scheduler::on_lend(wire::process_id from, const wire::cpus_lend& said) {
   cpus.cpus = one->held.cpus;
   books_.give_to(one->seat, cpus);
   one->lent = true;
-  ++workers_.find(from)->blocked;
+  one->shares = said.shares;
+  if (one->shares) ++workers_.find(from)->blocked;
   // What waits on other nodes hears of them too.
   news_ = true;
   interests(one->owner.node());

@@ -110,6 +110,7 @@ class scheduler {
     wire::lease_kind kind = wire::lease_kind::task;
     bool alone = false;
     bool lent = false;      // its cpus are not booked
+    bool shares = false;    // counted in worker::blocked
     bool claiming = false;  // lent, and in claims_
     bool recalled = false;
     bool revoked = false;

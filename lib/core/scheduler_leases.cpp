@@ -92,7 +92,7 @@ resource_set scheduler::serve_claims() {
     books_.take_from(one.seat, cpus);
     one.lent = one.claiming = false;
     news_ = true;
-    --workers_.find(one.worker)->blocked;
+    if (std::exchange(one.shares, false)) --workers_.find(one.worker)->blocked;
     wire::send(out_, one.worker, wire::cpus_grant{{self_, one.number}});
     at = claims_.erase(at);
   }
@@ -274,7 +274,7 @@ void scheduler::end_lease(lease& one) {
 void scheduler::leave_worker(const lease& one) {
   worker* from = workers_.find(one.worker);
   std::erase(from->leases, one.number);
-  if (one.lent) --from->blocked;
+  if (one.shares) --from->blocked;
   if (!from->leases.empty() || from->now != worker::state::leased) return;
   if (from->actor) return retire(*from);
   workers_.rests(*from);

@@ -30,7 +30,7 @@ struct worker {
   bool actor = false;  // an actor's: not counted, not shared, not used again
   bool alone = false;  // its lease shares it with nobody
   std::vector<std::uint64_t> leases;
-  std::uint32_t blocked = 0;  // leases whose cpus are lent
+  std::uint32_t blocked = 0;  // leases whose cpus are lent while it can run others
 
   /// Everything in it waits: one more lease on top holds up nobody who could go on.
   bool all_blocked() const {

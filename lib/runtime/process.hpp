@@ -63,6 +63,7 @@ class process : wire::receiver {
   detail::inquiries& inquiries() { return *inquiries_; }
   /// In a worker: what runs here. Set once, before the first message.
   void set_executor(core::executor* executor) { executor_ = executor; }
+  core::executor* executor() { return executor_; }
   /// What looks into long waits there. As above.
   void set_deadlock_finder(core::deadlock_finder* finder) { deadlock_finder_ = finder; }
 
@@ -87,6 +88,8 @@ class process : wire::receiver {
   bool wait_until(Done&& done, std::uint64_t deadline_ns = never);
   /// The calling thread polled until now, and goes back to user code.
   void rest();
+  /// What happened in this process may concern other threads of it, which sleep.
+  void wake_sleepers();
   /// The job is over for this process: whoever still waits in it returns, without success.
   void end();
   bool has_ended() const { return ended_.load(std::memory_order_acquire); }
@@ -108,7 +111,6 @@ class process : wire::receiver {
   /// Under the lock. Nothing: there is something to do first.
   std::optional<nap> prepare_nap(std::uint64_t deadline_ns);
   void take_nap(const nap& how);
-  void wake_sleepers();
 
   void tick();
 

@@ -2,6 +2,8 @@
 
 #include "runtime/waiting.hpp"
 
+#include <dlfcn.h>
+
 #include <algorithm>
 #include <deque>
 #include <mutex>
@@ -22,6 +24,40 @@ enum class until : std::uint8_t {
   ready,  // made, wherever that is
   here,   // and on this node, so that its bytes can be read
 };
+
+// The run that can be suspended where the calling code is. Null: it is on a thread of its own, or
+// in an OpenMP parallel region, which another task must not find open on the fibers' thread.
+task_run* suspendable_run() {
+  using level_function = int (*)();
+  // Programs without OpenMP don't have it.
+  static const auto level =
+      reinterpret_cast<level_function>(::dlsym(RTLD_DEFAULT, "omp_get_level"));
+  task_run* const run = task_run::current();
+  return run && level && level() > 0 ? nullptr : run;
+}
+
+// Waits with the calling thread. In a worker this holds up what runs there, unless it only polls.
+template <class Done>
+bool wait_on_thread(process& home, Done&& done, std::uint64_t deadline_ns) {
+  core::executor* runs = home.executor();
+  if (runs && deadline_ns <= ring::now_ns()) runs = nullptr;
+  if (runs) {
+    const std::lock_guard held{home.lock()};
+    if (done()) return true;
+    runs->thread_waits();
+  }
+  const bool there = home.wait_until(done, deadline_ns);
+  if (runs) {
+    {
+      const std::lock_guard held{home.lock()};
+      runs->thread_goes_on();
+      home.flush();
+    }
+    home.wait_until([&] { return runs->thread_may_go_on(); });
+  }
+  home.rest();
+  return there;
+}
 
 // Counts down as objects become ready, or as they come here; wakes the run that waits, if one does.
 // All but the constructor under the lock.
@@ -78,7 +114,7 @@ class countdown {
 // still at the deadline.
 std::size_t wait_for(process& home, std::span<core::object* const> records, std::size_t needed,
                      until what, std::uint64_t deadline_ns) {
-  task_run* run = task_run::current();
+  task_run* run = suspendable_run();
   countdown waiting{home, what, run};
   const auto begin = [&] {
     std::size_t there = 0;
@@ -97,8 +133,8 @@ std::size_t wait_for(process& home, std::span<core::object* const> records, std:
       const std::lock_guard held{home.lock()};
       begin();
     }
-    home.wait_until([&] { return waiting.left() == 0; }, deadline_ns);
-    home.rest();
+    const auto all_there = [&] { return waiting.left() == 0; };
+    wait_on_thread(home, all_there, deadline_ns);
   }
   const std::lock_guard held{home.lock()};
   waiting.withdraw();
@@ -152,14 +188,13 @@ void await(object* record, const time_limit& limit) {
   if (has_bytes(one) && limit.nanoseconds() >= 0 && process::current()) return;
   const std::uint64_t deadline = deadline_of(limit);
   process& home = process::require();
-  if (!one.ready() && !task_run::current()) {
+  if (!one.ready() && !suspendable_run()) {
     if (!one.owned) {
       const std::lock_guard held{home.lock()};
       home.owner().objects().want(one);
     }
-    const bool ready = home.wait_until([&] { return one.ready(); }, deadline);
-    home.rest();
-    if (!ready) throw_late(one);
+    const auto ready = [&] { return one.ready(); };
+    if (!wait_on_thread(home, ready, deadline)) throw_late(one);
   }
   if (is_here(home, one)) return;
   core::object* const only[] = {&one};
@@ -253,7 +288,7 @@ std::size_t completion_queue::next(const time_limit& limit) {
   if (state_->told == state_->watches.size()) return static_cast<std::size_t>(-1);
   const std::uint64_t deadline = deadline_of(limit);
   process& home = process::require();
-  if (task_run* run = task_run::current()) {
+  if (task_run* run = suspendable_run()) {
     std::vector<wire::object_id> ids;
     const auto begin = [&] {
       if (!state_->ready.empty()) return false;
@@ -272,8 +307,8 @@ std::size_t completion_queue::next(const time_limit& limit) {
     state_->who = nullptr;
     if (state_->ready.empty()) run->throw_if_failed();
   } else {
-    home.wait_until([&] { return !state_->ready.empty(); }, deadline);
-    home.rest();
+    wait_on_thread(
+        home, [&] { return !state_->ready.empty(); }, deadline);
   }
   const std::lock_guard held{home.lock()};
   if (state_->ready.empty()) throw_timed_out(1, 1);

@@ -81,6 +81,8 @@ void worker::run(core::attempt& next) {
   auto* one = static_cast<task_run*>(next.context);
   bool ended = false;
   process_.rest();
+  // Threads that wait are to lend the cpus of what runs now, or hear that it runs no more.
+  process_.wake_sleepers();
   if (one) {
     ended = one->resume();
   } else {
@@ -94,6 +96,7 @@ void worker::run(core::attempt& next) {
     ended = one->start(next);
   }
   if (ended) idle_runs_.emplace_back(one);
+  process_.wake_sleepers();
 }
 
 std::multimap<std::uint64_t, task_run*>::iterator worker::set_alarm(std::uint64_t at_ns,

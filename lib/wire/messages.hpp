@@ -424,7 +424,11 @@ struct lease_over {
 struct cpus_lend {
   static constexpr auto type = message_type::cpus_lend;
   lease_id lease;
-  static void fields(auto& visit, auto& self) { visit(self.lease); }
+  bool shares = true;  // its process can run others meanwhile
+  static void fields(auto& visit, auto& self) {
+    visit(self.lease);
+    visit(self.shares);
+  }
 };
 
 /// Worker to scheduler: a task of the lease can go on; give the cpus back, ahead of new leases.

@@ -160,5 +160,23 @@ TEST_F(LeaseBook, RestsWhileAnIdleLeaseWaitsForTheAnswerToItsReclaim) {
   EXPECT_FALSE(in_flight_.empty());
 }
 
+// A thread that waits keeps the worker from running anything, on whichever lease.
+TEST_F(LeaseBook, AWorkerThatTakesNothingHasItsLeaseBack) {
+  submit(1);
+  grant(lease, worker);
+  ASSERT_EQ(count_of(lease), 1U);
+  wire::task_return back;
+  back.reason = wire::return_reason::blocked;
+  back.lease = lease;
+  back.tasks.push_back({in_flight_[0].task, in_flight_[0].attempt});
+  in_flight_.clear();
+  receive(worker, back);
+  EXPECT_EQ(out_.count<wire::lease_return>(), 1U);
+  take_pushes();
+  grant(other_lease, other_worker);
+  EXPECT_EQ(count_of(other_lease), 1U) << "the task is asked for anew";
+  complete_all_of(other_lease);
+}
+
 }  // namespace
 }  // namespace mobula::core

@@ -286,6 +286,24 @@ TEST_F(Scheduler, GoesOnTopOfABlockedProcessBeyondItsLimit) {
   EXPECT_EQ(starter_.started.size(), 2U);
 }
 
+TEST_F(Scheduler, GoesOnTopOfNoProcessThatCanRunNothing) {
+  make(1, {.workers = 1});
+  ask(driver, 1, cpus(1));
+  const granted first = grant();
+  receive(first.worker, wire::cpus_lend{first.lease, false});
+  ask({0, 2}, 1, cpus(1));
+  const granted second = grant();
+  EXPECT_NE(second.worker, first.worker);
+  give_back(second);
+  claim(first);
+  EXPECT_EQ(out_.count<wire::cpus_grant>(), 1U);
+  // What it lends by suspending counts as ever.
+  lend(first);
+  ask({0, 3}, 1, cpus(1), 2);
+  lend(grant());
+  EXPECT_EQ(grant().worker, first.worker);
+}
+
 TEST_F(Scheduler, PrefersAProcessMoreToWaitingWhereNothingIsBlocked) {
   make(1, {.workers = 2, .workers_max = 3});
   wire::resource_amounts quarter = cpus(0.25);

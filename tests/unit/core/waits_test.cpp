@@ -275,14 +275,6 @@ TEST_F(ExecutorWaits, AWaitWithATimeLimitEndsByItself) {
   expect_free(ask(1));
 }
 
-TEST_F(ExecutorWaits, AThreadThatWaitsSaysWhatFor) {
-  create(1);
-  call(1);
-  const object_id awaited[] = {{other, 1}};
-  executor_.suspend_thread(*executor_.next(), {awaited, 1});
-  EXPECT_EQ(ask(1).on, std::vector{object_point(awaited[0])});
-}
-
 TEST_F(ExecutorWaits, ACallInLineWaitsForAnyOfThoseThatHaveBegun) {
   create(2);
   const object_id awaited[] = {{other, 1}};
