@@ -251,7 +251,7 @@ struct completion_queue::state final : core::awaited_list {
     for (const watch& mine : watches)
       if (mine.waits()) into.push_back(record_of(mine.of.get()).id);
   }
-  explicit state(process& home) : home{home} {}
+  explicit state(process& where) : home{where} {}
 
   process& home;  // there as long as this process, also after the job's end
   std::vector<watch> watches;
