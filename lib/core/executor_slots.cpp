@@ -91,7 +91,10 @@ attempt* executor::next() {
   }
   if (attempt* one = next_new()) return run(*one);
   if (suspended_ != 0) {
-    for (const auto& lease : leases_) ask_run_here(*lease);
+    for (const auto& lease : leases_) {
+      ask_run_here(*lease);
+      lease->looked = true;
+    }
   }
   return nullptr;
 }
@@ -310,6 +313,7 @@ bool executor::is_blocked(const lease_slot& lease) const {
 void executor::became_blocked(lease_slot& lease) {
   if (!lease.lends || lease.cpus != cpus_state::held || !is_blocked(lease)) return;
   lease.cpus = cpus_state::waiting_fresh;
+  lease.looked = false;
 }
 
 void executor::tick(std::uint64_t now_ns) {
@@ -321,7 +325,9 @@ void executor::lend_when_due(lease_slot& lease, std::uint64_t now_ns) {
   if (lease.cpus != cpus_state::waiting_fresh && lease.cpus != cpus_state::waiting) return;
   if (!is_blocked(lease)) {
     lease.cpus = cpus_state::held;
-  } else if (lease.cpus == cpus_state::waiting_fresh || (!held_up() && lease.runnable())) {
+  } else if (lease.cpus == cpus_state::waiting_fresh ||
+             (!held_up() && (lease.runnable() || !lease.looked))) {
+    // Not before the thread that runs attempts, which may be late, has seen what it could run.
     lease.cpus = cpus_state::waiting;
     lease.lend_at_ns = now_ns + limits_.lend_after_ns;
   } else if (now_ns >= lease.lend_at_ns) {

@@ -31,6 +31,7 @@ struct lease_slot {
   cpus_state cpus = cpus_state::held;
   bool lends = true;  // false: an actor's that holds no cpus
   bool revoked = false;
+  bool looked = false;  // since it blocked: for something of it that could run here
   std::uint64_t lend_at_ns = 0;
   std::unique_ptr<hosted_actor> actor;
 

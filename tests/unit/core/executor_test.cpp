@@ -116,6 +116,7 @@ TEST_F(Executor, LendsItsCpusOnlyAfterAGraceTime) {
   EXPECT_EQ(executor_.next_deadline_ns(), never);
   suspend(one, {result(9)});
   EXPECT_EQ(executor_.next_deadline_ns(), 0U);
+  EXPECT_EQ(executor_.next(), nullptr);
   executor_.tick(now_);
   EXPECT_EQ(executor_.next_deadline_ns(), now_ + 50'000);
   executor_.tick(now_ + 49'999);
@@ -127,10 +128,22 @@ TEST_F(Executor, LendsItsCpusOnlyAfterAGraceTime) {
   EXPECT_EQ(executor_.next_deadline_ns(), never);
 }
 
+TEST_F(Executor, LendsNothingBeforeItHasLookedForWhatCouldRunInTheSlot) {
+  push(task(1));
+  suspend(begin(task(1)), {result(9)});
+  // The thread that runs attempts is late; another ticks meanwhile.
+  for (int i = 0; i < 4; ++i) executor_.tick(now_ += 50'000);
+  EXPECT_EQ(out_.count<wire::cpus_lend>(), 0U);
+  EXPECT_EQ(executor_.next(), nullptr);
+  executor_.tick(now_ += 50'000);
+  EXPECT_EQ(out_.count<wire::cpus_lend>(), 1U);
+}
+
 TEST_F(Executor, ClaimsLentCpusAndWaitsForThemBeforeItGoesOn) {
   push(task(1));
   attempt& one = begin(task(1));
   suspend(one, {result(9)});
+  EXPECT_EQ(executor_.next(), nullptr);
   pass_grace();
   out_.clear();
   executor_.wake(one);
@@ -387,6 +400,7 @@ TEST_F(Executor, AnActorThatHoldsCpusLendsThem) {
   finish(create_actor(1));
   call(0);
   suspend(begin(task(1000)), {result(9)});
+  EXPECT_EQ(executor_.next(), nullptr);
   pass_grace();
   EXPECT_EQ(out_.count<wire::cpus_lend>(), 1U);
 }
