@@ -67,7 +67,7 @@ bool directory::on_message(process_id from, wire::blob message) {
 
 void directory::on_allocate(process_id from, const wire::store_allocate& request) {
   block_store::allocation made;
-  if (has_ended(request.object.owner())) {
+  if (ended_.has(request.object.owner())) {
     // Its end has been acted on here: nobody would ever free what was made for it now.
     made.error = owner_ended(request.object.owner());
   } else {
@@ -90,7 +90,7 @@ void directory::on_fetch(process_id from, const wire::store_fetch& request) {
   const fetch_table::asker who{from, request.token};
   const process_id owner = request.object.owner();
   const wire::node_id holder = request.from.node;
-  if (has_ended(owner)) return refuse_fetch(out_, who, owner_ended(owner));
+  if (ended_.has(owner)) return refuse_fetch(out_, who, owner_ended(owner));
   if (holder == self_.node()) {
     if (!copies_.find(request.object, request.from))
       return refuse_fetch(out_, who, lost(self_, owner, holder, "has it no more"));
@@ -98,7 +98,7 @@ void directory::on_fetch(process_id from, const wire::store_fetch& request) {
   }
   if (const location* here = copies_.replica_of(request.object))
     return wire::send(out_, from, wire::store_fetched{request.token, *here, {}});
-  if (holder >= nodes_ || has_ended(process_id::scheduler_of(holder))) {
+  if (holder >= nodes_ || ended_.has(process_id::scheduler_of(holder))) {
     return refuse_fetch(
         out_, who,
         lost(self_, owner, holder, holder >= nodes_ ? "is not one of this job" : "has ended"));
@@ -126,7 +126,7 @@ void directory::on_read(process_id from, const wire::store_read& request) {
 }
 
 void directory::on_process_ended(process_id ended) {
-  if (!ended_.insert(ended).second) return;
+  if (!ended_.add(ended)) return;
   if (ended.is_scheduler()) {
     fetches_.on_node_ended(ended.node());
     copies_.on_node_ended(ended.node());
@@ -135,10 +135,6 @@ void directory::on_process_ended(process_id ended) {
   fetches_.on_process_ended(ended);
   for (const copy_table::orphan& one : copies_.on_process_ended(ended))
     wire::send(out_, one.object.owner(), wire::store_orphan{one.object, one.where});
-}
-
-bool directory::has_ended(process_id process) const {
-  return ended_.contains(process) || ended_.contains(process_id::scheduler_of(process.node()));
 }
 
 }  // namespace mobula::core

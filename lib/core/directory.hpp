@@ -2,11 +2,11 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <unordered_set>
 #include <vector>
 
 #include "core/block_store.hpp"
 #include "core/copy_table.hpp"
+#include "core/ended_processes.hpp"
 #include "core/fetch_table.hpp"
 #include "wire/bytes.hpp"
 #include "wire/ids.hpp"
@@ -55,7 +55,6 @@ class directory {
   void on_allocate(wire::process_id from, const wire::store_allocate& request);
   void on_fetch(wire::process_id from, const wire::store_fetch& request);
   void on_read(wire::process_id from, const wire::store_read& request);
-  bool has_ended(wire::process_id process) const;
 
   wire::process_id self_;
   std::uint32_t nodes_;
@@ -64,7 +63,7 @@ class directory {
   std::uint32_t part_bytes_;  // more than a part is never sent at once
   copy_table copies_;
   fetch_table fetches_;
-  std::unordered_set<wire::process_id> ended_;  // ids are never reused
+  ended_processes ended_;
 };
 
 }  // namespace mobula::core

@@ -54,7 +54,7 @@ void executor::on_message(wire::process_id from, wire::blob message) {
 }
 
 void executor::on_push(wire::process_id from, wire::blob message) {
-  if (!ended_processes_.empty() && has_ended(from)) return;
+  if (ended_.has(from)) return;
   attempt& one = pool_.take(message);
   // In place, since this is each task's way: the copy of a push costs as much as reading it.
   const bool whole = wire::decode_into(one.push, {one.message.get(), message.size()});
@@ -94,7 +94,7 @@ void executor::on_push(wire::process_id from, wire::blob message) {
 }
 
 void executor::on_call(wire::process_id from, wire::blob message) {
-  if (!ended_processes_.empty() && has_ended(from)) return;
+  if (ended_.has(from)) return;
   attempt& one = pool_.take(message);
   if (!wire::decode_into(call_, {one.message.get(), message.size()}) || !call_.call.task) {
     ++dropped_;
@@ -229,7 +229,7 @@ void executor::on_retire() {
 }
 
 void executor::process_ended(wire::process_id process) {
-  ended_processes_.insert(process);
+  ended_.add(process);
   for (const auto& lease : leases_) {
     if (!lease->actor) {
       drop_pushed_by(process, lease->fetching);
@@ -240,11 +240,6 @@ void executor::process_ended(wire::process_id process) {
     while (attempt* call = lease->actor->take_any_of(process)) drop(*call);
     end_actor_when_done(*lease);
   }
-}
-
-bool executor::has_ended(wire::process_id process) const {
-  return ended_processes_.contains(process) ||
-         ended_processes_.contains(wire::process_id::scheduler_of(process.node()));
 }
 
 void executor::drop_pushed_by(wire::process_id process, attempt_list& list) {

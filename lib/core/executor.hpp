@@ -4,11 +4,11 @@
 #include <functional>
 #include <memory>
 #include <span>
-#include <unordered_set>
 #include <vector>
 
 #include "core/argument_fetcher.hpp"
 #include "core/attempt.hpp"
+#include "core/ended_processes.hpp"
 #include "core/hosted_actor.hpp"
 #include "core/lease_slot.hpp"
 #include "wire/ids.hpp"
@@ -152,7 +152,6 @@ class executor {
   void drop(attempt& one);
   void drop_calls(hosted_actor& actor);
   void drop_pushed_by(wire::process_id process, attempt_list& list);
-  bool has_ended(wire::process_id process) const;
   void fail(attempt& one, wire::blob error);
   void give_back(attempt& one, wire::return_reason reason);
   void give_back_all(attempt_list& list, wire::return_reason reason);
@@ -208,7 +207,7 @@ class executor {
   std::uint32_t resumable_ = 0;
   std::uint64_t waits_ = 0;
   std::vector<std::uint32_t> free_board_slots_;
-  std::unordered_set<wire::process_id> ended_processes_;
+  ended_processes ended_;
   bool retiring_ = false;
   std::uint64_t dropped_ = 0;
 };

@@ -457,10 +457,7 @@ void object_table::on_orphan(const wire::store_orphan& message) {
   }
 }
 
-bool object_table::has_ended(process_id process) const {
-  return !ended_.empty() &&
-         (ended_.contains(process) || ended_.contains(process_id::scheduler_of(process.node())));
-}
+bool object_table::has_ended(process_id process) const { return ended_.has(process); }
 
 // The object may be gone afterwards.
 void object_table::forget_process(object& one, process_id ended) {
@@ -490,7 +487,7 @@ void object_table::forget_copies(object& one, wire::node_id ended) {
 }
 
 void object_table::on_process_ended(process_id ended) {
-  ended_.insert(ended);
+  ended_.add(ended);
   if (ended.is_scheduler()) {
     std::erase_if(releases_, [ended](const auto& each) { return ends_with(each.first, ended); });
     return search_for(ended);

@@ -4,9 +4,9 @@
 #include <functional>
 #include <span>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
+#include "core/ended_processes.hpp"
 #include "core/object.hpp"
 #include "core/object_slab.hpp"
 #include "core/process_counts.hpp"
@@ -141,7 +141,7 @@ class object_table {
   std::unordered_map<std::uint64_t, awaited_ack> awaited_;  // by token
   std::uint64_t next_token_ = 1;
   std::unordered_map<wire::process_id, std::vector<wire::object_id>> releases_;
-  std::unordered_set<wire::process_id> ended_;  // ids are never reused
+  ended_processes ended_;
   /// Borrowers of each owned object, owners of borrowed ones, and those whose answer is awaited.
   process_counts involved_;
   std::uint64_t searches_ = 0;

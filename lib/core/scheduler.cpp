@@ -208,7 +208,7 @@ void scheduler::worker_ended(wire::process_id process, std::string_view cause,
 }
 
 void scheduler::process_ended(wire::process_id process) {
-  if (has_ended(process)) return;
+  if (ended_.has(process)) return;
   to_announce_.push_back(process);
   announce_here({process});
   ended_elsewhere(process);
@@ -218,7 +218,7 @@ void scheduler::on_process_ended(wire::process_id from, const wire::process_ende
   if (!from.is_scheduler()) return;
   std::vector<wire::process_id> fresh;
   for (const auto process : said.processes) {
-    if (!has_ended(process) && process.node() != node_) fresh.push_back(process);
+    if (!ended_.has(process) && process.node() != node_) fresh.push_back(process);
   }
   if (fresh.empty()) return;
   announce_here(fresh);
@@ -239,7 +239,7 @@ void scheduler::ended_elsewhere(wire::process_id process) {
 }
 
 void scheduler::drop_what_belongs_to(wire::process_id ended) {
-  ended_processes_.insert(ended);
+  ended_.add(ended);
   const bool node = ended.is_scheduler();
   node ? queue_.drop_node(ended.node()) : queue_.drop_owner(ended);
   for (auto at = leases_.begin(); at != leases_.end();) {
@@ -248,15 +248,9 @@ void scheduler::drop_what_belongs_to(wire::process_id ended) {
   }
 }
 
-bool scheduler::has_ended(wire::process_id process) const {
-  return !ended_processes_.empty() &&
-         (ended_processes_.contains(process) ||
-          ended_processes_.contains(wire::process_id::scheduler_of(process.node())));
-}
-
 void scheduler::announce_here(const std::vector<wire::process_id>& ended) {
   const wire::process_ended news{ended};
-  const bool tells_driver = node_ == driver.node() && !has_ended(driver) &&
+  const bool tells_driver = node_ == driver.node() && !ended_.has(driver) &&
                             std::find(ended.begin(), ended.end(), driver) == ended.end();
   if (tells_driver) wire::send(out_, driver, news);
   std::vector<wire::process_id> local;

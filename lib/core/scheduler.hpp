@@ -7,6 +7,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "core/ended_processes.hpp"
 #include "core/node_inquiry.hpp"
 #include "core/peer_nodes.hpp"
 #include "core/request_queue.hpp"
@@ -135,7 +136,6 @@ class scheduler {
   void say_done_if_so();
   void ended_elsewhere(wire::process_id process);
   void drop_what_belongs_to(wire::process_id ended);
-  bool has_ended(wire::process_id process) const;
   void announce_here(const std::vector<wire::process_id>& ended);
   void announce_elsewhere();
   void interests(wire::node_id node);
@@ -179,7 +179,7 @@ class scheduler {
   // What requests wait for: scheduler_waits.cpp.
   void on_wait_query(wire::process_id from, const wire::wait_query& asked);
   bool tell_holders(const wire::wait_point& about, std::vector<wire::wait_point>& on);
-  const waiting_request* held_back_by(const wire::wait_point& request);
+  const waiting_request* held_back_by(request_queue::place mine);
 
   wire::node_id node_;
   wire::process_id self_;
@@ -194,7 +194,7 @@ class scheduler {
   std::uint64_t last_lease_ = 0;
   std::deque<std::uint64_t> awaiting_process_;
   std::deque<std::uint64_t> claims_;
-  std::unordered_set<wire::process_id> ended_processes_;
+  ended_processes ended_;
   std::vector<wire::process_id> to_announce_;  // to the other schedulers, together
   bool serving_ = false;
   std::vector<wire::resource_amounts> beside_actors_;  // by seat, as of the last look

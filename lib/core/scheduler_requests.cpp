@@ -34,7 +34,7 @@ void scheduler::on_request(wire::process_id from, wire::lease_request asked) {
     ++dropped_;
     return;
   }
-  if (has_ended(asked.owner)) return;
+  if (ended_.has(asked.owner)) return;
   if (!peers_.feasible(asked.demand)) return refuse(asked);
   const bool elsewhere = asked.hops == 0 && asked.preferred != nowhere &&
                          asked.preferred != node_ &&

@@ -23,15 +23,16 @@ void scheduler::on_wait_query(wire::process_id from, const wire::wait_query& ask
 /// What must end before the request can be met: any one of these, on this node or, for a request
 /// that waits here, on another where it could go. @returns false: it need not wait for any
 bool scheduler::tell_holders(const wait_point& about, std::vector<wait_point>& on) {
-  // It may have been met since it was heard of.
   const bool waits_here = about.kind == wait_kind::request;
-  if (waits_here && queue_.find(about.by, about.number) == queue_.end()) return false;
+  const auto mine = waits_here ? queue_.find(about.by, about.number) : queue_.end();
+  // It may have been met since it was heard of.
+  if (waits_here && mine == queue_.end()) return false;
   for (std::uint32_t seat = 0; seat < books_.size(); ++seat) {
     if (!fits(about.demand, books_.total_of(seat))) continue;
     // For what is lent nobody waits forever.
     const resource_set lacks = lacking(about.demand, books_.free_of(seat)) & ~lent_kinds;
     if (lacks == 0) {
-      const waiting_request* ahead = held_back_by(about);
+      const waiting_request* ahead = waits_here ? held_back_by(mine) : nullptr;
       if (!ahead) return false;
       on.push_back({.kind = wait_kind::request,
                     .asked = self_,
@@ -46,7 +47,7 @@ bool scheduler::tell_holders(const wait_point& about, std::vector<wait_point>& o
       on.push_back({.kind = wait_kind::lease, .asked = one.worker, .by = self_, .number = number});
     }
   }
-  for (std::size_t i = 0; about.kind == wait_kind::request && i < peers_.size(); ++i) {
+  for (std::size_t i = 0; waits_here && i < peers_.size(); ++i) {
     const auto node = static_cast<wire::node_id>(i);
     if (node == node_ || !peers_.feasible_at(node, about.demand)) continue;
     wait_point there = about;
@@ -58,10 +59,7 @@ bool scheduler::tell_holders(const wait_point& about, std::vector<wait_point>& o
 }
 
 /// The first one ahead of a request in the queue whose turn must come before.
-const waiting_request* scheduler::held_back_by(const wait_point& request) {
-  if (request.kind != wait_kind::request) return nullptr;
-  const auto mine = queue_.find(request.by, request.number);
-  if (mine == queue_.end()) return nullptr;
+const waiting_request* scheduler::held_back_by(request_queue::place mine) {
   for (auto at = queue_.begin(); at != mine; ++at) {
     if ((at->claimed & mine->kinds) != 0) return &*at;
   }
