@@ -18,8 +18,8 @@ void copy_table::add(object_id object, const location& where, process_id maker) 
   if (maker != object.owner()) made.maker = maker;
   const bool fresh = copies_.emplace(where, made).second;
   invariant(fresh, "a new block is not in use", where.extent, where.offset);
-  count(object.owner());
-  if (made.maker) count(made.maker);
+  involved_.add(object.owner());
+  if (made.maker) involved_.add(made.maker);
   bytes_ += where.size_bytes;
 }
 
@@ -46,7 +46,7 @@ bool copy_table::seal(process_id maker, object_id object, const location& where)
   if (at->second.abandoned) {
     drop(at);
   } else {
-    uncount(maker);
+    involved_.remove(maker);
     at->second.maker = {};
   }
   return true;
@@ -61,7 +61,7 @@ bool copy_table::free(object_id object, const location& where) {
 
 std::vector<copy_table::orphan> copy_table::on_process_ended(process_id ended) {
   std::vector<orphan> orphans;
-  if (!involved_.contains(ended)) return orphans;
+  if (!involved_.is_involved(ended)) return orphans;
   for (auto at = copies_.begin(); at != copies_.end();) {
     copy& one = at->second;
     if (one.maker != ended) {
@@ -70,7 +70,7 @@ std::vector<copy_table::orphan> copy_table::on_process_ended(process_id ended) {
       at = drop(at);
     } else {
       orphans.push_back({one.object, at->first});
-      uncount(ended);
+      involved_.remove(ended);
       one.maker = {};
       ++at;
     }
@@ -103,15 +103,9 @@ copy_table::table::iterator copy_table::drop(table::iterator one) {
   memory_.release(where);
   bytes_ -= where.size_bytes;
   if (gone.replica) replicas_.erase(gone.object);
-  if (gone.maker) uncount(gone.maker);
-  uncount(gone.object.owner());
+  if (gone.maker) involved_.remove(gone.maker);
+  involved_.remove(gone.object.owner());
   return copies_.erase(one);
-}
-
-void copy_table::uncount(process_id process) {
-  const auto at = involved_.find(process);
-  invariant(at != involved_.end(), "a copy's owner and maker are counted", process.bits());
-  if (--at->second == 0) involved_.erase(at);
 }
 
 }  // namespace mobula::core

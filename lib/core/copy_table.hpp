@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/block_store.hpp"
+#include "core/process_counts.hpp"
 #include "wire/ids.hpp"
 
 namespace mobula::core {
@@ -65,14 +66,12 @@ class copy_table {
   table::iterator drop(table::iterator one);
   template <class Gone>
   void end_owners(Gone owner_is_gone);
-  void count(wire::process_id process) { ++involved_[process]; }
-  void uncount(wire::process_id process);
 
   block_store& memory_;
   table copies_;
   std::unordered_map<wire::object_id, wire::location> replicas_;
   /// Copies that a process owns or makes: most that end have none, and cost no search.
-  std::unordered_map<wire::process_id, std::size_t> involved_;
+  process_counts involved_;
   std::uint64_t bytes_ = 0;
 };
 
