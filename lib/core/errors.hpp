@@ -26,6 +26,14 @@ inline wire::error_value make_error(wire::error_code code, wire::process_id wher
   return error;
 }
 
+/// Of the encoded error of a fetch: whether another place may have the object. One that has it no
+/// more says nothing about others; a full store, or an owner that has ended, is the same wherever
+/// it comes from.
+inline bool is_elsewhere_perhaps(wire::blob error) {
+  wire::reader from{error};
+  return wire::decode_part<wire::error_value>(from).code == wire::error_code::object_lost;
+}
+
 /// "2.1" for incarnation 1 of node 2: how a process is named to people.
 inline std::string name_of(wire::process_id process) {
   if (!process) return "nobody";

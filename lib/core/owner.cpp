@@ -302,12 +302,8 @@ void owner::take_results(task& one, const wire::task_done& done) {
   end_task(one);
 }
 
-// A place that has the argument no more says nothing about others; a full store, or an owner that
-// has ended, is the same wherever it comes from.
 bool owner::has_another_copy(const task& one, const wire::task_return::missing_argument& missing) {
-  wire::reader from{missing.error};
-  if (wire::decode_part<wire::error_value>(from).code != wire::error_code::object_lost)
-    return false;
+  if (!is_elsewhere_perhaps(missing.error)) return false;
   for (std::uint32_t i = 0; i < one.ref_count; ++i) {
     object& given = *one.refs[i].ref;
     if (given.id == missing.object) return objects_.try_another_copy(given, missing.where);

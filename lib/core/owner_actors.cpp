@@ -39,6 +39,12 @@ class address_waiter final : public waiter {
   std::function<void()> then_;
 };
 
+bool has_its_arguments(const task_spec& spec) {
+  return std::ranges::all_of(spec.refs, [](const parameter& one) {
+    return one.ref->ready() && one.ref->state.load() != object_state::failed;
+  });
+}
+
 }  // namespace
 
 actor_client& owner::client_of(object& handle) {
@@ -73,16 +79,6 @@ void owner::learn_address(actor_client& client) {
   auto& there = clients_at_[where.home];
   if (std::ranges::find(there, handle.id) == there.end()) there.push_back(handle.id);
 }
-
-namespace {
-
-bool has_its_arguments(const task_spec& spec) {
-  return std::ranges::all_of(spec.refs, [](const parameter& one) {
-    return one.ref->ready() && one.ref->state.load() != object_state::failed;
-  });
-}
-
-}  // namespace
 
 object& owner::call_actor(object& handle, wire::caller_id caller, const task_spec& spec) {
   task& one = make_task(spec, task::kind::call, nullptr);

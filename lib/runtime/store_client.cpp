@@ -133,12 +133,8 @@ void store_client::on_fetched(const wire::store_fetched& answer) {
     end(one, answer.where, answer.error);
 }
 
-// A place that has the object no more says nothing about others; a full store, or an owner that has
-// ended, is the same wherever it comes from.
 bool store_client::looks_elsewhere(core::object& one, fetch& how, wire::blob error) {
-  wire::reader from{error};
-  if (wire::decode_part<wire::error_value>(from).code != wire::error_code::object_lost)
-    return false;
+  if (!core::is_elsewhere_perhaps(error)) return false;
   ++how.failures;
   core::object_table& objects = whose_.owner().objects();
   if (!one.owned) {
