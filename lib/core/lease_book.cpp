@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/errors.hpp"
 #include "core/invariant.hpp"
@@ -57,6 +58,7 @@ shape& lease_book::shape_for(const demand_key& key) {
 void lease_book::enqueue(task& ready) {
   ready.where = task::phase::ready;
   if (ready.what == task::kind::creation) return ask_for_creation(ready);
+  ready.number = ++ready.demand->last_number;
   ready.demand->ready.push_back(ready);
 }
 
@@ -283,12 +285,14 @@ void lease_book::actor_over(wire::lease_id id) {
   if (held_lease* lease = find(id)) forget(*lease);
 }
 
-void lease_book::requeue(task& one) {
+// What was submitted first begins first, whoever gives it back and when: the first may be what the
+// others' submitter waits for.
+void lease_book::requeue(task& one, task* near) {
   one.lease->in_flight.remove(one);
   one.lease = nullptr;
   ++one.attempt;
   one.where = task::phase::ready;
-  one.demand->ready.push_front(one);
+  one.demand->ready.insert(one, near);
   mark_dirty(*one.demand);
 }
 
@@ -492,16 +496,18 @@ void lease_book::on_lost(const wire::lease_lost& lost) {
           (of_actor ? "the actor's constructor: " : "the task: ") + std::string{lost.cause}));
   if (lease.of->key.kind == wire::lease_kind::actor && on_actor_lost)
     on_actor_lost(lease, lost.cause);
-  while (!lease.in_flight.empty()) {
-    task& one = *lease.in_flight.front();
+  const auto ran = [&](const task& one) {
     const auto begun = std::ranges::find(lost.begun, one.id(), &wire::lease_lost::entry::task);
-    const bool ran = begun != lost.begun.end() && begun->attempt == one.attempt;
-    if (ran || one.what == task::kind::creation) {
-      fail_(one, error);
-    } else {
-      requeue(one);
-    }
+    return begun != lost.begun.end() && begun->attempt == one.attempt;
+  };
+  task* near = nullptr;
+  for (task* at = lease.in_flight.front(); at;) {
+    task& one = *std::exchange(at, at->next);
+    if (ran(one) || one.what == task::kind::creation) continue;
+    requeue(one, near);
+    near = &one;
   }
+  while (!lease.in_flight.empty()) fail_(*lease.in_flight.front(), error);
   mark_dirty(*lease.of);
   unlist(lease);
 }
@@ -534,7 +540,7 @@ void lease_book::argument_missing(task& one, held_lease& lease, const wire::task
   const bool again = ++one.returns_for_argument <= limits_.returns_for_argument_max &&
                      on_argument_missing && on_argument_missing(one, back.missing);
   if (!again) return fail_(one, back.missing.error);
-  if (one.what != task::kind::creation) return requeue(one);
+  if (one.what != task::kind::creation) return requeue(one, nullptr);
   // It has the lease to itself.
   lease.in_flight.remove(one);
   ++one.attempt;
@@ -549,10 +555,10 @@ void lease_book::on_return(const wire::task_return& back) {
     lease->all_begun = true;
   }
   if (back.reason == wire::return_reason::blocked) lease->blocked = true;
-  // The last one first, to the front each: they come to stand in the order they had.
-  for (auto entry = back.tasks.rbegin(); entry != back.tasks.rend(); ++entry) {
+  task* near = nullptr;
+  for (const auto& entry : back.tasks) {
     task* one = lease->in_flight.front();
-    while (one && (one->id() != entry->task || one->attempt != entry->attempt)) one = one->next;
+    while (one && (one->id() != entry.task || one->attempt != entry.attempt)) one = one->next;
     if (!one) continue;
     if (back.reason == wire::return_reason::argument_missing) {
       argument_missing(*one, *lease, back);
@@ -560,7 +566,8 @@ void lease_book::on_return(const wire::task_return& back) {
       lease = find(back.lease);
       if (!lease) return;
     } else {
-      requeue(*one);
+      requeue(*one, near);
+      near = one;
     }
   }
   const bool over =

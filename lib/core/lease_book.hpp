@@ -44,8 +44,9 @@ struct held_lease {
 
 struct shape {
   demand_key key;
-  std::uint64_t number = 0;  // names the demand in pushes
-  task_list ready;
+  std::uint64_t number = 0;       // names the demand in pushes
+  task_list ready;                // by number
+  std::uint64_t last_number = 0;  // of those that became ready
   std::vector<held_lease*> leases;
   std::vector<held_lease*> open;  // those with room, used in turn
   std::size_t next_open = 0;
@@ -138,7 +139,7 @@ class lease_book {
   void give_back(held_lease& lease);
   void forget(held_lease& lease);
   void unlist(held_lease& lease);
-  void requeue(task& one);
+  void requeue(task& one, task* near);
   void relieve(held_lease& stuck);
   static bool may_reclaim(const held_lease& stuck);
   static bool is_watched(const held_lease& lease);

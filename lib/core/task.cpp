@@ -22,11 +22,15 @@ void task_list::push_back(task& one) {
   ++size_;
 }
 
-void task_list::push_front(task& one) {
-  one.next = first_;
-  one.previous = nullptr;
-  (first_ ? first_->previous : last_) = &one;
-  first_ = &one;
+void task_list::insert(task& one, task* near) {
+  task* after = near ? near : first_;
+  while (after && after->previous && after->previous->number > one.number) after = after->previous;
+  while (after && after->number < one.number) after = after->next;
+  if (!after) return push_back(one);
+  one.next = after;
+  one.previous = after->previous;
+  (one.previous ? one.previous->next : first_) = &one;
+  after->previous = &one;
   ++size_;
 }
 

@@ -79,7 +79,7 @@ struct task {
   std::string name;
   object* actor = nullptr;  // of a call
   wire::caller_id caller;
-  std::uint64_t number = 0;
+  std::uint64_t number = 0;   // its turn: of a call, its caller's; else, as it became ready
   std::uint64_t request = 0;  // of a creation: its lease request
   object* failed_argument = nullptr;
 
@@ -102,7 +102,9 @@ class task_list {
   task* front() const { return first_; }
   std::size_t size() const { return size_; }
   void push_back(task& one);
-  void push_front(task& one);
+  /// Where its number says, in a list by number. It is looked for from `near` on, which is in the
+  /// list; null: from the front.
+  void insert(task& one, task* near);
   void remove(task& one);
 
  private:

@@ -97,6 +97,31 @@ TEST(Nesting, TheFirstOfEightAwaitsTheEighth) {
   EXPECT_THAT(got(all), testing::ElementsAre(7, 1, 2, 3, 4, 5, 6, 7));
 }
 
+// Once `others` have met it.
+int child_of_its_own(std::string numbers, int others, int value) {
+  return meet(numbers, others + 1) ? get(remote<same>(value)) : -1;
+}
+
+// All cpus are taken by parents, and as many tasks that last wait behind them: what a parent
+// submits comes first.
+TEST(Nesting, ATaskThatLastsDoesNotBeginBeforeAParentsChild) {
+  const int all = static_cast<int>(cluster_resources()["cpus"]);
+  for (int round = 0; round < 20; ++round) {
+    shared_numbers shared;
+    std::vector<object_ref<int>> parents;
+    std::vector<object_ref<int>> lasting;
+    for (int i = 0; i < all; ++i)
+      parents.push_back(remote<child_of_its_own>(shared.path(), all, i));
+    ASSERT_TRUE(eventually([&] { return shared[0] == all; }));
+    for (int i = 0; i < all; ++i) lasting.push_back(remote<await_signal>(shared.path(), 1));
+    ++shared[0];
+    const auto values = got(parents);
+    for (int i = 0; i < all; ++i) ASSERT_EQ(values[static_cast<std::size_t>(i)], i);
+    shared[signal] = 1;
+    got(lasting);
+  }
+}
+
 int wait_in_turn(int width, int levels) {
   if (levels == 0) return 1;
   std::vector<object_ref<int>> pending;

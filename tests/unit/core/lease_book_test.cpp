@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <initializer_list>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "core/owner.hpp"
@@ -176,6 +178,38 @@ TEST_F(LeaseBook, AWorkerThatTakesNothingHasItsLeaseBack) {
   grant(other_lease, other_worker);
   EXPECT_EQ(count_of(other_lease), 1U) << "the task is asked for anew";
   complete_all_of(other_lease);
+}
+
+// Whoever gives tasks back, and in which order: what was submitted first is pushed first.
+TEST_F(LeaseBook, TasksThatComeBackKeepTheirOrder) {
+  warm_up();
+  submit(6);
+  ASSERT_EQ(count_of(lease), 6U);
+  EXPECT_LT(ticks_until_rest(), few);
+  ASSERT_EQ(out_.count<wire::task_reclaim>(), 1U);
+  const std::vector<pushed> all = std::exchange(in_flight_, {});
+  in_flight_.push_back(all[0]);
+  const auto give_back = [&](wire::return_reason reason, std::initializer_list<int> which) {
+    wire::task_return back;
+    back.reason = reason;
+    back.lease = lease;
+    for (const int i : which) {
+      const pushed& one = all[static_cast<std::size_t>(i)];
+      back.tasks.push_back({one.task, one.attempt});
+    }
+    receive(worker, back);
+    take_pushes();
+  };
+  give_back(wire::return_reason::blocked, {1, 2});
+  give_back(wire::return_reason::reclaimed, {5, 4, 3});
+  ASSERT_EQ(count_of(lease), 1U);
+  grant(other_lease, other_worker);
+  for (std::size_t i = 1; i < all.size(); ++i) {
+    const auto next = std::ranges::find(in_flight_, other_lease, &pushed::lease);
+    ASSERT_NE(next, in_flight_.end());
+    EXPECT_EQ(next->task, all[i].task) << i;
+    complete_one_of(other_lease);
+  }
 }
 
 }  // namespace
