@@ -21,8 +21,14 @@ class storyteller {
 
   std::string tell(std::span<const wait_graph::index> cycle) {
     std::string text = "deadlock: " + attempt(graph_[cycle.front()]);
-    for (std::size_t i = 0; i < cycle.size(); ++i)
+    for (std::size_t i = 0; i < cycle.size(); ++i) {
+      const std::size_t left = cycle.size() - i;
+      if (i == steps_max && left > 1) {
+        text += ", and so on through " + std::to_string(left) + " more steps back to the first";
+        break;
+      }
       text += step(graph_[cycle[i]], graph_[cycle[(i + 1) % cycle.size()]]);
+    }
     text += '.';
     if (at_an_actor_)
       text +=
@@ -37,6 +43,8 @@ class storyteller {
 
  private:
   using node = wait_graph::node;
+  // Nobody reads further, and a cycle can be as long as there are tasks that wait.
+  static constexpr std::size_t steps_max = 64;
 
   std::string name(const node& of) const {
     if (!of.said->name.empty()) return of.said->name;

@@ -9,7 +9,8 @@
 
 namespace mobula::core {
 
-/// What a deadlock is told as: each step of the cycle in turn, and what to do about it.
+/// What a deadlock is told as: each step of the cycle in turn (of a long one, the first ones), and
+/// what to do about it.
 /// @param cycle    begins with an attempt that has begun
 /// @param name_of  a function's name for people; empty if it isn't known
 std::string deadlock_text(const wait_graph& graph, std::span<const wait_graph::index> cycle,

@@ -68,6 +68,7 @@ void executor::on_push(wire::process_id from, wire::blob message) {
   if (lease.expected && lease.expected == one.push.task) {
     lease.expected = {};
     one.run_here = true;
+    ++lease.guests;
   }
   if (retiring_) return give_back(one, wire::return_reason::retiring);
   if (lease.revoked) {
@@ -198,11 +199,7 @@ void executor::on_actor_end(const wire::actor_end& asked) {
 
 void executor::on_revoke(wire::lease_id id) {
   lease_slot& lease = slot_of(id);
-  lease.revoked = true;
-  give_back_all(lease.fetching, wire::return_reason::revoked);
-  if (!lease.actor || lease.actor->state != actor_state::destroying) {
-    give_back_all(lease.queued, wire::return_reason::revoked);
-  }
+  close(lease);
   if (lease.actor) {
     drop_calls(*lease.actor);
     lease.actor->ends = true;
@@ -253,6 +250,7 @@ void executor::drop_pushed_by(wire::process_id process, attempt_list& list) {
 
 void executor::drop(attempt& one) {
   fetcher_.forget(one);
+  if (one.run_here) --one.lease->guests;
   one.state = attempt_state::ended;
   pool_.give_back(one);
 }

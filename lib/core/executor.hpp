@@ -77,7 +77,9 @@ struct outcome {
 ///   3. otherwise, after a grace time, its cpus are lent (cpus_lend), and claimed (cpus_claim) when
 ///      something of it can run again.
 /// A lease with a suspended attempt begins nothing else: other pushed tasks go back to their owner
-/// (task_return blocked). An actor begins calls up to its concurrency.
+/// (task_return blocked). An actor begins calls up to its concurrency. A lease whose owner's tasks
+/// end before those that they let in is over for the owner (task_return revoked), and for its
+/// scheduler when these have ended (lease_over).
 ///
 /// While a thread waits that can't give way (thread_waits) and an attempt runs, the process is held
 /// up: that attempt may itself be waiting for the thread, in a join. Nothing more can begin or go
@@ -161,6 +163,8 @@ class executor {
   lease_slot* find(wire::lease_id id);
   lease_slot* find_actor(wire::object_id actor);
   lease_slot& slot_of(wire::lease_id id);
+  void close(lease_slot& lease);
+  void leave_to_guests(lease_slot& lease, wire::process_id owner);
   void forget(lease_slot& lease);
   void forget_if_over(lease_slot& lease);
   bool waits_for(attempt& suspended, wire::task_id task) const;
@@ -185,7 +189,6 @@ class executor {
 
   // Who waits for what: executor_waits.cpp.
   void tell_begun(const lease_slot& lease, wire::wait_reply& answer) const;
-  static bool can_fail(const attempt& one);
   void tell_suspended(const attempt& one, wire::wait_reply& answer) const;
 
   wire::process_id self_;

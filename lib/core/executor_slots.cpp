@@ -42,6 +42,26 @@ void executor::forget(lease_slot& lease) {
   std::erase_if(leases_, [&](const auto& one) { return one.get() == &lease; });
 }
 
+/// Nothing more begins in it, but for the destruction of its actor; it is over when all that has
+/// begun has ended.
+void executor::close(lease_slot& lease) {
+  lease.revoked = true;
+  give_back_all(lease.fetching, wire::return_reason::revoked);
+  if (!lease.actor || lease.actor->state != actor_state::destroying) {
+    give_back_all(lease.queued, wire::return_reason::revoked);
+  }
+}
+
+/// Its owner would give the lease back with the last task of its own, though guests in the slot run
+/// on. So it hears before that the lease is over for it, and its scheduler when it is.
+void executor::leave_to_guests(lease_slot& lease, wire::process_id owner) {
+  close(lease);
+  wire::task_return news;
+  news.reason = wire::return_reason::revoked;
+  news.lease = lease.id;
+  wire::send(out_, owner, news);
+}
+
 void executor::forget_if_over(lease_slot& lease) {
   if (lease.revoked && lease.empty()) forget(lease);
 }
@@ -197,6 +217,8 @@ void executor::finish(attempt& running, const outcome& how) {
   invariant(running_ == &running, "only the running attempt ends");
   lease_slot& lease = *running.lease;
   const attempt_kind kind = running.kind;
+  const bool leaves = !lease.actor && !lease.revoked && !running.run_here;
+  if (leaves && lease.has_only_guests()) leave_to_guests(lease, running.owner);
   if (kind != attempt_kind::destruction) {
     wire::task_done answer;
     answer.status = how.status;
@@ -214,6 +236,7 @@ void executor::finish(attempt& running, const outcome& how) {
   if (begun_ == 0) free_board_slots_.clear();
   running_ = lease.running = nullptr;
   running.state = attempt_state::ended;
+  if (running.run_here) --lease.guests;
   pool_.give_back(running);
   if (waiting_threads_ != 0) let_go();
 

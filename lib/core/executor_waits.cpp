@@ -60,24 +60,9 @@ void executor::tell_begun(const lease_slot& lease, wire::wait_reply& answer) con
   if (lease.running) answer.on.push_back(core::point_of(*lease.running, self_));
 }
 
-// Nobody hears what a destructor throws. And a lease goes back when the last task that its owner
-// pushed has ended: that may not be before those that others had run in its slot meanwhile.
-bool executor::can_fail(const attempt& one) {
-  if (one.kind == attempt_kind::destruction) return false;
-  const lease_slot& lease = *one.lease;
-  if (lease.actor || one.run_here) return true;
-  const auto is_guest = [](const attempt* at) { return at && at->run_here; };
-  if (lease.expected || is_guest(lease.running)) return false;
-  for (const attempt_list* list :
-       {&lease.suspended, &lease.resumable, &lease.queued, &lease.fetching}) {
-    for (const attempt* at = list->front(); at; at = at->next)
-      if (is_guest(at)) return false;
-  }
-  return true;
-}
-
 void executor::tell_suspended(const attempt& one, wire::wait_reply& answer) const {
-  answer.can_fail = can_fail(one);
+  // Nobody hears what a destructor throws.
+  answer.can_fail = one.kind != attempt_kind::destruction;
   answer.stamp = one.wait;
   answer.function = one.push.function;
   answer.name = one.push.name;

@@ -203,8 +203,8 @@ void lease_book::mark_dirty(shape& one) {
 }
 
 void lease_book::open_if_room(held_lease& lease) {
-  const bool room = !lease.own && !lease.recalled && !lease.blocked && !lease.reclaiming &&
-                    lease.of->key.kind == wire::lease_kind::task &&
+  const bool room = !lease.own && !lease.over && !lease.recalled && !lease.blocked &&
+                    !lease.reclaiming && lease.of->key.kind == wire::lease_kind::task &&
                     lease.in_flight.size() < lease.window;
   if (!room) return close(lease);
   if (lease.open) return;
@@ -242,8 +242,8 @@ void lease_book::flush() {
     lease->touched = false;
     adjust_window(*lease);
     mark_dirty(*lease->of);
-    if (lease->in_flight.empty() && (lease->own || lease->recalled)) {
-      if (lease->own) {
+    if (lease->in_flight.empty() && (lease->own || lease->over || lease->recalled)) {
+      if (lease->own || lease->over) {
         forget(*lease);
       } else {
         give_back(*lease);
@@ -572,9 +572,10 @@ void lease_book::on_return(const wire::task_return& back) {
   }
   const bool over =
       back.reason == wire::return_reason::revoked || back.reason == wire::return_reason::retiring;
-  if (over && lease->in_flight.empty()) {
+  if (over) {
     mark_dirty(*lease->of);
-    return forget(*lease);
+    if (lease->in_flight.empty()) return forget(*lease);
+    lease->over = true;
   }
   // Nothing of ours will end there and make it of use again: another may be granted elsewhere.
   if (back.reason == wire::return_reason::blocked && !lease->own && lease->in_flight.empty())

@@ -35,6 +35,7 @@ struct held_lease {
   std::uint64_t resting_since_ns = 0;  // the first tick that found it idle or stuck; 0: none has
   bool own = false;  // runs our tasks in our own process: the slot of a task that waits for them
   bool recalled = false;    // others wait for it: nothing more is pushed
+  bool over = false;        // it ends without us: nothing more is pushed, nor given back
   bool blocked = false;     // its task waits for something: nothing is pushed until one completes
   bool reclaiming = false;  // a task_reclaim is on its way
   bool all_begun = false;   // nothing in flight could be reclaimed: all of it has begun

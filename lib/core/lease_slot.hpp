@@ -27,17 +27,28 @@ struct lease_slot {
   attempt_list suspended;  // in the order in which they blocked
   attempt_list resumable;
   attempt* running = nullptr;
-  wire::task_id expected;  // being pushed here by run_here_source
+  wire::task_id expected;    // being pushed here by run_here_source
+  std::uint32_t guests = 0;  // attempts that it pushed: not of the lease's owner
   cpus_state cpus = cpus_state::held;
-  bool lends = true;  // false: an actor's that holds no cpus
-  bool revoked = false;
-  bool looked = false;  // since it blocked: for something of it that could run here
+  bool lends = true;     // false: an actor's that holds no cpus
+  bool revoked = false;  // or given up: nothing of it begins any more
+  bool looked = false;   // since it blocked: for something of it that could run here
   std::uint64_t lend_at_ns = 0;
   std::unique_ptr<hosted_actor> actor;
 
   std::size_t begun() const { return suspended.size() + resumable.size() + (running ? 1 : 0); }
   bool empty() const {
     return begun() == 0 && queued.empty() && fetching.empty() && !expected && !actor;
+  }
+  /// Guests are all that is left of what has begun or is about to.
+  bool has_only_guests() const {
+    if (guests == 0 && !expected) return false;
+    for (const attempt_list* list : {&suspended, &resumable}) {
+      for (const attempt* at = list->front(); at; at = at->next) {
+        if (!at->run_here) return false;
+      }
+    }
+    return true;
   }
   /// Something of it could begin or go on, were the slot its own.
   bool runnable() const {

@@ -53,8 +53,8 @@ struct begun_entry {
 /// Leases the workers of one node, and passes on what there is no room for.
 ///
 /// A lease: granted (maybe awaiting its process) -> [cpus lent -> claimed ->] ... -> returned by
-/// its owner, or revoked (owner ended) -> over, or lost (process ended). Its resources are booked
-/// from the first state to the last; lent cpus are not.
+/// its owner, or revoked (owner ended) or left to guests in its slot -> over, or lost (process
+/// ended). Its resources are booked from the first state to the last; lent cpus are not.
 ///
 /// Requests wait in one queue. Claims of lent cpus go ahead of it. A request that lacks something
 /// keeps all behind it from taking more of just that, so nobody starves (of cpus not while it lacks

@@ -413,7 +413,8 @@ struct lease_revoke {
   static void fields(auto& visit, auto& self) { visit(self.lease); }
 };
 
-/// Worker to scheduler: the lease was revoked, or its actor has ended; nothing of it is left here.
+/// Worker to scheduler: the lease was revoked, or its actor has ended, or its owner's tasks before
+/// those of others in its slot; nothing of it is left here.
 struct lease_over {
   static constexpr auto type = message_type::lease_over;
   lease_id lease;

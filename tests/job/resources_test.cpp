@@ -172,5 +172,28 @@ TEST(Resources, ATaskThatWaitsKeepsItsGpusAndLendsItsCpus) {
   EXPECT_EQ(got(waits), 2);
 }
 
+int hold_until(std::vector<object_ref<int>> gate) { return get(gate[0]); }
+
+// Its child, which needs all gpus of a node, runs in its slot and outlives it.
+bool gives_up_on_a_child(std::vector<object_ref<int>> gate) {
+  const auto child = remote<hold_until>.with({.gpus = 2})(gate);
+  try {
+    return get(child, 100ms) == -1;
+  } catch (const timed_out&) {
+    return true;
+  }
+}
+
+TEST(Resources, AreHeldUntilTheLastOneInTheSlotHasEnded) {
+  shared_numbers shared;
+  const std::vector<object_ref<int>> gate{late(shared, 1)};
+  EXPECT_TRUE(got(remote<gives_up_on_a_child>.with({.gpus = 2})(gate)));
+  // Its own lease would have gone back by now.
+  std::this_thread::sleep_for(50ms);
+  EXPECT_EQ(available_resources().at("gpus"), cluster_resources().at("gpus") - 2);
+  shared[signal] = 1;
+  EXPECT_TRUE(all_is_free());
+}
+
 }  // namespace
 }  // namespace mobula::job

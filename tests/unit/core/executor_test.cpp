@@ -228,6 +228,49 @@ TEST_F(Executor, GivesBackTheLastTasksWhenAskedAndAnswersAlways) {
   EXPECT_TRUE(executor_.idle());
 }
 
+// Its owner gives a lease back with the last task of its own; what it holds is taken until the
+// guest ends.
+TEST_F(Executor, ALeaseWhoseGuestRunsOnIsOverForItsOwner) {
+  push(task(1));
+  attempt& parent = begin(task(1));
+  source_.replies[result(7, here)] = {run_here_source::answer::pushed, task(7, here)};
+  suspend(parent, {result(7, here)});
+  EXPECT_EQ(executor_.next(), nullptr);
+  push(task(7, here), first_lease, here);
+  attempt& guest = begin(task(7, here));
+  suspend(guest, {result(8)});
+  executor_.wake(parent);
+  EXPECT_EQ(executor_.next(), &parent);
+  finish(parent);
+  EXPECT_TRUE(returned(return_reason::revoked).empty());
+  EXPECT_EQ(out_.count<wire::task_done>(), 1U);
+  push(task(3));
+  EXPECT_EQ(returned(return_reason::revoked), std::vector{task(3)});
+  executor_.wake(guest);
+  EXPECT_EQ(executor_.next(), &guest);
+  EXPECT_EQ(out_.count<wire::lease_over>(), 0U);
+  finish(guest);
+  EXPECT_EQ(out_.take<wire::lease_over>()->lease, first_lease);
+  EXPECT_TRUE(executor_.idle());
+}
+
+TEST_F(Executor, AGuestThatHasNotBegunIsGivenBackWithTheLease) {
+  push(task(1));
+  attempt& parent = begin(task(1));
+  source_.replies[result(7, here)] = {run_here_source::answer::pushed, task(7, here)};
+  suspend(parent, {result(7, here)});
+  EXPECT_EQ(executor_.next(), nullptr);
+  executor_.wake(parent);
+  EXPECT_EQ(executor_.next(), &parent);
+  finish(parent);
+  EXPECT_TRUE(returned(return_reason::revoked).empty());
+  EXPECT_EQ(out_.count<wire::lease_over>(), 0U);
+  push(task(7, here), first_lease, here);
+  EXPECT_EQ(returned(return_reason::revoked), std::vector{task(7, here)});
+  EXPECT_EQ(out_.count<wire::lease_over>(), 1U);
+  EXPECT_TRUE(executor_.idle());
+}
+
 TEST_F(Executor, GivesBackToAnOwnerOnlyWhatItPushed) {
   push(task(1));
   attempt& parent = begin(task(1));

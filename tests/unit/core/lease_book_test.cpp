@@ -212,5 +212,22 @@ TEST_F(LeaseBook, TasksThatComeBackKeepTheirOrder) {
   }
 }
 
+// Others that it let in run on in its slot: who ends it then is their worker.
+TEST_F(LeaseBook, ALeaseThatIsOverIsNotGivenBack) {
+  submit(1);
+  grant(lease, worker);
+  receive(scheduler, wire::lease_recall{lease});
+  wire::task_return news;
+  news.reason = wire::return_reason::revoked;
+  news.lease = lease;
+  receive(worker, news);
+  EXPECT_EQ(one_.leases_held(), 1U);
+  submit(1);
+  EXPECT_EQ(count_of(lease), 1U) << "nothing more is pushed there";
+  complete_all_of(lease);
+  EXPECT_EQ(one_.leases_held(), 0U);
+  EXPECT_EQ(out_.count<wire::lease_return>(), 0U);
+}
+
 }  // namespace
 }  // namespace mobula::core

@@ -183,6 +183,16 @@ TEST(DeadlockText, NamesEachStepOfACycleOfCalls) {
             "a larger max_concurrency.");
 }
 
+TEST(DeadlockText, OfALongCycleIsReadable) {
+  constexpr std::uint64_t length = 9'000;
+  wait_graph graph{length};
+  for (std::uint64_t i = 0; i < length; ++i)
+    graph.answer(*graph.add(attempt(100 + i)), waits({attempt(100 + (i + 1) % length)}));
+  const std::string text = told(graph);
+  EXPECT_LT(text.size(), 4096U);
+  EXPECT_NE(text.find("through 8936 more steps back to the first."), std::string::npos) << text;
+}
+
 TEST(DeadlockText, NamesWhatIsHeldAndByWhom) {
   wait_graph graph{100};
   const wait_point holder = attempt(1, 2);

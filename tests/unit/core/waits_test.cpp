@@ -290,32 +290,6 @@ TEST_F(ExecutorWaits, ACallInLineWaitsForAnyOfThoseThatHaveBegun) {
   expect_free(ask(4));
 }
 
-// The lease of a task whose wait ended would go back to others while the guest still has its slot.
-TEST_F(ExecutorWaits, ATaskCanFailOnceNoOtherRunsInItsSlot) {
-  object& guests = owner_.submit({}, owner_.shape_for({}));
-  wire::task_push push;
-  push.task = {driver, 1};
-  push.lease = lease_;
-  push.shape = owner_.shape_for({}).number;
-  receive(push);
-  owner_.flush();
-  const object_id for_guest[] = {guests.id};
-  executor_.suspend(*executor_.next(), {for_guest, 1});
-  EXPECT_TRUE(ask(1).can_fail);
-  EXPECT_EQ(executor_.next(), nullptr) << "the guest is on its way";
-  EXPECT_FALSE(ask(1).can_fail);
-  while (const auto sent = out_.take_first()) {
-    if (wire::type_of(sent->bytes) == wire::message_type::task_push)
-      executor_.on_message(here, sent->bytes);
-  }
-  attempt* guest = executor_.next();
-  ASSERT_TRUE(guest);
-  const object_id awaited[] = {{other, 1}};
-  executor_.suspend(*guest, {awaited, 1});
-  EXPECT_FALSE(ask(1).can_fail);
-  EXPECT_TRUE(answer_wait(owner_, &executor_, point_of(*guest, here)).can_fail);
-}
-
 TEST_F(ExecutorWaits, ALeaseEndsWithAllThatHasBegunInIt) {
   expect_free(ask_lease());
   create(2);
