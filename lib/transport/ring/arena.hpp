@@ -44,6 +44,9 @@ class arena {
   mapping map_;
 };
 
+/// Wakes those threads of a process that sleep on its futex, or are about to.
+void wake_sleepers(arena_header& of);
+
 /// Another process's arena, as its senders see it: its first pages, and the region of one slot.
 class peer_arena {
  public:
@@ -54,6 +57,9 @@ class peer_arena {
 
   explicit operator bool() const { return static_cast<bool>(front_); }
   arena_header& header() const { return *reinterpret_cast<arena_header*>(front_.begin()); }
+
+  /// Until `map_region`.
+  int memory() const { return memory_.number(); }
 
   /// Takes a slot for `sender`; slot 0 is the scheduler's. False: all are taken.
   bool claim(wire::process_id sender);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "transport/ring/descriptor.hpp"
 #include "wire/ids.hpp"
@@ -18,11 +19,18 @@ struct descriptor_answer {
   descriptor found;
 };
 
-/// Where a port gets the arenas of its node's other processes from: the broker, near or far.
+struct arena_answer {
+  wire::process_id process;
+  descriptor_answer memory;
+};
+
+/// Where a port gets the arenas of its node's other processes from: the broker, near or far. Never
+/// blocks.
 class arena_source {
  public:
-  /// May wait a moment for the scheduler, which always answers at once; never for anybody else.
-  virtual descriptor_answer arena_of(wire::process_id process) = 0;
+  virtual void ask_arena(wire::process_id process) = 0;
+  /// One answer for each question, in their order; nothing: none has come yet.
+  virtual std::optional<arena_answer> next_arena() = 0;
 
  protected:
   ~arena_source() = default;

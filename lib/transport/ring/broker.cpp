@@ -107,7 +107,8 @@ bool broker::answer(connection& from, const question& asked, descriptor memory,
   reply said;
   if (asked.kind == question_kind::join) {
     const auto process = wire::process_id::from_bits(asked.number);
-    const join_refusal refusal = admit(from, process, memory);
+    peer_arena theirs{std::move(memory), descriptor{}, process};
+    const join_refusal refusal = admit(from, process, theirs);
     said.kind = static_cast<std::uint32_t>(refusal);
     if (refusal != join_refusal::none) {
       ++refused_;
@@ -115,7 +116,7 @@ bool broker::answer(connection& from, const question& asked, descriptor memory,
       return false;
     }
     from.process = process;
-    members_[process] = std::move(memory);
+    members_[process] = std::move(theirs);
     if (!send_packet(socket, &said, sizeof said, own_.memory().memory(), own_.event())) {
       members_.erase(process);
       from.process = {};
@@ -125,17 +126,26 @@ bool broker::answer(connection& from, const question& asked, descriptor memory,
     return true;
   }
   descriptor_answer found;
-  if (asked.kind == question_kind::arena) {
+  const bool of_arena = asked.kind == question_kind::arena;
+  if (of_arena) {
     found = arena_of(wire::process_id::from_bits(asked.number));
   } else if (const auto named = published_.find(asked.number); named != published_.end()) {
     found = {answer_kind::found, copy_of(named->second.number())};
   }
   said.kind = static_cast<std::uint32_t>(found.kind);
-  return send_packet(socket, &said, sizeof said, found.found.number());
+  const bool sent = send_packet(socket, &said, sizeof said, found.found.number());
+  if (of_arena) wake({own_.process().node(), asked.asker});
+  return sent;
+}
+
+void broker::wake(wire::process_id process) {
+  if (const auto found = members_.find(process); found != members_.end()) {
+    wake_sleepers(found->second.header());
+  }
 }
 
 join_refusal broker::admit(const connection& from, wire::process_id process,
-                           const descriptor& memory) {
+                           const peer_arena& memory) {
   if (process.node() != own_.process().node() || process.is_scheduler() || !process) {
     return join_refusal::not_of_this_node;
   }
@@ -156,23 +166,28 @@ bool broker::publish(std::uint64_t number, int what) {
 void broker::forget(wire::process_id ended) {
   const auto found = members_.find(ended);
   if (found == members_.end()) return;
-  if (const peer_arena gone{std::move(found->second), descriptor{}, ended}; gone) {
-    budget{gone.header(), own_.memory().header()}.close();
-  }
+  budget{found->second.header(), own_.memory().header()}.close();
   members_.erase(found);
 }
 
-descriptor_answer broker::arena_of(wire::process_id process) {
+std::optional<arena_answer> broker::next_arena() {
+  if (arenas_.empty()) return std::nullopt;
+  arena_answer first = std::move(arenas_.front());
+  arenas_.pop_front();
+  return first;
+}
+
+descriptor_answer broker::arena_of(wire::process_id process) const {
   const auto found = members_.find(process);
   if (found == members_.end()) return {};
-  descriptor copy = copy_of(found->second.number());
+  descriptor copy = copy_of(found->second.memory());
   if (!copy) return {};
   return {answer_kind::found, std::move(copy)};
 }
 
 bool broker::read_board(wire::process_id process, std::span<std::byte, board_bytes> page) const {
   const auto found = members_.find(process);
-  return found != members_.end() && ::pread(found->second.number(), page.data(), page.size(),
+  return found != members_.end() && ::pread(found->second.memory(), page.data(), page.size(),
                                             board_offset) == static_cast<ssize_t>(page.size());
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
+#include <optional>
 #include <span>
 #include <string>
 #include <unordered_map>
@@ -49,7 +51,11 @@ class broker final : public arena_source {
   bool joined(wire::process_id process) const { return members_.contains(process); }
   std::size_t members() const { return members_.size(); }
 
-  descriptor_answer arena_of(wire::process_id process) override;
+  descriptor_answer arena_of(wire::process_id process) const;
+  void ask_arena(wire::process_id process) override {
+    arenas_.push_back({process, arena_of(process)});
+  }
+  std::optional<arena_answer> next_arena() override;
   /// What the process shows on its page, also after its death until it is forgotten. False:
   /// unknown.
   bool read_board(wire::process_id process, std::span<std::byte, board_bytes> page) const;
@@ -67,7 +73,8 @@ class broker final : public arena_source {
   bool serve_one(connection& from, broker_observer& observer);
   bool answer(connection& from, const question& asked, descriptor memory,
               broker_observer& observer);
-  join_refusal admit(const connection& from, wire::process_id process, const descriptor& memory);
+  join_refusal admit(const connection& from, wire::process_id process, const peer_arena& memory);
+  void wake(wire::process_id process);
   void watch(int socket);
 
   hub& own_;
@@ -76,8 +83,9 @@ class broker final : public arena_source {
   descriptor listener_;
   descriptor events_;
   std::unordered_map<int, connection> connections_;
-  std::unordered_map<wire::process_id, descriptor> members_;
+  std::unordered_map<wire::process_id, peer_arena> members_;
   std::unordered_map<std::uint64_t, descriptor> published_;
+  std::deque<arena_answer> arenas_;  // asked for by the scheduler's own port
   std::uint64_t refused_ = 0;
 };
 

@@ -51,9 +51,9 @@ broker_client::welcome broker_client::join(std::string_view broker_name, wire::p
   return got;
 }
 
-descriptor_answer broker_client::ask(question_kind kind, std::uint64_t number) {
+descriptor_answer broker_client::named(std::uint64_t number) {
   const std::lock_guard lock{one_question_};
-  const question asked{.job_token = job_token_, .kind = kind, .number = number};
+  const question asked{.job_token = job_token_, .kind = question_kind::named, .number = number};
   if (!socket_ || !send_packet(socket_.number(), &asked, sizeof asked)) return {};
   reply said;
   packet got = receive_packet(socket_.number(), &said, sizeof said);

@@ -13,7 +13,7 @@ namespace mobula::ring {
 
 /// A process's connection to its node's broker. Each question waits for its answer, which the
 /// scheduler gives at once. Thread-safe.
-class broker_client final : public arena_source {
+class broker_client {
  public:
   struct welcome {
     descriptor scheduler_memory;
@@ -26,18 +26,13 @@ class broker_client final : public arena_source {
   /// Connects and joins as `self` with its arena.
   welcome join(std::string_view broker_name, wire::process_id self, int own_memory);
 
-  descriptor_answer arena_of(wire::process_id process) override {
-    return ask(question_kind::arena, process.bits());
-  }
   /// The descriptor that the scheduler published under this number.
-  descriptor_answer named(std::uint64_t number) { return ask(question_kind::named, number); }
+  descriptor_answer named(std::uint64_t number);
 
   /// Readable once the scheduler has gone (answers come only to questions).
   int socket() const { return socket_.number(); }
 
  private:
-  descriptor_answer ask(question_kind kind, std::uint64_t number);
-
   std::uint64_t job_token_;
   std::mutex one_question_;
   descriptor socket_;

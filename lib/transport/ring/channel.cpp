@@ -34,18 +34,10 @@ bool channel::open(peer_arena arena, wire::process_id self, arena_header& node, 
   return true;
 }
 
-void channel::end() {
-  waiting_.clear();
-  fragments_sent_bytes_ = 0;
-  ring_.reset();
-  arena_ = peer_arena{};
-  state_ = state::ended;
-}
-
 std::byte* channel::begin(std::size_t size, bool forwarded) {
   used = true;
   pending_forwarded_ = forwarded;
-  if (waiting_.empty() && size <= ring_->record_bytes_max()) {
+  if (ring_ && waiting_.empty() && size <= ring_->record_bytes_max()) {
     if (std::byte* const room = reserve(size)) {
       pending_in_ring_ = true;
       return room;
@@ -90,6 +82,7 @@ bool channel::grow() {
 }
 
 bool channel::drain() {
+  if (state_ == state::asked) return false;
   while (!waiting_.empty()) {
     if (!drain_front()) {
       publish();

@@ -20,17 +20,18 @@ struct route {
 
 /// The way from this process to one other.
 ///
-/// new_peer -> ring <-> given_up, or new_peer -> forwarded; each -> ended.
+/// new_peer -> asked -> ring -> given_up -> asked, or asked -> forwarded.
 ///
-/// new_peer: nothing was sent yet; the first message decides.
+/// new_peer: nothing was sent yet; the first message asks for the peer's arena.
+/// asked: messages wait for the answer.
 /// ring: into the ring and, once it is full, a queue until that is empty.
 /// given_up: as new_peer; everything sent before has been read.
 /// forwarded: into the channel to the scheduler, with their route. For good, since a ring would
 ///   overtake what is still under way.
-/// ended: dropped.
+/// ended: what the port says of a peer that it has no channel to any more.
 class channel {
  public:
-  enum class state : std::uint8_t { new_peer, ring, given_up, forwarded, ended };
+  enum class state : std::uint8_t { new_peer, asked, ring, given_up, forwarded, ended };
 
   explicit channel(wire::process_id to) : to_{to} {}
 
@@ -41,10 +42,10 @@ class channel {
   /// @param node       the scheduler's arena, which has the node's budget
   /// @param unlimited  one end is the scheduler
   bool open(peer_arena arena, wire::process_id self, arena_header& node, bool unlimited);
+  void ask() { state_ = state::asked; }
   void forward() { state_ = state::forwarded; }
-  void end();
 
-  /// Room for one message, in the ring if it can be. Only in state `ring`.
+  /// Room for one message, in the ring if it can be. Only in the states `ring` and `asked`.
   std::byte* begin(std::size_t size, bool forwarded);
   void commit();
   /// Makes what was committed visible and tells the peer.
@@ -58,6 +59,8 @@ class channel {
   bool has_hidden() const { return ring_ && ring_->hidden_bytes() != 0; }
   std::size_t waiting_bytes() const { return waiting_.bytes(); }
   bool waits() const { return !waiting_.empty(); }
+  /// What waits, for those who send it another way.
+  message_queue& waiting() { return waiting_; }
   std::uint64_t ring_position() const { return ring_ ? ring_->position() : 0; }
 
   // Marks of the port: which of its lists this channel is in, and whether it was used lately.

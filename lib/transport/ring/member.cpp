@@ -1,5 +1,8 @@
 #include "transport/ring/member.hpp"
 
+#include <cerrno>
+#include <cstring>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -21,7 +24,11 @@ std::unique_ptr<member> member::join(std::string_view broker_name, std::uint64_t
       refused = "the node's scheduler gave no usable memory for rings";
       return nullptr;
     }
-    made->port_ = std::make_unique<ring::port>(self, made->arena_, made->broker_, std::move(node),
+    if (!made->arenas_.connect(broker_name)) {
+      refused = std::string{"can't reach the node's scheduler again: "} + std::strerror(errno);
+      return nullptr;
+    }
+    made->port_ = std::make_unique<ring::port>(self, made->arena_, made->arenas_, std::move(node),
                                                std::move(scheduler));
     return made;
   } catch (const std::system_error& error) {

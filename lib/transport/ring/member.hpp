@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "transport/ring/arena.hpp"
+#include "transport/ring/arena_client.hpp"
 #include "transport/ring/broker_client.hpp"
 #include "transport/ring/port.hpp"
 #include "wire/ids.hpp"
@@ -24,10 +25,11 @@ class member {
 
  private:
   member(std::uint64_t job_token, wire::process_id self)
-      : arena_{self, slots_of_process}, broker_{job_token} {}
+      : arena_{self, slots_of_process}, broker_{job_token}, arenas_{job_token, self} {}
 
   arena arena_;
   broker_client broker_;
+  arena_client arenas_;
   std::unique_ptr<ring::port> port_;
 };
 

@@ -53,7 +53,7 @@ std::byte* port::begin(wire::process_id to, std::size_t size) {
   }
   channel* const peer = channel_to(to);
   if (peer == nullptr) return begin_dropped(size);
-  if (peer->now() == channel::state::ring) return begin_in(*peer, size, false);
+  if (peer->now() != channel::state::forwarded) return begin_in(*peer, size, false);
   if (scheduler_ == nullptr) return begin_dropped(size);
   return begin_routed(*scheduler_, self_, to, size);
 }
@@ -148,31 +148,70 @@ channel* port::channel_to(wire::process_id to) {
   if (ended_.contains(to)) return nullptr;
   if (peer == nullptr) peer = (channels_[to] = std::make_unique<channel>(to)).get();
   connect(*peer);
-  if (peer->now() != channel::state::ended) return peer;
-  // Nobody will tell of its end, if it ended before we first heard of it.
-  peer_ended(to);
-  return nullptr;
+  return find_channel(to);
 }
 
+// The answer may be there at once: then messages go straight into the ring.
 void port::connect(channel& peer) {
   if (peer.to().node() != self_.node()) {
     if (self_.is_scheduler()) broken("a message to another node", self_, peer.to());
     return peer.forward();
   }
-  descriptor_answer answer = peers_.arena_of(peer.to());
-  if (answer.kind != answer_kind::found) return peer.end();
-  peer_arena memory{std::move(answer.found), descriptor{}, peer.to()};
-  if (memory && peer.open(std::move(memory), self_, node_header_, self_.is_scheduler())) {
+  peer.ask();
+  ++asked_;
+  peers_.ask_arena(peer.to());
+  take_arenas();
+}
+
+// @returns whether any have come
+bool port::take_arenas() {
+  bool any = false;
+  while (asked_ != 0) {
+    auto answer = peers_.next_arena();
+    if (!answer) break;
+    any = true;
+    channel* const peer = find_channel(answer->process);
+    // It may have ended meanwhile.
+    if (peer == nullptr || peer->now() != channel::state::asked) continue;
+    open(*peer, std::move(answer->memory));
+  }
+  return any;
+}
+
+void port::open(channel& peer, descriptor_answer memory) {
+  if (memory.kind != answer_kind::found) {
+    // Nobody will tell of its end, if it ended before we first heard of it.
+    dropped_ += peer.waiting().count();
+    return peer_ended(peer.to());
+  }
+  --asked_;
+  peer_arena arena{std::move(memory.found), descriptor{}, peer.to()};
+  if (arena && peer.open(std::move(arena), self_, node_header_, self_.is_scheduler())) {
     ++peer_rings_;
     return;
   }
   // The scheduler has nobody to fall back on; its slot and its budget are always there.
   if (self_.is_scheduler()) broken("no ring to a process that joined", self_, peer.to());
+  forward(peer);
+}
+
+void port::forward(channel& peer) {
   peer.forward();
+  message_queue& waiting = peer.waiting();
+  while (!waiting.empty()) {
+    const wire::blob message = waiting.front();
+    std::byte* const room = scheduler_ != nullptr
+                                ? begin_routed(*scheduler_, self_, peer.to(), message.size())
+                                : begin_dropped(message.size());
+    if (!message.empty()) std::memcpy(room, message.data(), message.size());
+    commit();
+    waiting.pop();
+  }
 }
 
 void port::drain_backlog() {
   if (backlog_.empty()) return;
+  take_arenas();
   std::erase_if(backlog_, [this](channel* peer) {
     const std::uint64_t before = peer->ring_position();
     const bool empty = peer->drain();
@@ -250,6 +289,7 @@ void port::forget_channel(wire::process_id peer) {
   if (found == channels_.end()) return;
   channel* const gone = found->second.get();
   if (gone->now() == channel::state::ring && gone != scheduler_) --peer_rings_;
+  if (gone->now() == channel::state::asked) --asked_;
   std::erase(dirty_, gone);
   std::erase(backlog_, gone);
   if (scheduler_ == gone) scheduler_ = nullptr;
@@ -284,7 +324,7 @@ std::optional<sleep_ticket> port::prepare_sleep(std::uint64_t now_ns) {
   ticket.sequence = header.wake_sequence.load(std::memory_order_seq_cst);
   // Counted in first, then the last look; senders set their bit first, then look who sleeps.
   header.asleep.fetch_add(1, std::memory_order_seq_cst);
-  if (inbox_.has_news()) {
+  if (inbox_.has_news() || take_arenas()) {
     header.asleep.fetch_sub(1, std::memory_order_seq_cst);
     return std::nullopt;
   }
@@ -326,6 +366,8 @@ void port::give_up_idle(std::uint64_t now_ns) {
 }
 
 std::uint64_t port::own_deadline_ns(std::uint64_t now_ns) {
+  // With an arena its asker is woken, unless the scheduler has gone.
+  if (!backlog_.empty() && backlog_.size() == asked_) return now_ns + backlog_nap_ns_max;
   if (!backlog_.empty()) {
     return now_ns + std::exchange(nap_ns_, std::min(2 * nap_ns_, backlog_nap_ns_max));
   }

@@ -53,8 +53,8 @@ class port final : public wire::outbox, private inbox::sink {
 
   wire::process_id self() const { return self_; }
 
-  // Sending. Never blocks, but for the first message to a peer: then the scheduler is asked for its
-  // arena, and answers at once.
+  // Sending. Never blocks. The first messages to a peer wait until the scheduler has given its
+  // arena.
   std::byte* begin(wire::process_id to, std::size_t size) override;
   void commit() override;
   /// In the scheduler: a message of somebody else to a process of this node. Ends with `commit`.
@@ -109,6 +109,9 @@ class port final : public wire::outbox, private inbox::sink {
   channel* channel_to(wire::process_id to);
   channel* find_channel(wire::process_id to);
   void connect(channel& peer);
+  bool take_arenas();
+  void open(channel& peer, descriptor_answer memory);
+  void forward(channel& peer);
   std::byte* begin_in(channel& peer, std::size_t size, bool forwarded);
   std::byte* begin_routed(channel& by, wire::process_id from, wire::process_id to,
                           std::size_t size);
@@ -145,6 +148,7 @@ class port final : public wire::outbox, private inbox::sink {
   std::vector<wire::process_id> ending_;
   std::vector<std::byte> nowhere_;
 
+  std::size_t asked_ = 0;       // channels that wait for their peer's arena
   std::size_t peer_rings_ = 0;  // open, to others than the scheduler
   std::uint64_t idle_period_end_ns_ = 0;
   std::uint64_t nap_ns_ = backlog_nap_ns_min;

@@ -1,5 +1,6 @@
 #include "transport/ring/socket.hpp"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -104,6 +105,11 @@ descriptor connect_to(std::string_view name) {
   } while (failed != 0 && errno == EINTR);
   if (failed != 0) return {};
   return socket;
+}
+
+bool make_nonblocking(int socket) {
+  const int flags = ::fcntl(socket, F_GETFL);
+  return flags >= 0 && ::fcntl(socket, F_SETFL, flags | O_NONBLOCK) == 0;
 }
 
 bool same_user(int socket) {

@@ -23,7 +23,7 @@ struct question {
   std::uint64_t magic = magic_value;
   std::uint64_t job_token = 0;
   question_kind kind = question_kind::join;
-  std::uint32_t reserved = 0;
+  std::uint32_t asker = 0;  // of arena: the incarnation of the process to wake with the answer
   std::uint64_t number = 0;
 };
 
@@ -54,6 +54,8 @@ packet receive_packet(int socket, void* bytes, std::size_t size);
 /// A socket that listens on an abstract name, or is connected to one; empty if that fails.
 descriptor listen_on(std::string_view name);
 descriptor connect_to(std::string_view name);
+/// False (errno tells why): it still blocks.
+[[nodiscard]] bool make_nonblocking(int socket);
 /// The other end runs as the same user as we do.
 bool same_user(int socket);
 

@@ -95,7 +95,7 @@ TEST(Broker, TakesTheBytesOfAForgottenProcessOffTheNodesCount) {
   test::handlers at;
   const std::int64_t before = a->port().node_ring_bytes();
   test::send_number(a->port(), {0, 2}, 1);
-  a->port().flush();
+  ASSERT_TRUE(test::send_out(a->port()));
   EXPECT_EQ(a->port().node_ring_bytes(), before + static_cast<std::int64_t>(segment_bytes_min));
   b.reset();
   node.with([](auto& side) {

@@ -1,5 +1,7 @@
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <random>
 #include <thread>
 #include <vector>
@@ -73,6 +75,58 @@ TEST(Port, DropsWhatGoesToAnUnknownProcessAndSaysThatItIsClosed) {
   a->port().poll(at_a);
   EXPECT_EQ(closed, (std::vector<process_id>{{0, 77}}));
   EXPECT_EQ(a->port().dropped(), 3U);
+}
+
+// A handler's first message to a peer must not wait for a scheduler that is busy, or stopped.
+TEST(Port, GoesOnWhileTheSchedulerDoesNotAnswer) {
+  test::scheduler_thread node;
+  const auto a = join(node.name(), 1);
+  const auto b = join(node.name(), 2);
+  handlers at_a;
+  handlers at_b;
+  std::vector<process_id> closed;
+  at_a.closed = [&](process_id peer) { closed.push_back(peer); };
+  std::uint64_t seen = 0;
+  at_b.message = [&](process_id, wire::blob bytes) { EXPECT_EQ(number_in(bytes), seen++); };
+  node.with([&](auto&) {
+    for (std::uint64_t i = 0; i < 100; ++i) send_number(a->port(), {0, 2}, i);
+    send_number(a->port(), {0, 77}, 0);
+    send_number(a->port(), {0, 78}, 0);
+    a->port().poll(at_a);
+    EXPECT_EQ(a->port().state_of({0, 2}), channel::state::asked);
+    EXPECT_TRUE(a->port().has_backlog());
+    const auto ticket = a->port().prepare_sleep(now_ns());
+    ASSERT_TRUE(ticket);
+    EXPECT_NE(ticket->deadline_ns, UINT64_MAX) << "nobody wakes it when the answer comes";
+    a->port().sleep(*ticket, UINT64_MAX);
+    // The answer about one that ended meanwhile is for nobody.
+    a->port().peer_ended({0, 78});
+  });
+  for (std::uint64_t i = 100; i < 200; ++i) send_number(a->port(), {0, 2}, i);
+  EXPECT_TRUE(poll_until(b->port(), at_b, [&] {
+    a->port().poll(at_a);
+    return seen == 200;
+  }));
+  EXPECT_EQ(a->port().state_of({0, 2}), channel::state::ring);
+  EXPECT_THAT(closed, testing::UnorderedElementsAre(process_id{0, 77}, process_id{0, 78}));
+  EXPECT_FALSE(a->port().has_backlog());
+  // Those after them are asked for too.
+  send_number(b->port(), {0, 79}, 0);
+  send_number(b->port(), {0, 1}, 0);
+  EXPECT_TRUE(test::send_out(b->port()));
+}
+
+TEST(Port, KnowsNobodyOnceItsSchedulerHasGone) {
+  auto node = std::make_unique<test::scheduler_thread>();
+  const auto a = join(node->name(), 1);
+  const auto b = join(node->name(), 2);
+  node.reset();
+  handlers at;
+  std::vector<process_id> closed;
+  at.closed = [&](process_id peer) { closed.push_back(peer); };
+  send_number(a->port(), {0, 2}, 1);
+  EXPECT_TRUE(poll_until(a->port(), at, [&] { return !closed.empty(); }));
+  EXPECT_EQ(closed, (std::vector<process_id>{{0, 2}}));
 }
 
 TEST(Port, KeepsTheOrderOfMessagesOfAllSizesBeyondAnyRoom) {
@@ -187,7 +241,7 @@ TEST(Port, APairWithoutASlotGoesThroughTheSchedulerForGood) {
     ++seen;
   };
   for (std::uint64_t i = 0; i < 100; ++i) send_number(a->port(), {0, 2}, i);
-  a->port().flush();
+  ASSERT_TRUE(test::send_out(a->port()));
   EXPECT_EQ(a->port().state_of({0, 2}), channel::state::forwarded);
   // A ring would overtake what is still with the scheduler.
   for (std::uint32_t i = 1; i < slots_of_process; ++i) slots[i].owner = 0;
@@ -234,7 +288,7 @@ TEST(Port, ATooLateWordAboutAFreedSlotHidesNoOneElse) {
   for (std::uint32_t word = 0; word < slots_of_process / 64; ++word) EXPECT_EQ(news[word], 0U);
   const auto b = join(node.name(), 2);
   send_number(b->port(), {0, 1}, 1);
-  b->port().flush();
+  ASSERT_TRUE(test::send_out(b->port()));
   EXPECT_TRUE(poll_until(a->port(), at_a, [&] { return seen == 1; }));
 }
 
@@ -275,7 +329,7 @@ TEST(Port, DeliversWhatAnEndedPeerLeftAndThenClosesOnce) {
   const auto a = join(node.name(), 1);
   auto b = join(node.name(), 2);
   for (std::uint64_t i = 0; i < 50; ++i) send_number(b->port(), {0, 1}, i);
-  b->port().flush();
+  ASSERT_TRUE(test::send_out(b->port()));
   b.reset();
   handlers at_a;
   std::uint64_t seen = 0;

@@ -57,6 +57,7 @@ int talk_to_all(const std::string& name, std::uint32_t incarnation) {
     own->port().poll(at);
   }
   if (!wait_for([&] { return total == rounds * (members - 1); })) return 3;
+  if (!test::poll_until(own->port(), at, [&] { return !own->port().has_backlog(); })) return 5;
   for (std::uint32_t to = 1; to <= members; ++to) {
     wrong |= to != incarnation && own->port().state_of({0, to}) != channel::state::ring;
   }

@@ -65,6 +65,13 @@ bool poll_until(port& end, wire::receiver& to, Done done,
   return true;
 }
 
+/// Until all that was sent is in rings: the first messages to a peer wait for its arena.
+inline bool send_out(port& end) {
+  handlers nobody;
+  end.flush();
+  return poll_until(end, nobody, [&] { return !end.has_backlog(); });
+}
+
 /// The scheduler of a node.
 class scheduler_side final : public broker_observer {
  public:

@@ -189,7 +189,7 @@ TEST(Sleep, WhatWaitsForRoomGoesOnWithoutAMessage) {
     at.message = [&](process_id, wire::blob bytes) { arrived = bytes.size() == large.size(); };
     EXPECT_TRUE(poll_until(b->port(), at, [&] { return arrived.load(); }));
     send_number(b->port(), {0, 1}, 1);
-    b->port().flush();
+    EXPECT_TRUE(test::send_out(b->port()));
   }};
   handlers at;
   bool answered = false;
