@@ -49,6 +49,27 @@ TEST(Actor, TenCountersCountEachForItself) {
   EXPECT_THAT(got(refs), ElementsAre(2, 3, 4, 5, 6));
 }
 
+struct signaller {
+  void give(std::string numbers) { shared_numbers{numbers}[signal] = 1; }
+};
+
+bool call_and_compute(actor_handle<signaller> to, std::string numbers) {
+  shared_numbers shared{numbers};
+  to.call<&signaller::give>(numbers);
+  return eventually([&] { return shared[signal] != 0; });
+}
+
+// The way to a process that was never spoken to before is found while the caller is elsewhere.
+TEST(Actor, AFirstCallArrivesWhileItsCallerComputes) {
+  for (int round = 0; round < 8; ++round) {
+    shared_numbers from_task;
+    const auto to = actor<signaller>();
+    EXPECT_TRUE(got(remote<call_and_compute>(to, from_task.path())));
+    shared_numbers from_driver;
+    EXPECT_TRUE(call_and_compute(actor<signaller>(), from_driver.path()));
+  }
+}
+
 TEST(Actor, EachLivesInAProcessOfItsOwn) {
   std::vector<actor_handle<counter>> counters;
   std::set<int> processes{::getpid()};
