@@ -55,6 +55,9 @@ class task_board {
 struct executor_limits {
   /// A lease that waits this long lends its cpus; shorter waits cost no message.
   std::uint64_t lend_after_ns = 50'000;
+  /// Tasks of a lease of which none has begun for so long, since one of another lease runs, go
+  /// back: there may be a process that runs nothing.
+  std::uint64_t give_back_after_ns = 200'000;
   /// Attempts that have begun and not ended, in this process. A task beyond it fails with
   /// nesting_limit; a call beyond it waits.
   std::uint32_t suspended_max = 8192;
@@ -80,6 +83,9 @@ struct outcome {
 /// (task_return blocked). An actor begins calls up to its concurrency. A lease whose owner's tasks
 /// end before those that they let in is over for the owner (task_return revoked), and for its
 /// scheduler when these have ended (lease_over).
+///
+/// All leases of a process share its thread. While an attempt of one runs for long, the tasks of
+/// those in which nothing has begun go back too.
 ///
 /// While a thread waits that can't give way (thread_waits) and an attempt runs, the process is held
 /// up: that attempt may itself be waiting for the thread, in a join. Nothing more can begin or go
@@ -181,11 +187,14 @@ class executor {
   void let_go();
   bool is_blocked(const lease_slot& lease) const;
   bool may_lend() const { return suspended_ != 0 || held_up(); }
+  bool shares_thread() const { return running_ != nullptr && leases_.size() > 1; }
   void became_runnable(lease_slot& lease);
   void became_blocked(lease_slot& lease);
   void end_actor_when_done(lease_slot& lease);
   void creation_ended(lease_slot& lease, bool made);
   void lend_when_due(lease_slot& lease, std::uint64_t now_ns);
+  bool waits_for_thread(const lease_slot& lease) const;
+  void give_back_when_due(lease_slot& lease, std::uint64_t now_ns);
 
   // Who waits for what: executor_waits.cpp.
   void tell_begun(const lease_slot& lease, wire::wait_reply& answer) const;

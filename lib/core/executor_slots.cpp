@@ -164,6 +164,7 @@ attempt* executor::run(attempt& one) {
   one.lease->running = running_ = &one;
   // It runs, so it waits for its cpus no more; a lease whose cpus are lent was not chosen.
   one.lease->cpus = cpus_state::held;
+  one.lease->give_back_at_ns = 0;
   if (begins) {
     if (free_board_slots_.empty()) {
       one.slot = begun_;
@@ -340,8 +341,28 @@ void executor::became_blocked(lease_slot& lease) {
 }
 
 void executor::tick(std::uint64_t now_ns) {
-  if (!may_lend()) return;
-  for (const auto& lease : leases_) lend_when_due(*lease, now_ns);
+  if (may_lend()) {
+    for (const auto& lease : leases_) lend_when_due(*lease, now_ns);
+  }
+  if (shares_thread()) {
+    for (const auto& lease : leases_) give_back_when_due(*lease, now_ns);
+  }
+}
+
+bool executor::waits_for_thread(const lease_slot& lease) const {
+  return running_->lease != &lease && !lease.actor && !lease.queued.empty() && lease.begun() == 0;
+}
+
+void executor::give_back_when_due(lease_slot& lease, std::uint64_t now_ns) {
+  if (!waits_for_thread(lease)) {
+    lease.give_back_at_ns = 0;
+  } else if (lease.give_back_at_ns == 0) {
+    lease.give_back_at_ns = now_ns + limits_.give_back_after_ns;
+  } else if (now_ns >= lease.give_back_at_ns) {
+    lease.give_back_at_ns = 0;
+    give_back_all(lease.queued, wire::return_reason::blocked);
+    give_back_all(lease.fetching, wire::return_reason::blocked);
+  }
 }
 
 void executor::lend_when_due(lease_slot& lease, std::uint64_t now_ns) {
@@ -361,10 +382,16 @@ void executor::lend_when_due(lease_slot& lease, std::uint64_t now_ns) {
 
 std::uint64_t executor::next_deadline_ns() const {
   std::uint64_t earliest = std::numeric_limits<std::uint64_t>::max();
-  if (!may_lend()) return earliest;
+  const bool lends = may_lend();
+  const bool gives_back = shares_thread();
+  if (!lends && !gives_back) return earliest;
   for (const auto& lease : leases_) {
-    if (lease->cpus == cpus_state::waiting_fresh) return 0;
-    if (lease->cpus == cpus_state::waiting) earliest = std::min(earliest, lease->lend_at_ns);
+    if (lends && lease->cpus == cpus_state::waiting_fresh) return 0;
+    if (lends && lease->cpus == cpus_state::waiting)
+      earliest = std::min(earliest, lease->lend_at_ns);
+    // 0 where the next tick is the first to see it.
+    if (gives_back && waits_for_thread(*lease))
+      earliest = std::min(earliest, lease->give_back_at_ns);
   }
   return earliest;
 }

@@ -34,6 +34,7 @@ struct lease_slot {
   bool revoked = false;  // or given up: nothing of it begins any more
   bool looked = false;   // since it blocked: for something of it that could run here
   std::uint64_t lend_at_ns = 0;
+  std::uint64_t give_back_at_ns = 0;  // what waits for the thread meanwhile; 0: nothing does
   std::unique_ptr<hosted_actor> actor;
 
   std::size_t begun() const { return suspended.size() + resumable.size() + (running ? 1 : 0); }

@@ -228,6 +228,36 @@ TEST_F(Executor, GivesBackTheLastTasksWhenAskedAndAnswersAlways) {
   EXPECT_TRUE(executor_.idle());
 }
 
+// Two leases of a process are two cpus, but it has one thread: another process may have nothing to
+// do.
+TEST_F(Executor, GivesBackWhatALongTaskOfAnotherLeaseKeepsFromBeginning) {
+  push(task(1));
+  attempt& first = begin(task(1));
+  EXPECT_EQ(executor_.next_deadline_ns(), never);
+  push(task(2), second_lease);
+  EXPECT_EQ(executor_.next_deadline_ns(), 0U);
+  executor_.tick(now_);
+  finish(first);
+  push(task(3), second_lease);
+  push(task(4));
+  attempt& second = begin(task(2));
+  EXPECT_EQ(executor_.next_deadline_ns(), 0U) << "task 4 is seen by the next tick";
+  finish(second);
+  attempt& fourth = begin(task(4));
+  now_ += 300'000;
+  executor_.tick(now_);
+  EXPECT_EQ(out_.count<wire::task_return>(), 0U) << "the second lease began something since";
+  now_ = executor_.next_deadline_ns();
+  executor_.tick(now_ - 1);
+  EXPECT_EQ(out_.count<wire::task_return>(), 0U);
+  push(task(5));
+  executor_.tick(now_);
+  EXPECT_EQ(returned(return_reason::blocked), std::vector{task(3)});
+  EXPECT_EQ(executor_.next_deadline_ns(), never) << "task 5 is its own lease's";
+  finish(fourth);
+  finish(begin(task(5)));
+}
+
 // Its owner gives a lease back with the last task of its own; what it holds is taken until the
 // guest ends.
 TEST_F(Executor, ALeaseWhoseGuestRunsOnIsOverForItsOwner) {
