@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <unordered_map>
 #include <vector>
 
@@ -17,6 +18,15 @@ namespace mobula::core {
 /// of the same caller waits. A call whose argument failed takes its turn by failing.
 class actor_client {
  public:
+  /// Told when the handle is resolved.
+  class handle_waiter final : public waiter {
+   public:
+    std::function<void()> then;
+
+   private:
+    void on_ready(object&) override { then(); }
+  };
+
   enum class state : std::uint8_t { unknown, alive, dead };
 
   explicit actor_client(object& handle) : handle_{handle} {}
@@ -49,6 +59,7 @@ class actor_client {
   /// The call of this caller behind which its others wait; null: none waits.
   const task* first_waiting(wire::caller_id caller) const;
 
+  handle_waiter known;
   task_list in_flight;
   std::deque<task*> going;  // no longer waiting, not on their way yet
   bool sends = false;       // somebody is at work on `going`

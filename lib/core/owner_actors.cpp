@@ -25,20 +25,6 @@ struct address {
   }
 };
 
-// Told once when an actor's handle is resolved, then gone.
-class address_waiter final : public waiter {
- public:
-  explicit address_waiter(std::function<void()> then) : then_{std::move(then)} {}
-
- private:
-  void on_ready(object&) override {
-    const auto then = std::move(then_);
-    delete this;
-    then();
-  }
-  std::function<void()> then_;
-};
-
 bool has_its_arguments(const task_spec& spec) {
   return std::ranges::all_of(spec.refs, [](const parameter& one) {
     return one.ref->ready() && one.ref->state.load() != object_state::failed;
@@ -54,13 +40,13 @@ actor_client& owner::client_of(object& handle) {
   if (handle.ready()) {
     learn_address(*client);
   } else {
-    auto* told = new address_waiter{[this, found = client.get()] {
+    client->known.then = [this, found = client.get()] {
       learn_address(*found);
       std::vector<task*> go;
       found->take_all_sendable(go);
       send_calls(*found, go);
-    }};
-    await(handle, *told);
+    };
+    await(handle, client->known);
   }
   return *client;
 }
