@@ -116,13 +116,20 @@ std::optional<process::nap> process::prepare_nap(std::uint64_t deadline_ns) {
   if (!ticket) return std::nullopt;
   tick_due_ = true;
   const bool counted = !understudy::is_this_thread();
-  if (counted) ++sleepers_;
+  if (counted) {
+    ++sleepers_;
+  } else {
+    understudy_sleeps_until_ns_ = until;
+  }
   return nap{*ticket, until, counted};
 }
 
 void process::take_nap(const nap& how) {
   port().sleep(how.ticket, how.deadline_ns);
-  if (!how.counted) return;
+  if (!how.counted) {
+    understudy_sleeps_until_ns_ = 0;
+    return;
+  }
   --sleepers_;
   understudy_.unpark();
 }
@@ -137,8 +144,12 @@ void process::rest() {
   if (!understudy_.may_be_asleep()) return;
   const std::lock_guard held{lock_};
   while (!port().rest()) progress();
-  // What found no room is tried again by whoever polls: the one who sleeps does not know of it.
-  if (port().has_backlog()) port().interrupt();
+  // What found no room is tried again by whoever polls, and what is due is seen to: the one who
+  // sleeps does not know of what came since it fell asleep.
+  const std::uint64_t until = understudy_sleeps_until_ns_;
+  if (until == 0 || (!port().has_backlog() && next_deadline_ns() >= until)) return;
+  understudy_sleeps_until_ns_ = 0;
+  port().interrupt();
 }
 
 void process::on_message(process_id from, wire::blob message) {

@@ -114,6 +114,9 @@ class process : wire::receiver {
 
   void tick();
 
+  /// Until when the understudy sleeps; 0: it is awake.
+  std::atomic<std::uint64_t> understudy_sleeps_until_ns_{0};
+
   static constexpr std::uint32_t polls_between_ticks = 64;
   static constexpr std::uint32_t polls_between_looks = 8;
   static constexpr std::uint32_t polls_between_clocks = 64;

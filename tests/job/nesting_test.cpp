@@ -97,6 +97,23 @@ TEST(Nesting, TheFirstOfEightAwaitsTheEighth) {
   EXPECT_THAT(got(all), testing::ElementsAre(7, 1, 2, 3, 4, 5, 6, 7));
 }
 
+// Pushed behind each other, since they were short until now; and their owner computes.
+TEST(Nesting, WhatWaitsBehindALongTaskGoesElsewhereWhileItsOwnerComputes) {
+  const int all = static_cast<int>(cluster_resources()["cpus"]);
+  for (int round = 0; round < 30; ++round) {
+    // All that comes of itself has come: nobody who sleeps has a reason to wake.
+    std::this_thread::sleep_for(20ms);
+    std::vector<object_ref<int>> short_ones;
+    for (int i = 0; i < 2 * round; ++i) short_ones.push_back(remote<same>(i));
+    got(short_ones);
+    shared_numbers shared;
+    std::vector<object_ref<bool>> long_ones;
+    for (int i = 0; i < all; ++i) long_ones.push_back(remote<meet>(shared.path(), all));
+    ASSERT_TRUE(eventually([&] { return shared[0] == all; }));
+    got(long_ones);
+  }
+}
+
 // Once `others` have met it.
 int child_of_its_own(std::string numbers, int others, int value) {
   return meet(numbers, others + 1) ? get(remote<same>(value)) : -1;
