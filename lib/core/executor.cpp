@@ -220,8 +220,7 @@ void executor::on_retire() {
   retiring_ = true;
   for (const auto& lease : leases_) {
     if (lease->actor) continue;
-    give_back_all(lease->fetching, wire::return_reason::retiring);
-    give_back_all(lease->queued, wire::return_reason::retiring);
+    give_back_all(*lease, wire::return_reason::retiring);
   }
 }
 
@@ -307,6 +306,11 @@ void executor::give_back_for(attempt& one, const wire::resolved_argument& missin
   answer.missing = {missing.object, missing.value.where, error};
   wire::send(out_, one.owner, answer);
   drop(one);
+}
+
+void executor::give_back_all(lease_slot& lease, wire::return_reason reason) {
+  give_back_all(lease.fetching, reason);
+  give_back_all(lease.queued, reason);
 }
 
 void executor::give_back_all(attempt_list& list, wire::return_reason reason) {

@@ -163,6 +163,7 @@ class executor {
   void fail(attempt& one, wire::blob error);
   void give_back(attempt& one, wire::return_reason reason);
   void give_back_all(attempt_list& list, wire::return_reason reason);
+  void give_back_all(lease_slot& lease, wire::return_reason reason);
   void give_back_for(attempt& one, const wire::resolved_argument& missing, wire::blob error);
 
   // Leases and their slots: executor_slots.cpp.

@@ -360,8 +360,7 @@ void executor::give_back_when_due(lease_slot& lease, std::uint64_t now_ns) {
     lease.give_back_at_ns = now_ns + limits_.give_back_after_ns;
   } else if (now_ns >= lease.give_back_at_ns) {
     lease.give_back_at_ns = 0;
-    give_back_all(lease.queued, wire::return_reason::blocked);
-    give_back_all(lease.fetching, wire::return_reason::blocked);
+    give_back_all(lease, wire::return_reason::blocked);
   }
 }
 

@@ -22,10 +22,7 @@ bool executor::thread_may_go_on() const {
 // The process is held up from now on.
 void executor::hold_up() {
   for (const auto& lease : leases_) {
-    if (!lease->actor) {
-      give_back_all(lease->queued, wire::return_reason::blocked);
-      give_back_all(lease->fetching, wire::return_reason::blocked);
-    }
+    if (!lease->actor) give_back_all(*lease, wire::return_reason::blocked);
     became_blocked(*lease);
   }
 }

@@ -105,12 +105,9 @@ bool lease_book::push_here(task& ready, wire::lease_id id, std::uint64_t shape_n
   if (ready.where != task::phase::ready || ready.what != task::kind::plain) return false;
   if (ready.demand->number != shape_number) return false;
   ready.demand->ready.remove(ready);
-  auto& slot = leases_[id];
+  held_lease* slot = find(id);
   if (!slot) {
-    slot = std::make_unique<held_lease>();
-    slot->id = id;
-    slot->worker = self_;
-    slot->of = ready.demand;
+    slot = &hold(id, self_, *ready.demand);
     slot->own = true;
   }
   push(ready, *slot);
@@ -291,6 +288,15 @@ void lease_book::requeue(task& one, task* near) {
   one.where = task::phase::ready;
   one.demand->ready.insert(one, near);
   mark_dirty(*one.demand);
+}
+
+held_lease& lease_book::hold(wire::lease_id id, process_id worker, shape& of) {
+  auto& lease = leases_[id];
+  lease = std::make_unique<held_lease>();
+  lease->id = id;
+  lease->worker = worker;
+  lease->of = &of;
+  return *lease;
 }
 
 held_lease* lease_book::find(wire::lease_id id) {

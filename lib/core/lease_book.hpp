@@ -147,6 +147,7 @@ class lease_book {
   std::uint64_t due_ns(const held_lease& watched) const;
   void mark_dirty(shape& one);
   held_lease* find(wire::lease_id id);
+  held_lease& hold(wire::lease_id id, wire::process_id worker, shape& of);
 
   wire::process_id self_;
   wire::outbox& out_;

@@ -51,12 +51,7 @@ void lease_book::on_grant(process_id from, const wire::lease_grant& grant) {
     task& creation = *found->second.what;
     creations_.erase(found);
     creation.request = 0;
-    auto& lease = leases_[grant.lease];
-    lease = std::make_unique<held_lease>();
-    lease->id = grant.lease;
-    lease->worker = grant.worker;
-    lease->of = creation.demand;
-    return push(creation, *lease);
+    return push(creation, hold(grant.lease, grant.worker, *creation.demand));
   }
   const auto found = requests_.find(grant.request);
   // Granted when it was no longer wanted.
@@ -67,14 +62,10 @@ void lease_book::on_grant(process_id from, const wire::lease_grant& grant) {
     requests_.erase(found);
     of.request = 0;
   }
-  auto& lease = leases_[grant.lease];
-  lease = std::make_unique<held_lease>();
-  lease->id = grant.lease;
-  lease->worker = grant.worker;
-  lease->of = &of;
-  lease->mark_ns = now_ns_;
-  of.leases.push_back(lease.get());
-  open_if_room(*lease);
+  held_lease& lease = hold(grant.lease, grant.worker, of);
+  lease.mark_ns = now_ns_;
+  of.leases.push_back(&lease);
+  open_if_room(lease);
   mark_dirty(of);
   if (!of.ready.empty()) return;
   // Nothing is ready any more, but perhaps something waits behind a long task.
@@ -135,8 +126,7 @@ void lease_book::on_lost(const wire::lease_lost& lost) {
       of_actor ? wire::error_code::actor_died : wire::error_code::worker_died, lost.worker,
       name_of(lost.worker) + " ended while it ran " +
           (of_actor ? "the actor's constructor: " : "the task: ") + std::string{lost.cause}));
-  if (lease.of->key.kind == wire::lease_kind::actor && on_actor_lost)
-    on_actor_lost(lease, lost.cause);
+  if (of_actor && on_actor_lost) on_actor_lost(lease, lost.cause);
   const auto ran = [&](const task& one) {
     const auto begun = std::ranges::find(lost.begun, one.id(), &wire::lease_lost::entry::task);
     return begun != lost.begun.end() && begun->attempt == one.attempt;

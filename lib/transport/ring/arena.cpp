@@ -99,16 +99,18 @@ bool peer_arena::map_region() {
 
 void peer_arena::tell_slowly(std::atomic<std::uint64_t>& news) const {
   news.fetch_or(bit_, std::memory_order_seq_cst);
-  // The sleeper counts itself in before it looks at the news for the last time.
-  if (header().asleep.load(std::memory_order_seq_cst) == 0) return;
-  if (!wake_) return wake_sleepers(header());
-  header().wake_sequence.fetch_add(1, std::memory_order_seq_cst);
-  event_wake(wake_.number());
+  wake();
 }
 
-void wake_sleepers(arena_header& of) {
-  of.wake_sequence.fetch_add(1, std::memory_order_seq_cst);
-  if (of.asleep.load(std::memory_order_seq_cst) != 0) futex_wake(of.wake_sequence);
+void peer_arena::wake() const {
+  // A sleeper counts itself in before it looks for the last time.
+  if (header().asleep.load(std::memory_order_seq_cst) == 0) return;
+  header().wake_sequence.fetch_add(1, std::memory_order_seq_cst);
+  if (wake_) {
+    event_wake(wake_.number());
+  } else {
+    futex_wake(header().wake_sequence);
+  }
 }
 
 }  // namespace mobula::ring

@@ -44,9 +44,6 @@ class arena {
   mapping map_;
 };
 
-/// Wakes those threads of a process that sleep on its futex, or are about to.
-void wake_sleepers(arena_header& of);
-
 /// Another process's arena, as its senders see it: its first pages, and the region of one slot.
 class peer_arena {
  public:
@@ -72,6 +69,9 @@ class peer_arena {
     return reinterpret_cast<slot_block*>(front_.begin() + slots_offset)[slot_];
   }
   std::byte* region() const { return region_.begin(); }
+
+  /// After something was put where the process looks before it sleeps: wakes those who had looked.
+  void wake() const;
 
   /// Tells the receiver that the ring has news, unless it looks there by itself.
   void tell() const {

@@ -1,6 +1,6 @@
 #include "transport/ring/arena_client.hpp"
 
-#include <cerrno>
+#include <algorithm>
 #include <utility>
 
 #include "transport/ring/socket.hpp"
@@ -35,21 +35,13 @@ void arena_client::send_questions() {
 std::optional<arena_answer> arena_client::next_arena() {
   if (asked_.empty()) return std::nullopt;
   send_questions();
-  reply said;
-  packet got = receive_packet(socket_.number(), &said, sizeof said);
-  if (got.size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return std::nullopt;
-  // Without a broker nobody is known any more.
-  const bool found = got.size == static_cast<long>(sizeof said) && got.first &&
-                     said.kind == static_cast<std::uint32_t>(answer_kind::found);
-  return answer_first(found ? descriptor_answer{answer_kind::found, std::move(got.first)}
-                            : descriptor_answer{});
-}
-
-arena_answer arena_client::answer_first(descriptor_answer memory) {
+  auto memory = receive_answer(socket_.number());
+  if (!memory) return std::nullopt;
   const wire::process_id process = asked_.front();
   asked_.pop_front();
-  if (unsent_ > asked_.size()) unsent_ = asked_.size();
-  return {process, std::move(memory)};
+  // Without a broker what was not sent is answered too.
+  unsent_ = std::min(unsent_, asked_.size());
+  return arena_answer{process, std::move(*memory)};
 }
 
 }  // namespace mobula::ring

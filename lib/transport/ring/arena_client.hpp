@@ -26,7 +26,6 @@ class arena_client final : public arena_source {
 
  private:
   void send_questions();
-  arena_answer answer_first(descriptor_answer memory);
 
   std::uint64_t job_token_;
   wire::process_id self_;

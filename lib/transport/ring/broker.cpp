@@ -139,9 +139,7 @@ bool broker::answer(connection& from, const question& asked, descriptor memory,
 }
 
 void broker::wake(wire::process_id process) {
-  if (const auto found = members_.find(process); found != members_.end()) {
-    wake_sleepers(found->second.header());
-  }
+  if (const auto found = members_.find(process); found != members_.end()) found->second.wake();
 }
 
 join_refusal broker::admit(const connection& from, wire::process_id process,

@@ -55,13 +55,7 @@ descriptor_answer broker_client::named(std::uint64_t number) {
   const std::lock_guard lock{one_question_};
   const question asked{.job_token = job_token_, .kind = question_kind::named, .number = number};
   if (!socket_ || !send_packet(socket_.number(), &asked, sizeof asked)) return {};
-  reply said;
-  packet got = receive_packet(socket_.number(), &said, sizeof said);
-  if (got.size != static_cast<long>(sizeof said) || !got.first ||
-      said.kind != static_cast<std::uint32_t>(answer_kind::found)) {
-    return {};
-  }
-  return {answer_kind::found, std::move(got.first)};
+  return receive_answer(socket_.number()).value_or(descriptor_answer{});
 }
 
 }  // namespace mobula::ring

@@ -42,9 +42,4 @@ void message_queue::pop() {
   chunks_.pop_front();
 }
 
-void message_queue::clear() {
-  chunks_.clear();
-  count_ = bytes_ = 0;
-}
-
 }  // namespace mobula::ring

@@ -28,7 +28,6 @@ class message_queue {
   wire::blob front() const { return {chunks_.front().at() + sizeof(prefix), front_prefix().size}; }
   bool front_forwarded() const { return front_prefix().forwarded; }
   void pop();
-  void clear();
 
  private:
   static constexpr std::size_t chunk_bytes = std::size_t{64} << 10;

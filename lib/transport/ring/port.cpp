@@ -366,9 +366,9 @@ void port::give_up_idle(std::uint64_t now_ns) {
 }
 
 std::uint64_t port::own_deadline_ns(std::uint64_t now_ns) {
-  // With an arena its asker is woken, unless the scheduler has gone.
-  if (!backlog_.empty() && backlog_.size() == asked_) return now_ns + backlog_nap_ns_max;
   if (!backlog_.empty()) {
+    // With an arena its asker is woken, unless the scheduler has gone.
+    if (backlog_.size() == asked_) return now_ns + backlog_nap_ns_max;
     return now_ns + std::exchange(nap_ns_, std::min(2 * nap_ns_, backlog_nap_ns_max));
   }
   if (peer_rings_ == 0 || self_.is_scheduler()) return UINT64_MAX;

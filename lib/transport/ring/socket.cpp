@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace mobula::ring {
 
@@ -83,6 +84,17 @@ packet receive_packet(int socket, void* bytes, std::size_t size) {
     got.second = descriptor{numbers[1]};
   }
   return got;
+}
+
+std::optional<descriptor_answer> receive_answer(int socket) {
+  reply said;
+  packet got = receive_packet(socket, &said, sizeof said);
+  if (got.size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return std::nullopt;
+  if (got.size != static_cast<long>(sizeof said) || !got.first ||
+      said.kind != static_cast<std::uint32_t>(answer_kind::found)) {
+    return descriptor_answer{};
+  }
+  return descriptor_answer{answer_kind::found, std::move(got.first)};
 }
 
 descriptor listen_on(std::string_view name) {

@@ -2,8 +2,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
+#include "transport/ring/arena_source.hpp"
 #include "transport/ring/descriptor.hpp"
 
 // What the broker and its clients say on their Unix socket: one fixed struct each way, whole, with
@@ -50,6 +52,10 @@ struct packet {
 /// Sends `size` bytes whole. A descriptor of -1 is left out (both, or the second).
 bool send_packet(int socket, const void* bytes, std::size_t size, int first = -1, int second = -1);
 packet receive_packet(int socket, void* bytes, std::size_t size);
+
+/// The answer to a question for a descriptor; unknown if the broker has gone. Nothing: none has
+/// come to a socket that doesn't block.
+std::optional<descriptor_answer> receive_answer(int socket);
 
 /// A socket that listens on an abstract name, or is connected to one; empty if that fails.
 descriptor listen_on(std::string_view name);

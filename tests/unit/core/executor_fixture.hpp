@@ -98,6 +98,15 @@ class Executor : public testing::Test {
   void suspend(attempt& one, std::vector<object_id> awaited, bool any = false) {
     executor_.suspend(one, {awaited, any ? 1 : awaited.size()});
   }
+  /// Task 1, which waits for task 7 of its own process: that is being pushed to its slot.
+  attempt& await_guest() {
+    push(task(1));
+    attempt& parent = begin(task(1));
+    source_.replies[result(7, here)] = {run_here_source::answer::pushed, task(7, here)};
+    suspend(parent, {result(7, here)});
+    EXPECT_EQ(executor_.next(), nullptr);
+    return parent;
+  }
   void finish(attempt& one) { executor_.finish(one, {}); }
   std::vector<task_id> returned(return_reason reason) {
     const auto answer = out_.take<wire::task_return>();

@@ -261,11 +261,7 @@ TEST_F(Executor, GivesBackWhatALongTaskOfAnotherLeaseKeepsFromBeginning) {
 // Its owner gives a lease back with the last task of its own; what it holds is taken until the
 // guest ends.
 TEST_F(Executor, ALeaseWhoseGuestRunsOnIsOverForItsOwner) {
-  push(task(1));
-  attempt& parent = begin(task(1));
-  source_.replies[result(7, here)] = {run_here_source::answer::pushed, task(7, here)};
-  suspend(parent, {result(7, here)});
-  EXPECT_EQ(executor_.next(), nullptr);
+  attempt& parent = await_guest();
   push(task(7, here), first_lease, here);
   attempt& guest = begin(task(7, here));
   suspend(guest, {result(8)});
@@ -285,11 +281,7 @@ TEST_F(Executor, ALeaseWhoseGuestRunsOnIsOverForItsOwner) {
 }
 
 TEST_F(Executor, AGuestThatHasNotBegunIsGivenBackWithTheLease) {
-  push(task(1));
-  attempt& parent = begin(task(1));
-  source_.replies[result(7, here)] = {run_here_source::answer::pushed, task(7, here)};
-  suspend(parent, {result(7, here)});
-  EXPECT_EQ(executor_.next(), nullptr);
+  attempt& parent = await_guest();
   executor_.wake(parent);
   EXPECT_EQ(executor_.next(), &parent);
   finish(parent);
@@ -302,11 +294,7 @@ TEST_F(Executor, AGuestThatHasNotBegunIsGivenBackWithTheLease) {
 }
 
 TEST_F(Executor, GivesBackToAnOwnerOnlyWhatItPushed) {
-  push(task(1));
-  attempt& parent = begin(task(1));
-  source_.replies[result(7, here)] = {run_here_source::answer::pushed, task(7, here)};
-  suspend(parent, {result(7, here)});
-  EXPECT_EQ(executor_.next(), nullptr);
+  await_guest();
   push(task(7, here), first_lease, here);
   receive(wire::task_reclaim{first_lease, 9});
   EXPECT_TRUE(returned(return_reason::reclaimed).empty());

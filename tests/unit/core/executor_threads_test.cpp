@@ -131,11 +131,7 @@ TEST_F(ExecutorThreads, ATaskAfterOneThatEndedWithoutItsCpusWaitsForThem) {
 }
 
 TEST_F(ExecutorThreads, AChildPushedHereGoesElsewhereWhileAThreadWaits) {
-  push(task(1));
-  attempt& one = begin(task(1));
-  source_.replies[result(7, here)] = {run_here_source::answer::pushed, task(7, here)};
-  suspend(one, {result(7, here)});
-  EXPECT_EQ(executor_.next(), nullptr);
+  attempt& one = await_guest();
   executor_.wake(one);
   EXPECT_EQ(executor_.next(), &one);
   executor_.thread_waits();
