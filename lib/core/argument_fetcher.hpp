@@ -5,8 +5,8 @@
 
 #include "core/attempt.hpp"
 #include "wire/ids.hpp"
-#include "wire/messages.hpp"
 #include "wire/outbox.hpp"
+#include "wire/store_messages.hpp"
 
 namespace mobula::core {
 

@@ -19,6 +19,8 @@ class block_store {
     std::optional<wire::error_value> error;  // no block then: why, in numbers, and what to do
   };
 
+  /// What all its blocks may add up to.
+  virtual std::uint64_t capacity_bytes() const = 0;
   virtual allocation allocate(std::uint64_t size_bytes) = 0;
   /// A live block of this store. Its generation is never used again, its memory at once.
   virtual void release(const wire::location& block) = 0;

@@ -1,6 +1,10 @@
 #include "core/copy_table.hpp"
 
+#include <iterator>
+
 #include "core/invariant.hpp"
+#include "wire/codec.hpp"
+#include "wire/store_messages.hpp"
 
 namespace mobula::core {
 
@@ -43,12 +47,8 @@ const location* copy_table::replica_of(object_id object) const {
 bool copy_table::seal(process_id maker, object_id object, const location& where) {
   const auto at = copies_.find(where);
   if (at == copies_.end() || at->second.object != object || at->second.maker != maker) return false;
-  if (at->second.abandoned) {
-    drop(at);
-  } else {
-    involved_.remove(maker);
-    at->second.maker = {};
-  }
+  involved_.remove(maker);
+  at->second.maker = {};
   return true;
 }
 
@@ -62,20 +62,13 @@ bool copy_table::free(object_id object, const location& where) {
 std::vector<copy_table::orphan> copy_table::on_process_ended(process_id ended) {
   std::vector<orphan> orphans;
   if (!involved_.is_involved(ended)) return orphans;
-  for (auto at = copies_.begin(); at != copies_.end();) {
-    copy& one = at->second;
-    if (one.maker != ended) {
-      ++at;
-    } else if (one.abandoned) {
-      at = drop(at);
-    } else {
-      orphans.push_back({one.object, at->first});
-      involved_.remove(ended);
-      one.maker = {};
-      ++at;
-    }
-  }
   end_owners([ended](process_id owner) { return owner == ended; });
+  for (auto& [where, one] : copies_) {
+    if (one.maker != ended) continue;
+    orphans.push_back({one.object, where});
+    involved_.remove(ended);
+    one.maker = {};
+  }
   return orphans;
 }
 
@@ -85,22 +78,14 @@ void copy_table::on_node_ended(wire::node_id node) {
 
 template <class Gone>
 void copy_table::end_owners(Gone owner_is_gone) {
-  for (auto at = copies_.begin(); at != copies_.end();) {
-    copy& one = at->second;
-    if (!owner_is_gone(one.object.owner())) {
-      ++at;
-    } else if (one.maker) {
-      one.abandoned = true;
-      ++at;
-    } else {
-      at = drop(at);
-    }
-  }
+  for (auto at = copies_.begin(); at != copies_.end();)
+    at = owner_is_gone(at->second.object.owner()) ? drop(at) : std::next(at);
 }
 
 copy_table::table::iterator copy_table::drop(table::iterator one) {
   const auto& [where, gone] = *one;
-  memory_.release(where);
+  if (const auto holder = rooms_.release(where))
+    wire::send(out_, *holder, wire::store_freed{where});
   bytes_ -= where.size_bytes;
   if (gone.replica) replicas_.erase(gone.object);
   if (gone.maker) involved_.remove(gone.maker);

@@ -5,33 +5,33 @@
 #include <unordered_map>
 #include <vector>
 
-#include "core/block_store.hpp"
 #include "core/process_counts.hpp"
+#include "core/room_table.hpp"
 #include "wire/ids.hpp"
+#include "wire/outbox.hpp"
 
 namespace mobula::core {
 
 /// The copies of objects that a node's store holds, and who answers for each.
 ///
-///     unsealed --sealed by its maker--> sealed --freed--> gone
+///     unsealed --sealed by its maker--> sealed --freed, or its owner ends--> gone
 ///              --its maker ends: the owner is asked--> sealed
-///              --its owner ends--> abandoned --sealed, or its maker ends--> gone
+///              --freed, or its owner ends--> gone
 ///
-/// Unsealed: its maker may be writing, and may be the only one who knows of it. Its memory is not
-/// given to others before the maker has sealed or freed it, or is certainly dead. Sealed: the owner
-/// knows of it (or has been asked) and frees it, or ends. So every copy has somebody who ends it:
-/// first its maker, then its owner; both are processes, and the end of either is told.
+/// Unsealed: its maker may be the only one who knows of it. Sealed: the owner knows of it (or has
+/// been asked) and frees it, or ends. So every copy has somebody who ends it: first its maker, then
+/// its owner; both are processes, and the end of either is told. Nobody writes into a copy: what is
+/// being written is a room's.
 /// Replicas and what an owner made itself begin sealed.
 class copy_table {
  public:
   struct copy {
     wire::object_id object;
-    wire::process_id maker;  // unsealed, abandoned: who writes it
-    bool abandoned = false;
-    bool replica = false;  // brought here from another node
+    wire::process_id maker;  // unsealed: who tells its owner
+    bool replica = false;    // brought here from another node
   };
 
-  explicit copy_table(block_store& memory) : memory_{memory} {}
+  copy_table(room_table& rooms, wire::outbox& out) : rooms_{rooms}, out_{out} {}
 
   void add(wire::object_id object, const wire::location& where, wire::process_id maker);
   void add_replica(wire::object_id object, const wire::location& where);
@@ -67,7 +67,8 @@ class copy_table {
   template <class Gone>
   void end_owners(Gone owner_is_gone);
 
-  block_store& memory_;
+  room_table& rooms_;
+  wire::outbox& out_;
   table copies_;
   std::unordered_map<wire::object_id, wire::location> replicas_;
   /// Copies that a process owns or makes: most that end have none, and cost no search.

@@ -30,10 +30,11 @@ directory::directory(wire::node_id node, std::uint32_t nodes, block_store& memor
                      wire::outbox& out, limits named)
     : self_{process_id::scheduler_of(node)},
       nodes_{nodes},
-      memory_{memory},
       out_{out},
       part_bytes_{named.fetch.part_bytes},
-      copies_{memory},
+      rooms_{memory},
+      room_requests_{rooms_, out},
+      copies_{rooms_, out},
       fetches_{self_, memory, copies_, out, named.fetch} {}
 
 bool directory::on_message(process_id from, wire::blob message) {
@@ -42,20 +43,30 @@ bool directory::on_message(process_id from, wire::blob message) {
   switch (wire::type_of(message)) {
     case message_type::store_allocate:
       if (const auto m = wire::decode<wire::store_allocate>(message); m && local)
-        on_allocate(from, *m);
+        room_requests_.ask(from, *m);
+      return true;
+    case message_type::store_return:
+      if (const auto m = wire::decode<wire::store_return>(message))
+        rooms_.take_back(from, m->where);
+      return true;
+    case message_type::store_made:
+      if (const auto m = wire::decode<wire::store_made>(message)) on_made(from, *m);
       return true;
     case message_type::store_sealed:
       if (const auto m = wire::decode<wire::store_sealed>(message))
         copies_.seal(from, m->object, m->where);
       return true;
+    case message_type::store_reply:
+      if (const auto m = wire::decode<wire::store_reply>(message)) on_reply(from, *m);
+      return true;
     case message_type::store_free:
-      if (const auto m = wire::decode<wire::store_free>(message)) copies_.free(m->object, m->where);
+      on_free(from, message);
       return true;
     case message_type::store_fetch:
-      if (const auto m = wire::decode<wire::store_fetch>(message); m && local) on_fetch(from, *m);
+      if (local) on_fetch(from, message);
       return true;
     case message_type::store_read:
-      if (const auto m = wire::decode<wire::store_read>(message)) on_read(from, *m);
+      on_read(from, message);
       return true;
     case message_type::store_part:
       if (const auto m = wire::decode<wire::store_part>(message)) fetches_.on_part(from, *m);
@@ -65,28 +76,51 @@ bool directory::on_message(process_id from, wire::blob message) {
   }
 }
 
-void directory::on_allocate(process_id from, const wire::store_allocate& request) {
-  block_store::allocation made;
-  if (ended_.has(request.object.owner())) {
-    // Its end has been acted on here: nobody would ever free what was made for it now.
-    made.error = owner_ended(request.object.owner());
-  } else {
-    made = memory_.allocate(request.size_bytes);
-  }
-  wire::store_grant answer;
-  answer.token = request.token;
-  std::vector<std::byte> error;
-  if (made.error) {
-    error = encoded(*made.error);
-    answer.error = error;
-  } else {
-    answer.where = made.where;
-    copies_.add(request.object, made.where, from);
-  }
-  wire::send(out_, from, answer);
+void directory::on_made(process_id from, const wire::store_made& told) {
+  if (copies_.find(told.object, told.where) || !rooms_.made(from, told.where)) return;
+  copies_.add(told.object, told.where, from);
+  // Its owner's end has been acted on here: nobody would ever free it.
+  if (ended_.has(told.object.owner())) copies_.free(told.object, told.where);
 }
 
-void directory::on_fetch(process_id from, const wire::store_fetch& request) {
+// True: it waits until the holder of the room has said all that it had to say of that place.
+bool directory::defer(process_id from, wire::blob message, wire::object_id object,
+                      const location& where) {
+  if (settled_ || where.node != self_.node() || copies_.find(object, where)) return false;
+  const room_table::room* around = rooms_.find(where);
+  if (!around || !around->holder || (!around->slab && around->objects != 0)) return false;
+  // From the holder itself it can't have overtaken anything.
+  if (around->holder == from) return false;
+  deferred_[++last_token_] = {around->holder, from, {message.begin(), message.end()}};
+  wire::send(out_, around->holder, wire::store_query{last_token_, false});
+  return true;
+}
+
+void directory::on_reply(process_id from, const wire::store_reply& answer) {
+  if (answer.token == room_requests::token) return room_requests_.on_reply(from);
+  handle_deferred(from, answer.token);
+}
+
+void directory::handle_deferred(process_id holder, std::uint64_t token) {
+  const auto found = deferred_.find(token);
+  if (found == deferred_.end() || found->second.holder != holder) return;
+  const deferred one = std::move(found->second);
+  deferred_.erase(found);
+  settled_ = true;
+  on_message(one.from, one.message);
+  settled_ = false;
+}
+
+void directory::on_free(process_id from, wire::blob message) {
+  const auto told = wire::decode<wire::store_free>(message);
+  if (!told || defer(from, message, told->object, told->where)) return;
+  copies_.free(told->object, told->where);
+}
+
+void directory::on_fetch(process_id from, wire::blob message) {
+  const auto decoded = wire::decode<wire::store_fetch>(message);
+  if (!decoded || defer(from, message, decoded->object, decoded->from)) return;
+  const wire::store_fetch& request = *decoded;
   const fetch_table::asker who{from, request.token};
   const process_id owner = request.object.owner();
   const wire::node_id holder = request.from.node;
@@ -107,7 +141,10 @@ void directory::on_fetch(process_id from, const wire::store_fetch& request) {
 }
 
 // Never follows a location that is not, field by field, that of a copy of this very object.
-void directory::on_read(process_id from, const wire::store_read& request) {
+void directory::on_read(process_id from, wire::blob message) {
+  const auto decoded = wire::decode<wire::store_read>(message);
+  if (!decoded || defer(from, message, decoded->object, decoded->where)) return;
+  const wire::store_read& request = *decoded;
   wire::store_part part;
   part.token = request.token;
   part.offset = request.offset;
@@ -116,8 +153,8 @@ void directory::on_read(process_id from, const wire::store_read& request) {
   const bool inside = request.size_bytes <= part_bytes_ &&
                       request.offset <= request.where.size_bytes &&
                       request.size_bytes <= request.where.size_bytes - request.offset;
-  if (held && !held->abandoned && inside) {
-    if (const auto bytes = memory_.bytes(request.where)) {
+  if (held && inside) {
+    if (const auto bytes = rooms_.bytes(request.where)) {
       part.gone = false;
       part.bytes = bytes->subspan(request.offset, request.size_bytes);
     }
@@ -132,9 +169,17 @@ void directory::on_process_ended(process_id ended) {
     copies_.on_node_ended(ended.node());
     return;
   }
+  // All that it had to say of its rooms is here.
+  std::vector<std::uint64_t> answered;
+  for (const auto& [token, one] : deferred_)
+    if (one.holder == ended) answered.push_back(token);
+  for (const std::uint64_t token : answered) handle_deferred(ended, token);
   fetches_.on_process_ended(ended);
+  // Its rooms first: what is freed then must not be reported to it.
+  rooms_.on_process_ended(ended);
   for (const copy_table::orphan& one : copies_.on_process_ended(ended))
     wire::send(out_, one.object.owner(), wire::store_orphan{one.object, one.where});
+  room_requests_.on_process_ended(ended);
 }
 
 }  // namespace mobula::core

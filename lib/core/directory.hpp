@@ -2,16 +2,19 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "core/block_store.hpp"
 #include "core/copy_table.hpp"
 #include "core/ended_processes.hpp"
 #include "core/fetch_table.hpp"
+#include "core/room_requests.hpp"
+#include "core/room_table.hpp"
 #include "wire/bytes.hpp"
 #include "wire/ids.hpp"
-#include "wire/messages.hpp"
 #include "wire/outbox.hpp"
+#include "wire/store_messages.hpp"
 
 namespace mobula::core {
 
@@ -19,10 +22,15 @@ namespace mobula::core {
 /// those of other nodes here, serves other nodes, frees. One in each scheduler process, as a state
 /// machine: needs no tick, since everything it waits for comes, or its sender's end does.
 ///
-/// What makers promise: store_sealed (or store_free, if nobody will hear of it) for each room that
-/// they were given for an object of another owner, after they have told that owner. What owners
-/// promise: store_free for each copy that they were told of; an answer to store_orphan only after
-/// they have heard all that the dead maker had sent them.
+/// Processes hold rooms, and say which objects they put there. What makers promise: store_made
+/// before they tell an object's owner where it is, store_sealed (or store_free, if nobody will hear
+/// of it) after that; each room given back, or they end. What owners promise: store_free for each
+/// copy that they were told of; an answer to store_orphan only after they have heard all that the
+/// dead maker had sent them.
+///
+/// What others say of an object may come here before its maker's store_made: it was sent later, but
+/// on another way. So what is said of a place in a room where no object is known yet waits until
+/// the room's holder has answered a question, or ended: by then its store_made is here.
 class directory {
  public:
   struct limits {
@@ -47,23 +55,39 @@ class directory {
   std::size_t copies() const { return copies_.size(); }
   /// Objects that are being brought here.
   std::size_t fetches() const { return fetches_.size(); }
-  /// Of both together.
-  std::uint64_t bytes_in_use() const { return copies_.bytes() + fetches_.bytes(); }
+  /// Of both together, and of what is unused in the rooms that processes hold.
+  std::uint64_t bytes_in_use() const {
+    return copies_.bytes() + fetches_.bytes() + rooms_.unused_bytes();
+  }
   std::uint32_t parts_in_flight() const { return fetches_.parts_in_flight(); }
 
  private:
-  void on_allocate(wire::process_id from, const wire::store_allocate& request);
-  void on_fetch(wire::process_id from, const wire::store_fetch& request);
-  void on_read(wire::process_id from, const wire::store_read& request);
+  void on_made(wire::process_id from, const wire::store_made& told);
+  void on_reply(wire::process_id from, const wire::store_reply& answer);
+  void on_free(wire::process_id from, wire::blob message);
+  void on_fetch(wire::process_id from, wire::blob message);
+  void on_read(wire::process_id from, wire::blob message);
+  bool defer(wire::process_id from, wire::blob message, wire::object_id object,
+             const wire::location& where);
+  void handle_deferred(wire::process_id holder, std::uint64_t token);
 
   wire::process_id self_;
   std::uint32_t nodes_;
-  block_store& memory_;
   wire::outbox& out_;
   std::uint32_t part_bytes_;  // more than a part is never sent at once
+  room_table rooms_;
+  room_requests room_requests_;
   copy_table copies_;
   fetch_table fetches_;
   ended_processes ended_;
+  struct deferred {
+    wire::process_id holder;
+    wire::process_id from;
+    std::vector<std::byte> message;
+  };
+  std::map<std::uint64_t, deferred> deferred_;  // by the token of the question to the holder
+  std::uint64_t last_token_ = room_requests::token;
+  bool settled_ = false;  // what is being handled was deferred, and is not again
 };
 
 }  // namespace mobula::core

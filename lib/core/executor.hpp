@@ -12,8 +12,8 @@
 #include "core/hosted_actor.hpp"
 #include "core/lease_slot.hpp"
 #include "wire/ids.hpp"
-#include "wire/messages.hpp"
 #include "wire/outbox.hpp"
+#include "wire/store_messages.hpp"
 #include "wire/wait_messages.hpp"
 
 namespace mobula::core {

@@ -11,8 +11,8 @@
 
 #include "core/block_store.hpp"
 #include "core/copy_table.hpp"
-#include "wire/messages.hpp"
 #include "wire/outbox.hpp"
+#include "wire/store_messages.hpp"
 
 namespace mobula::core {
 

@@ -10,8 +10,8 @@
 #include "core/object.hpp"
 #include "core/object_slab.hpp"
 #include "core/process_counts.hpp"
-#include "wire/messages.hpp"
 #include "wire/outbox.hpp"
+#include "wire/store_messages.hpp"
 
 namespace mobula::core {
 

@@ -164,6 +164,8 @@ void process::on_message(process_id from, wire::blob message) {
       if (executor_) executor_->on_message(from, message);
       return;
     case wire::message_type::store_grant:
+    case wire::message_type::store_freed:
+    case wire::message_type::store_query:
       return store_->on_message(message);
     case wire::message_type::store_fetched:
       if (const auto m = wire::decode<wire::store_fetched>(message);

@@ -19,6 +19,7 @@ class published_store final : public core::block_store {
   published_store(store::node_store_options options, ring::broker& broker)
       : memory_{std::move(options)}, broker_{broker} {}
 
+  std::uint64_t capacity_bytes() const override { return memory_.capacity_bytes(); }
   allocation allocate(std::uint64_t size_bytes) override {
     allocation made = memory_.allocate(size_bytes);
     if (made.error || publish(made.where.extent)) return made;

@@ -41,29 +41,70 @@ store_client::store_client(process& whose)
     : whose_{whose}, maps_{std::make_unique<maps>(whose.member().broker())} {}
 store_client::~store_client() = default;
 
-wire::location store_client::write(wire::object_id id, const encoder& value) {
+wire::location store_client::allocate(std::uint64_t size_bytes) {
+  for (;;) {
+    {
+      const std::lock_guard held{whose_.lock()};
+      if (const auto room = slabs_.allocate(size_bytes)) return *room;
+    }
+    if (const auto room = ask_for_room(size_bytes)) return *room;
+  }
+}
+
+// Nothing: there is one more slab now.
+std::optional<wire::location> store_client::ask_for_room(std::uint64_t size_bytes) {
+  constexpr std::uint64_t page = 4096;
+  const bool large = size_bytes > store::slabs::object_bytes_max;
+  const std::uint64_t least = large ? size_bytes : (size_bytes / page + 1) * page;
   std::uint64_t token = 0;
   {
     const std::lock_guard held{whose_.lock()};
     token = next_token_++;
     asked_[token];
-    wire::send(whose_.port(), whose_.scheduler(), wire::store_allocate{token, id, value.size()});
+    wire::send(whose_.port(), whose_.scheduler(),
+               wire::store_allocate{token, least, large ? 0 : slabs_.wanted_bytes()});
     whose_.flush();
   }
-  const grant granted = await_grant(token);
-  const auto room = maps_->extents.writable(granted.where);
-  if (room.size() < value.size()) {
-    {
-      const std::lock_guard held{whose_.lock()};
-      wire::send(whose_.port(), whose_.scheduler(), wire::store_free{id, granted.where});
-    }
-    throw_error(
-        core::make_error(wire::error_code::store_full, whose_.self(),
-                         "the memory of the node's store can't be mapped into this process: "
-                         "raise its limit of address space or of mappings"));
+  wire::location granted = await_grant(token).where;
+  if (granted.size_bytes > least) {
+    const std::lock_guard held{whose_.lock()};
+    slabs_.add(granted);
+    return std::nullopt;
   }
-  value.copy_to(room.data());
-  return granted.where;
+  granted.size_bytes = size_bytes;
+  return granted;
+}
+
+std::span<std::byte> store_client::writable(const wire::location& room) {
+  const auto memory = maps_->extents.writable(room);
+  if (memory.size() == room.size_bytes) return memory;
+  {
+    const std::lock_guard held{whose_.lock()};
+    abandon(room);
+  }
+  throw_error(core::make_error(wire::error_code::store_full, whose_.self(),
+                               "the memory of the node's store can't be mapped into this process: "
+                               "raise its limit of address space or of mappings"));
+}
+
+wire::location store_client::write(const encoder& value) {
+  const wire::location room = allocate(value.size());
+  value.copy_to(writable(room).data());
+  return room;
+}
+
+void store_client::made(wire::object_id object, const wire::location& where) {
+  wire::send(whose_.port(), whose_.scheduler(), wire::store_made{object, where});
+}
+
+void store_client::abandon(const wire::location& room) {
+  if (slabs_.release(room)) return give_back(store::slabs::first_bytes);
+  wire::send(whose_.port(), whose_.scheduler(), wire::store_return{room});
+}
+
+void store_client::give_back(std::uint64_t kept_bytes_max) {
+  for (const wire::location& slab : slabs_.take_empty(kept_bytes_max))
+    wire::send(whose_.port(), whose_.scheduler(), wire::store_return{slab});
 }
 
 store_client::grant store_client::await_grant(std::uint64_t token) {
@@ -184,6 +225,11 @@ void store_client::on_message(wire::blob message) {
       at->second = grant{granted->where, {granted->error.begin(), granted->error.end()}};
   } else if (const auto fetched = wire::decode<wire::store_fetched>(message)) {
     on_fetched(*fetched);
+  } else if (const auto freed = wire::decode<wire::store_freed>(message)) {
+    if (slabs_.release(freed->where)) give_back(store::slabs::first_bytes);
+  } else if (const auto query = wire::decode<wire::store_query>(message)) {
+    if (query->give_back) give_back(0);
+    wire::send(whose_.port(), whose_.scheduler(), wire::store_reply{query->token});
   }
 }
 

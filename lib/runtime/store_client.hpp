@@ -10,7 +10,8 @@
 
 #include "core/object.hpp"
 #include "mobula/detail/backend.hpp"
-#include "wire/messages.hpp"
+#include "store/slabs.hpp"
+#include "wire/store_messages.hpp"
 
 namespace mobula::detail {
 
@@ -22,8 +23,8 @@ inline constexpr std::size_t inline_bytes_max = std::size_t{32} << 10;
 /// As long as all the results of its task stay below this together: they travel in one message.
 inline constexpr std::size_t inline_results_bytes_max = std::size_t{16} << 20;
 
-/// This process's way to the store of its node: asks the scheduler for room and for objects of
-/// other nodes, and maps what it is given.
+/// This process's way to the store of its node: asks the scheduler for room, in slabs, and for
+/// objects of other nodes, and maps what it is given.
 ///
 /// An object is fetched once, whoever waits for it here, and until the answer comes: also when
 /// everybody has given up meanwhile, so that who comes back finds it here. Until then it is held.
@@ -35,10 +36,16 @@ class store_client {
 
   // Without the lock.
 
-  /// Writes a value into the node's store, for the object `id`. Waits in place, also on a fiber,
-  /// for the scheduler's answer: it depends on nobody else, and comes at once.
+  /// A room for one object, which nobody else writes or reads before `made`. Ends with that or with
+  /// `abandon`. Waits for the scheduler's answer where this process has no room left; in place,
+  /// also on a fiber: the answer depends on no task.
   /// @throws store_full
-  wire::location write(wire::object_id id, const encoder& value);
+  wire::location allocate(std::uint64_t size_bytes);
+  /// Its memory. @throws store_full if it can't be mapped, after giving the room back
+  std::span<std::byte> writable(const wire::location& room);
+  /// Writes a value into a room of its own.
+  /// @throws store_full
+  wire::location write(const encoder& value);
   /// The bytes of a stored object, which stay readable until the process ends, and unchanged as
   /// long as somebody holds the object; nothing: there is no copy on this node, see `bring`.
   /// @throws what the last fetch of it failed with
@@ -48,6 +55,10 @@ class store_client {
 
   // Under the lock.
 
+  /// `object` lies there now and will not change; before its owner hears of that.
+  void made(wire::object_id object, const wire::location& where);
+  /// No object has been made of the room.
+  void abandon(const wire::location& room);
   /// Whether `read` would find a copy.
   bool is_here(const core::object& stored) const { return copy_here(stored).has_value(); }
   /// Has an object brought to this node. @returns whether `who` will be told when that is over, by
@@ -79,7 +90,9 @@ class store_client {
     store_client& whose_;
   };
 
+  std::optional<wire::location> ask_for_room(std::uint64_t size_bytes);
   grant await_grant(std::uint64_t token);
+  void give_back(std::uint64_t kept_bytes_max);
   void begin(core::object& one, fetch& how);
   void end(core::object& one, const wire::location& where, wire::blob error);
   bool looks_elsewhere(core::object& one, fetch& how, wire::blob error);
@@ -88,6 +101,7 @@ class store_client {
   [[nodiscard]] std::optional<wire::location> copy_here(const core::object& stored) const;
 
   process& whose_;
+  store::slabs slabs_;
   std::uint64_t next_token_ = 1;
   std::unordered_map<std::uint64_t, std::optional<grant>> asked_;
   std::unordered_map<core::object*, fetch> fetches_;

@@ -174,8 +174,10 @@ void task_run::store_result(std::uint32_t index) {
   if (result_.size() > inline_bytes_max ||
       results_.size() + result_.size() > inline_results_bytes_max) {
     value.kind = wire::value_kind::stored;
-    value.where = where_.home().store().write(wire::result_of(attempt_->push.task, index), result_);
+    value.where = where_.home().store().write(result_);
     stored_.emplace_back(index, value.where);
+    const std::lock_guard held{where_.home().lock()};
+    where_.home().store().made(wire::result_of(attempt_->push.task, index), value.where);
   } else {
     value.bytes = result_.bytes();
   }

@@ -31,9 +31,10 @@ object* put(encoder& value) {
   }
   handle guard{opaque(*promised)};
   view.kind = wire::value_kind::stored;
-  view.where = home.store().write(promised->id, value);
+  view.where = home.store().write(value);
   {
     const std::lock_guard held{home.lock()};
+    home.store().made(promised->id, view.where);
     home.owner().fulfil(*promised, view, inside.records());
   }
   home.rest();

@@ -35,7 +35,7 @@ class node_store final : public core::block_store {
   /// Stays ours: who hands it on duplicates it (sending it over a socket does).
   int extent_file(std::uint32_t extent) const;
 
-  std::uint64_t capacity_bytes() const { return books_.capacity_bytes(); }
+  std::uint64_t capacity_bytes() const override { return books_.capacity_bytes(); }
   std::uint64_t in_use_bytes() const { return books_.in_use_bytes(); }
   std::size_t blocks() const { return books_.blocks(); }
 

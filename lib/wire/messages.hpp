@@ -59,6 +59,11 @@ enum class message_type : std::uint16_t {
   replica_add = 63,
   store_sealed = 64,
   store_orphan = 65,
+  store_made = 66,
+  store_return = 67,
+  store_freed = 68,
+  store_query = 69,
+  store_reply = 70,
   // The job.
   process_ended = 80,
   shutdown = 81,
@@ -504,137 +509,6 @@ struct borrow_release {
   static constexpr auto type = message_type::borrow_release;
   blob objects;  // ids
   static void fields(auto& visit, auto& self) { visit(self.objects); }
-};
-
-/// Process to its node's scheduler: room for an object in the node's store.
-struct store_allocate {
-  static constexpr auto type = message_type::store_allocate;
-  std::uint64_t token = 0;
-  object_id object;
-  std::uint64_t size_bytes = 0;
-  static void fields(auto& visit, auto& self) {
-    visit(self.token);
-    visit(self.object);
-    visit(self.size_bytes);
-  }
-};
-
-/// The answer. `error` is empty, or an encoded error_value.
-struct store_grant {
-  static constexpr auto type = message_type::store_grant;
-  std::uint64_t token = 0;
-  location where;
-  blob error;
-  static void fields(auto& visit, auto& self) {
-    visit(self.token);
-    visit(self.where);
-    visit(self.error);
-  }
-};
-
-/// Owner to the scheduler of a node that holds a copy: nobody holds the object any more.
-struct store_free {
-  static constexpr auto type = message_type::store_free;
-  object_id object;
-  location where;
-  static void fields(auto& visit, auto& self) {
-    visit(self.object);
-    visit(self.where);
-  }
-};
-
-/// Process to its node's scheduler: bring the object here, from `from` or another holder.
-struct store_fetch {
-  static constexpr auto type = message_type::store_fetch;
-  std::uint64_t token = 0;
-  object_id object;
-  location from;
-  static void fields(auto& visit, auto& self) {
-    visit(self.token);
-    visit(self.object);
-    visit(self.from);
-  }
-};
-
-/// The answer: where it is on this node. `error` is empty, or an encoded error_value.
-struct store_fetched {
-  static constexpr auto type = message_type::store_fetched;
-  std::uint64_t token = 0;
-  location where;
-  blob error;
-  static void fields(auto& visit, auto& self) {
-    visit(self.token);
-    visit(self.where);
-    visit(self.error);
-  }
-};
-
-/// Maker of a value in the store to its node's scheduler: it is written, and its owner has been
-/// told where it is: sent after that message. A maker that owns the object need not say it.
-struct store_sealed {
-  static constexpr auto type = message_type::store_sealed;
-  object_id object;
-  location where;
-  static void fields(auto& visit, auto& self) {
-    visit(self.object);
-    visit(self.where);
-  }
-};
-
-/// Scheduler to owner: the maker of this copy has ended without having sealed it. If you have heard
-/// of it, from the maker, keep it and don't answer; otherwise answer store_free.
-struct store_orphan {
-  static constexpr auto type = message_type::store_orphan;
-  object_id object;
-  location where;
-  static void fields(auto& visit, auto& self) {
-    visit(self.object);
-    visit(self.where);
-  }
-};
-
-/// Scheduler to scheduler: send me this part of the object that you hold. The reader asks for part
-/// after part, a bounded number at once, so that the holder keeps nothing about readers.
-struct store_read {
-  static constexpr auto type = message_type::store_read;
-  std::uint64_t token = 0;
-  object_id object;
-  location where;
-  std::uint64_t offset = 0;
-  std::uint32_t size_bytes = 0;
-  static void fields(auto& visit, auto& self) {
-    visit(self.token);
-    visit(self.object);
-    visit(self.where);
-    visit(self.offset);
-    visit(self.size_bytes);
-  }
-};
-
-/// Scheduler to scheduler: the part. `gone`: the holder does not have the object (any more).
-struct store_part {
-  static constexpr auto type = message_type::store_part;
-  std::uint64_t token = 0;
-  std::uint64_t offset = 0;
-  bool gone = false;
-  blob bytes;
-  static void fields(auto& visit, auto& self) {
-    visit(self.token);
-    visit(self.offset);
-    visit(self.gone);
-    visit(self.bytes);
-  }
-};
-
-/// Scheduler to owner: this node holds a copy too. Answered by store_free if the object is no more.
-struct replica_add {
-  static constexpr auto type = message_type::replica_add;
-  object_id object;
-  location where;
-  static void fields(auto& visit, auto& self) {
-    visit(self.object);
-    visit(self.where);
-  }
 };
 
 /// Scheduler to all schedulers, and each to the processes of its node: these have ended.

@@ -104,6 +104,10 @@ void peer::take(process_id from, wire::blob message) {
           m && core::executor::is_fetch_token(m->token))
         return executor_.on_message(from, message);
       return on_store_answer(message);
+    case wire::message_type::store_query:
+      if (const auto m = wire::decode<wire::store_query>(message))
+        wire::send(out_, from, wire::store_reply{m->token});
+      return;
     case wire::message_type::wait_query:
       return core::on_wait_query(owner_, &executor_, from, message, out_);
     case wire::message_type::wait_reply:

@@ -217,11 +217,12 @@ void strand::adopt_arguments(const plain_arguments& given) {
 bool strand::allocate(object_id object, std::size_t size) {
   if (granted_) {
     asked_ = false;
+    wire::send(home_.out(), home_.scheduler(), wire::store_made{object, *granted_});
     return true;
   }
   if (!std::exchange(asked_, true)) {
     wire::send(home_.out(), home_.scheduler(),
-               wire::store_allocate{home_.new_token(*this), object, size});
+               wire::store_allocate{home_.new_token(*this), size, 0});
   }
   stay();
   return false;

@@ -4,6 +4,7 @@
 
 #include "core/errors.hpp"
 #include "wire/codec.hpp"
+#include "wire/store_messages.hpp"
 #include "wire/wait_messages.hpp"
 
 namespace mobula::sim {
@@ -66,23 +67,22 @@ std::string described(wire::process_id from, wire::process_id to, wire::blob mes
   std::ostringstream out;
   out << named(from) << " -> " << named(to) << ' ';
 #define MOBULA_TRY(Message) describe_as<wire::Message>(#Message, message, out) ||
-  const bool known = MOBULA_TRY(task_push) MOBULA_TRY(actor_call) MOBULA_TRY(task_done)
-      MOBULA_TRY(task_return) MOBULA_TRY(task_reclaim) MOBULA_TRY(actor_end)
-          MOBULA_TRY(lease_request) MOBULA_TRY(lease_update) MOBULA_TRY(lease_queued)
-              MOBULA_TRY(lease_grant) MOBULA_TRY(lease_refuse) MOBULA_TRY(lease_return)
-                  MOBULA_TRY(lease_recall) MOBULA_TRY(lease_lost) MOBULA_TRY(lease_revoke)
-                      MOBULA_TRY(lease_over) MOBULA_TRY(cpus_lend) MOBULA_TRY(cpus_claim)
-                          MOBULA_TRY(cpus_grant) MOBULA_TRY(worker_retire)
-                              MOBULA_TRY(object_subscribe) MOBULA_TRY(object_ready)
-                                  MOBULA_TRY(borrow_add) MOBULA_TRY(borrow_ack)
-                                      MOBULA_TRY(borrow_release) MOBULA_TRY(store_allocate)
-                                          MOBULA_TRY(store_grant) MOBULA_TRY(store_free)
-                                              MOBULA_TRY(store_fetch) MOBULA_TRY(store_fetched)
-                                                  MOBULA_TRY(store_sealed) MOBULA_TRY(store_orphan)
-                                                      MOBULA_TRY(replica_add)
-                                                          MOBULA_TRY(process_ended)
-                                                              MOBULA_TRY(wait_query)
-                                                                  MOBULA_TRY(wait_reply) false;
+  const bool known = MOBULA_TRY(task_push) MOBULA_TRY(actor_call) MOBULA_TRY(task_done) MOBULA_TRY(
+      task_return) MOBULA_TRY(task_reclaim) MOBULA_TRY(actor_end) MOBULA_TRY(lease_request)
+      MOBULA_TRY(lease_update) MOBULA_TRY(lease_queued) MOBULA_TRY(lease_grant) MOBULA_TRY(
+          lease_refuse) MOBULA_TRY(lease_return) MOBULA_TRY(lease_recall) MOBULA_TRY(lease_lost)
+          MOBULA_TRY(lease_revoke) MOBULA_TRY(lease_over) MOBULA_TRY(cpus_lend)
+              MOBULA_TRY(cpus_claim) MOBULA_TRY(cpus_grant) MOBULA_TRY(worker_retire)
+                  MOBULA_TRY(object_subscribe) MOBULA_TRY(object_ready) MOBULA_TRY(borrow_add)
+                      MOBULA_TRY(borrow_ack) MOBULA_TRY(borrow_release) MOBULA_TRY(store_allocate)
+                          MOBULA_TRY(store_grant) MOBULA_TRY(store_free) MOBULA_TRY(store_fetch)
+                              MOBULA_TRY(store_fetched) MOBULA_TRY(store_made)
+                                  MOBULA_TRY(store_sealed) MOBULA_TRY(store_orphan)
+                                      MOBULA_TRY(store_return) MOBULA_TRY(store_freed)
+                                          MOBULA_TRY(store_query) MOBULA_TRY(store_reply)
+                                              MOBULA_TRY(replica_add) MOBULA_TRY(process_ended)
+                                                  MOBULA_TRY(wait_query)
+                                                      MOBULA_TRY(wait_reply) false;
 #undef MOBULA_TRY
   if (message.empty()) {
     out << "closed";

@@ -47,6 +47,9 @@ class world {
     for (int i = 0; i < steps && !testing::Test::HasFailure(); ++i) step();
     while (!testing::Test::HasFailure() && (deliver_one() || finish_writing() || free_one())) {
     }
+    for (const process_id one : alive_) give_back(one);
+    while (deliver_one()) {
+    }
     if (testing::Test::HasFailure()) return;
     EXPECT_TRUE(reads_.empty()) << reads_.size() << " reads were never answered";
     for (const auto& [n, one] : sites_) {
@@ -83,7 +86,7 @@ class world {
   struct site {
     site(world& all, wire::node_id n)
         : out{all, process_id::scheduler_of(n)},
-          memory{n, 6'000},
+          memory{n, 60'000},
           tested{n, nodes, memory, out, {{64, 3, 4, 6}}} {}
     network out;
     memory_block_store memory;
@@ -97,6 +100,12 @@ class world {
   struct writing {
     object_id object;
     location where;
+  };
+  // Cut from the front; empty again when nothing lies in it.
+  struct slab {
+    location where;
+    std::uint64_t used_bytes = 0;
+    int blocks = 0;
   };
   struct reading {
     process_id reader;
@@ -141,9 +150,50 @@ class world {
     const process_id maker = anybody();
     const object_id object{owner, ++last_sequence_};
     things_[object];
-    rooms_[++last_token_] = object;
+    const std::uint64_t size = pick(20) == 0 ? 0 : pick(500);
+    if (const auto room = cut(maker, size)) return begin_writing(maker, {object, *room});
+    rooms_[++last_token_] = {object, size};
+    // At most a part of the store: of what is more, some are slabs.
     say(maker, process_id::scheduler_of(maker.node()),
-        wire::store_allocate{last_token_, object, pick(20) == 0 ? 0 : pick(500)});
+        wire::store_allocate{last_token_, size, pick(2) * 5'000});
+  }
+  std::optional<location> cut(process_id maker, std::uint64_t size) {
+    for (slab& one : slabs_[maker]) {
+      if (one.where.size_bytes - one.used_bytes < std::max<std::uint64_t>(size, 1)) continue;
+      location room = one.where;
+      room.offset += one.used_bytes;
+      room.size_bytes = size;
+      room.generation = ++last_generation_;
+      one.used_bytes += std::max<std::uint64_t>(size, 1);
+      ++one.blocks;
+      return room;
+    }
+    return std::nullopt;
+  }
+  // False: it is not of a slab.
+  bool uncut(process_id maker, const location& block) {
+    for (slab& one : slabs_[maker]) {
+      const location& whole = one.where;
+      if (block.offset < whole.offset || block.offset >= whole.offset + whole.size_bytes) continue;
+      if (--one.blocks == 0) one.used_bytes = 0;
+      return true;
+    }
+    return false;
+  }
+  void give_back(process_id maker) {
+    std::erase_if(slabs_[maker], [&](const slab& one) {
+      if (one.blocks != 0) return false;
+      say(maker, process_id::scheduler_of(maker.node()), wire::store_return{one.where});
+      return true;
+    });
+  }
+  std::span<std::byte> memory_at(const location& room) {
+    return sites_.at(room.node)->memory.any_bytes(room);
+  }
+  void begin_writing(process_id maker, const writing& one) {
+    const auto room = memory_at(one.where);
+    fill(one, room, 0, room.size() / 2);
+    writings_.emplace(maker, one);
   }
 
   // The first half was written when the room came; others may have written there meanwhile.
@@ -153,16 +203,18 @@ class world {
     std::advance(at, static_cast<std::ptrdiff_t>(pick(writings_.size())));
     const auto [maker, one] = *at;
     writings_.erase(at);
-    const auto room = site_of(maker).memory.bytes(one.where);
-    if (!room) {
-      ADD_FAILURE() << "the room was taken from its maker";
-      return true;
-    }
-    fill(one, *room, room->size() / 2, room->size());
-    expect_whole(one.object, *room);
+    const auto room = memory_at(one.where);
+    fill(one, room, room.size() / 2, room.size());
+    expect_whole(one.object, room);
     const process_id owner = one.object.owner();
     const process_id home = process_id::scheduler_of(maker.node());
-    if (pick(10) == 0) {
+    const std::uint64_t chance = pick(20);
+    if (chance == 0) {
+      if (!uncut(maker, one.where)) say(maker, home, wire::store_return{one.where});
+      return true;
+    }
+    say(maker, home, wire::store_made{one.object, one.where});
+    if (chance == 1) {
       say(maker, home, wire::store_free{one.object, one.where});
       return true;
     }
@@ -257,10 +309,16 @@ class world {
   void at_process(process_id from, process_id self, const message& bytes) {
     if (const auto grant = wire::decode<wire::store_grant>(bytes)) {
       if (!grant->error.empty()) return expect_right_error(grant->error);
-      const writing one{rooms_.at(grant->token), grant->where};
-      const auto room = *site_of(self).memory.bytes(one.where);
-      fill(one, room, 0, room.size() / 2);
-      writings_.emplace(self, one);
+      const auto [object, size] = rooms_.at(grant->token);
+      if (grant->where.size_bytes <= size) return begin_writing(self, {object, grant->where});
+      slabs_[self].push_back({grant->where});
+      begin_writing(self, {object, *cut(self, size)});
+    } else if (const auto freed = wire::decode<wire::store_freed>(bytes)) {
+      EXPECT_TRUE(uncut(self, freed->where)) << "what was freed is not of a slab";
+      if (pick(3) == 0) give_back(self);
+    } else if (const auto query = wire::decode<wire::store_query>(bytes)) {
+      if (query->give_back) give_back(self);
+      say(self, from, wire::store_reply{query->token});
     } else if (const auto ready = wire::decode<wire::object_ready>(bytes)) {
       told(self, ready->object, ready->value.where);
     } else if (const auto replica = wire::decode<wire::replica_add>(bytes)) {
@@ -291,11 +349,10 @@ class world {
     --things_.at(one.object).readers;
     if (!answer.error.empty()) return expect_right_error(answer.error);
     ++succeeded_;
-    const auto bytes = site_of(self).memory.bytes(answer.where);
+    const auto bytes = memory_at(answer.where);
     // Its owner's end frees it under a reader: then a get throws owner_died, whatever was read.
     if (is_dead(one.object.owner())) return;
-    ASSERT_TRUE(bytes) << "what was fetched is not there";
-    expect_whole(one.object, *bytes);
+    expect_whole(one.object, bytes);
   }
   void expect_right_error(wire::blob error) {
     wire::reader from{error};
@@ -340,11 +397,13 @@ class world {
   std::vector<process_id> alive_;
   std::set<process_id> dead_;
   std::map<object_id, thing> things_;
-  std::map<std::uint64_t, object_id> rooms_;
+  std::map<std::uint64_t, std::pair<object_id, std::uint64_t>> rooms_;
+  std::map<process_id, std::vector<slab>> slabs_;
   std::multimap<process_id, writing> writings_;
   std::map<std::uint64_t, reading> reads_;
   std::uint64_t last_sequence_ = 0;
   std::uint64_t last_token_ = 0;
+  std::uint32_t last_generation_ = 1U << 30;
   int dead_nodes_ = 0;
   int succeeded_ = 0;
 };

@@ -32,14 +32,25 @@ class Directory : public testing::Test {
   void say(process_id from, const Message& message) {
     ASSERT_TRUE(tested.on_message(from, encoded(message)));
   }
-  location allocate(process_id maker, object_id of, std::uint64_t size) {
-    say(maker, wire::store_allocate{9, of, size});
+  location ask_room(process_id maker, std::uint64_t size, std::uint64_t slab = 0) {
+    say(maker, wire::store_allocate{9, size, slab});
     process_id to;
     const auto grant = out.take<wire::store_grant>(&to);
     EXPECT_TRUE(grant && grant->error.empty());
     EXPECT_EQ(to, maker);
     EXPECT_EQ(grant->token, 9U);
     return grant->where;
+  }
+  location make(process_id maker, object_id of, std::uint64_t size) {
+    const location where = ask_room(maker, size);
+    say(maker, wire::store_made{of, where});
+    return where;
+  }
+  static location part_of(const location& slab, std::uint64_t offset, std::uint64_t size) {
+    location part = slab;
+    part.offset += offset;
+    part.size_bytes = size;
+    return part;
   }
   void write(const location& where, std::string_view text) {
     std::memcpy(memory.bytes(where)->data(), text.data(), text.size());
@@ -82,7 +93,7 @@ class Directory : public testing::Test {
 };
 
 TEST_F(Directory, GivesRoomAndFreesIt) {
-  const location where = allocate(worker, object, 500);
+  const location where = make(worker, object, 500);
   EXPECT_EQ(where.size_bytes, 500U);
   EXPECT_EQ(tested.bytes_in_use(), 500U);
   say(worker, wire::store_sealed{object, where});
@@ -93,7 +104,7 @@ TEST_F(Directory, GivesRoomAndFreesIt) {
 }
 
 TEST_F(Directory, AFullStoreAnswersWithItsError) {
-  say(worker, wire::store_allocate{1, object, 20'000});
+  say(worker, wire::store_allocate{1, 20'000, 0});
   const auto grant = out.take<wire::store_grant>();
   ASSERT_TRUE(grant);
   EXPECT_EQ(code_of(grant->error), wire::error_code::store_full);
@@ -132,7 +143,7 @@ TEST_F(Directory, BringsAnObjectOnceHoweverManyAsk) {
 }
 
 TEST_F(Directory, AnswersAtOnceForACopyThatIsHere) {
-  const location where = allocate(worker, object, 500);
+  const location where = make(worker, object, 500);
   say(second_worker, wire::store_fetch{1, object, where});
   EXPECT_EQ(out.take<wire::store_fetched>()->where, where);
   EXPECT_TRUE(out.empty());
@@ -164,7 +175,7 @@ TEST_F(Directory, AsksForABoundedNumberOfPartsAtOnce) {
 }
 
 TEST_F(Directory, ServesAPartOfWhatItHoldsAndNothingElse) {
-  const location where = allocate(worker, object, 250);
+  const location where = make(worker, object, 250);
   write(where, std::string(100, 'a') + std::string(100, 'b') + std::string(50, 'c'));
   say(other_node, wire::store_read{5, object, where, 200, 50});
   process_id to;
@@ -198,12 +209,12 @@ TEST_F(Directory, ServesAPartOfWhatItHoldsAndNothingElse) {
 }
 
 TEST_F(Directory, AFreeDuringARemoteReadIsSeenThoughTheBlockIsUsedAgainAtOnce) {
-  const location where = allocate(worker, object, 250);
+  const location where = make(worker, object, 250);
   say(other_node, wire::store_read{5, object, where, 0, 100});
   EXPECT_FALSE(out.take<wire::store_part>()->gone);
   say(owner, wire::store_free{object, where});
   const object_id next{owner, 78};
-  const location again = allocate(worker, next, 250);
+  const location again = make(worker, next, 250);
   ASSERT_EQ(again.offset, where.offset);
   say(other_node, wire::store_read{6, object, where, 100, 100});
   EXPECT_TRUE(out.take<wire::store_part>()->gone);
@@ -280,7 +291,7 @@ TEST_F(Directory, AFetchNobodyWaitsForAnyMoreEnds) {
 
 TEST_F(Directory, WhatAnEndedProcessOwnedGoes) {
   const object_id mine{worker, 5};
-  const location where = allocate(worker, mine, 100);
+  const location where = make(worker, mine, 100);
   say(second_worker, wire::store_fetch{1, {worker, 6}, far(250)});
   tested.on_process_ended(worker);
   EXPECT_EQ(code_of(out.take<wire::store_fetched>()->error), wire::error_code::owner_died);
@@ -292,14 +303,14 @@ TEST_F(Directory, WhatAnEndedProcessOwnedGoes) {
 }
 
 TEST_F(Directory, WhatTheProcessesOfAnEndedNodeOwnedGoes) {
-  const location where = allocate(worker, {{2, 9}, 5}, 100);
+  const location where = make(worker, {{2, 9}, 5}, 100);
   say(worker, wire::store_sealed{{{2, 9}, 5}, where});
   tested.on_process_ended(other_node);
   expect_empty();
 }
 
 TEST_F(Directory, AMakerThatDiesBeforeItsOwnerHeardLeavesNothing) {
-  const location where = allocate(worker, object, 100);
+  const location where = make(worker, object, 100);
   tested.on_process_ended(worker);
   process_id to;
   const auto question = out.take<wire::store_orphan>(&to);
@@ -312,8 +323,8 @@ TEST_F(Directory, AMakerThatDiesBeforeItsOwnerHeardLeavesNothing) {
 }
 
 TEST_F(Directory, AMakerThatDiesAfterItsOwnerHeardLeavesTheObject) {
-  const location where = allocate(worker, object, 100);
-  const location sealed = allocate(worker, {owner, 78}, 100);
+  const location where = make(worker, object, 100);
+  const location sealed = make(worker, {owner, 78}, 100);
   say(worker, wire::store_sealed{{owner, 78}, sealed});
   tested.on_process_ended(worker);
   EXPECT_EQ(out.count<wire::store_orphan>(), 1U);  // the sealed one is no question
@@ -325,27 +336,143 @@ TEST_F(Directory, AMakerThatDiesAfterItsOwnerHeardLeavesTheObject) {
 }
 
 TEST_F(Directory, MemoryThatAMakerMayBeWritingIsNotReusedWhenTheOwnerDies) {
-  const location where = allocate(worker, object, 100);
-  const location second = allocate(second_worker, {owner, 78}, 100);
+  const location where = ask_room(worker, 100);
+  const location second = ask_room(second_worker, 100);
   tested.on_process_ended(owner);
   EXPECT_TRUE(memory.bytes(where));
-  EXPECT_TRUE(memory.bytes(second));
-  say(worker, wire::store_sealed{object, where});
+  say(worker, wire::store_made{object, where});  // for an owner that is no more
   EXPECT_FALSE(memory.bytes(where));
+  EXPECT_TRUE(memory.bytes(second));
   tested.on_process_ended(second_worker);
   EXPECT_TRUE(out.empty());
   expect_empty();
 }
 
-TEST_F(Directory, NothingIsMadeForAnOwnerThatHasEnded) {
-  tested.on_process_ended(owner);
-  say(worker, wire::store_allocate{1, object, 100});
-  EXPECT_EQ(code_of(out.take<wire::store_grant>()->error), wire::error_code::owner_died);
+TEST_F(Directory, ARoomThatWasNotUsedComesBack) {
+  const location where = ask_room(worker, 100);
+  say(second_worker, wire::store_return{where});  // not its
+  EXPECT_TRUE(memory.bytes(where));
+  say(worker, wire::store_return{where});
   expect_empty();
 }
 
+TEST_F(Directory, OfASlabsMemoryItsHolderHearsWhenItIsFree) {
+  const location slab = ask_room(worker, 100, 150);
+  ASSERT_EQ(slab.size_bytes, 150U);
+  const location first = part_of(slab, 0, 64);
+  const location second = part_of(slab, 64, 70);
+  say(worker, wire::store_made{object, first});
+  say(worker, wire::store_made{{owner, 78}, second});
+  EXPECT_EQ(tested.bytes_in_use(), 150U);
+  say(worker, wire::store_return{slab});  // something lies in it
+  say(owner, wire::store_free{object, first});
+  process_id to;
+  const auto freed = out.take<wire::store_freed>(&to);
+  ASSERT_TRUE(freed);
+  EXPECT_EQ(to, worker);
+  EXPECT_EQ(freed->where, first);
+  say(worker, wire::store_made{{owner, 79}, first});
+  say(owner, wire::store_free{{owner, 79}, first});
+  say(owner, wire::store_free{{owner, 78}, second});
+  EXPECT_EQ(out.count<wire::store_freed>(), 2U);
+  out.clear();
+  say(worker, wire::store_return{slab});
+  expect_empty();
+}
+
+TEST_F(Directory, ASlabOfADeadProcessStaysForWhatLiesInIt) {
+  const location slab = ask_room(worker, 100, 150);
+  const location first = part_of(slab, 0, 64);
+  say(worker, wire::store_made{object, first});
+  say(worker, wire::store_sealed{object, first});
+  tested.on_process_ended(worker);
+  EXPECT_TRUE(out.empty());
+  EXPECT_TRUE(memory.bytes(slab));
+  say(owner, wire::store_free{object, first});
+  EXPECT_TRUE(out.empty());
+  expect_empty();
+}
+
+TEST_F(Directory, NobodyMakesAnythingInTheRoomOfAnother) {
+  const location room = ask_room(worker, 100);
+  say(second_worker, wire::store_made{object, room});
+  EXPECT_EQ(tested.copies(), 0U);
+  say(worker, wire::store_made{object, room});
+  say(worker, wire::store_made{{owner, 78}, room});  // it is for one
+  EXPECT_EQ(tested.copies(), 1U);
+}
+
+TEST_F(Directory, WhatOvertakesTheWordOfItsMakerWaitsForIt) {
+  const location room = ask_room(worker, 100);
+  write(room, "payload");
+  say(second_worker, wire::store_fetch{4, object, room});
+  say(other_node, wire::store_read{5, object, room, 0, 7});
+  process_id to;
+  const auto first = out.take<wire::store_query>(&to);
+  const auto second = out.take<wire::store_query>();
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(to, worker);
+  EXPECT_FALSE(first->give_back);
+  EXPECT_TRUE(out.empty());
+  say(worker, wire::store_made{object, room});
+  say(worker, wire::store_reply{first->token});
+  EXPECT_EQ(out.take<wire::store_fetched>()->where, room);
+  say(worker, wire::store_reply{second->token});
+  EXPECT_EQ(wire::as_text(out.take<wire::store_part>()->bytes), "payload");
+  say(owner, wire::store_free{object, room});
+  expect_empty();
+}
+
+TEST_F(Directory, AFreeThatOvertakesTheWordOfItsMakerIsNotLost) {
+  const location slab = ask_room(worker, 100, 150);
+  const location block = part_of(slab, 0, 64);
+  say(owner, wire::store_free{object, block});
+  const auto query = out.take<wire::store_query>();
+  ASSERT_TRUE(query);
+  say(worker, wire::store_made{object, block});
+  say(worker, wire::store_reply{query->token});
+  EXPECT_EQ(out.take<wire::store_freed>()->where, block);
+  EXPECT_EQ(tested.copies(), 0U);
+}
+
+TEST_F(Directory, WhatWaitsForTheWordOfAMakerIsAnsweredWhenThatEnds) {
+  const location room = ask_room(worker, 100);
+  say(second_worker, wire::store_fetch{4, object, room});
+  out.clear();
+  tested.on_process_ended(worker);
+  EXPECT_EQ(code_of(out.take<wire::store_fetched>()->error), wire::error_code::object_lost);
+  expect_empty();
+}
+
+TEST_F(Directory, WhoFindsNoRoomWaitsForWhatOthersGiveBack) {
+  const location slab = ask_room(worker, 100, 150);
+  const location large = ask_room(second_worker, 9'840);
+  ASSERT_EQ(large.size_bytes, 9'840U);
+  say(second_worker, wire::store_allocate{7, 140, 0});
+  process_id to;
+  const auto query = out.take<wire::store_query>(&to);
+  ASSERT_TRUE(query);
+  EXPECT_TRUE(query->give_back);
+  EXPECT_EQ(to, worker);
+  EXPECT_TRUE(out.empty());
+  say(worker, wire::store_return{slab});
+  say(worker, wire::store_reply{query->token});
+  EXPECT_TRUE(out.take<wire::store_grant>()->error.empty());
+}
+
+TEST_F(Directory, WhoFindsNoRoomHearsSoWhenNobodyHasAnyToGive) {
+  ask_room(worker, 100, 150);
+  ask_room(second_worker, 9'850);
+  say(second_worker, wire::store_allocate{7, 140, 0});
+  ASSERT_TRUE(out.take<wire::store_query>());
+  tested.on_process_ended(worker);  // instead of an answer; what it held is free then
+  EXPECT_TRUE(out.take<wire::store_grant>()->error.empty());
+  say(second_worker, wire::store_allocate{8, 140, 0});
+  EXPECT_EQ(code_of(out.take<wire::store_grant>()->error), wire::error_code::store_full);
+}
+
 TEST_F(Directory, OnlyTheMakerSeals) {
-  const location where = allocate(worker, object, 100);
+  const location where = make(worker, object, 100);
   say(second_worker, wire::store_sealed{object, where});
   tested.on_process_ended(worker);
   EXPECT_EQ(out.count<wire::store_orphan>(), 1U);
@@ -355,7 +482,7 @@ TEST_F(Directory, DropsWhatItCantDecodeAndLeavesOthersMessagesAlone) {
   auto cut = encoded(wire::store_fetch{1, object, far(250)});
   cut.pop_back();
   EXPECT_TRUE(tested.on_message(worker, cut));
-  EXPECT_TRUE(tested.on_message({2, 5}, encoded(wire::store_allocate{1, object, 100})));
+  EXPECT_TRUE(tested.on_message({2, 5}, encoded(wire::store_allocate{1, 100, 0})));
   EXPECT_FALSE(tested.on_message(worker, encoded(wire::borrow_add{})));
   EXPECT_FALSE(tested.on_message(worker, {}));
   EXPECT_TRUE(out.empty());

@@ -20,6 +20,7 @@ class memory_block_store final : public block_store {
   explicit memory_block_store(wire::node_id node, std::size_t capacity = std::size_t{1} << 20)
       : node_{node}, memory_(capacity, poison) {}
 
+  std::uint64_t capacity_bytes() const override { return memory_.size(); }
   allocation allocate(std::uint64_t size_bytes) override {
     const std::uint64_t size = std::max<std::uint64_t>(size_bytes, 1);
     std::uint64_t offset = 0;
@@ -47,6 +48,10 @@ class memory_block_store final : public block_store {
   std::optional<std::span<std::byte>> bytes(const wire::location& where) override {
     const auto at = used_.find(where.offset);
     if (at == used_.end() || at->second.where != where) return std::nullopt;
+    return std::span{memory_}.subspan(where.offset, where.size_bytes);
+  }
+  /// Of any place, whether a block or not.
+  std::span<std::byte> any_bytes(const wire::location& where) {
     return std::span{memory_}.subspan(where.offset, where.size_bytes);
   }
   std::size_t blocks() const { return used_.size(); }

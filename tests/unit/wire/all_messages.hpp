@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "wire/codec.hpp"
+#include "wire/store_messages.hpp"
 #include "wire/wait_messages.hpp"
 
 // Every message, by name, and a way to fill all its fields with bytes that tell them apart.
@@ -53,6 +54,11 @@ void for_each_message(auto&& visit) {
   MOBULA_VISIT(replica_add);
   MOBULA_VISIT(store_sealed);
   MOBULA_VISIT(store_orphan);
+  MOBULA_VISIT(store_made);
+  MOBULA_VISIT(store_return);
+  MOBULA_VISIT(store_freed);
+  MOBULA_VISIT(store_query);
+  MOBULA_VISIT(store_reply);
   MOBULA_VISIT(process_ended);
   MOBULA_VISIT(shutdown);
   MOBULA_VISIT(shutdown_done);

@@ -1,0 +1,132 @@
+#include "core/room_table.hpp"
+
+#include <algorithm>
+
+#include "core/invariant.hpp"
+
+namespace mobula::core {
+
+using wire::location;
+using wire::process_id;
+
+namespace {
+
+// A block of no bytes has a place too: at the end of a room it is the next one's.
+bool lies_in(const location& block, const location& room) {
+  if (block.node != room.node || block.extent != room.extent || block.offset < room.offset)
+    return false;
+  const std::uint64_t inside = block.offset - room.offset;
+  if (inside == 0) return block.size_bytes <= room.size_bytes;
+  return inside < room.size_bytes && block.size_bytes <= room.size_bytes - inside;
+}
+
+}  // namespace
+
+block_store::allocation room_table::give(process_id holder, std::uint64_t size_bytes,
+                                         std::uint64_t slab_bytes) {
+  block_store::allocation made;
+  std::uint64_t size =
+      std::max(size_bytes, std::min(slab_bytes, memory_.capacity_bytes() / slab_part));
+  for (made = memory_.allocate(size); made.error && size > size_bytes;) {
+    size = std::max(size / 2, size_bytes);
+    made = memory_.allocate(size);
+  }
+  if (made.error) return made;
+  const place where{made.where.extent, made.where.offset};
+  const bool fresh =
+      rooms_.emplace(where, room{made.where, holder, size > size_bytes, 0, 0}).second;
+  invariant(fresh, "a new room is not in use", made.where.extent, made.where.offset);
+  unused_bytes_ += size;
+  return made;
+}
+
+room_table::table::iterator room_table::at(const location& block) {
+  auto next = rooms_.upper_bound({block.extent, block.offset});
+  if (next == rooms_.begin()) return rooms_.end();
+  --next;
+  return lies_in(block, next->second.where) ? next : rooms_.end();
+}
+
+const room_table::room* room_table::find(const location& block) const {
+  const auto found = const_cast<room_table*>(this)->at(block);
+  return found == rooms_.end() ? nullptr : &found->second;
+}
+
+bool room_table::take_back(process_id holder, const location& where) {
+  const auto found = at(where);
+  if (found == rooms_.end()) return false;
+  const room& one = found->second;
+  const bool whole = one.where.offset == where.offset && one.where.generation == where.generation;
+  if (!whole || one.holder != holder || one.objects != 0) return false;
+  remove(found);
+  return true;
+}
+
+bool room_table::made(process_id maker, const location& block) {
+  const auto found = at(block);
+  if (found == rooms_.end()) return false;
+  room& one = found->second;
+  const bool full = one.objects_bytes + block.size_bytes > one.where.size_bytes;
+  if (one.holder != maker || full || (!one.slab && one.objects != 0)) return false;
+  ++one.objects;
+  one.objects_bytes += block.size_bytes;
+  unused_bytes_ -= block.size_bytes;
+  return true;
+}
+
+std::optional<process_id> room_table::release(const location& block) {
+  const auto found = at(block);
+  if (found == rooms_.end()) {
+    memory_.release(block);
+    return std::nullopt;
+  }
+  room& one = found->second;
+  invariant(one.objects != 0, "what is released from a room was made there", block.extent,
+            block.offset);
+  --one.objects;
+  one.objects_bytes -= block.size_bytes;
+  unused_bytes_ += block.size_bytes;
+  if (one.slab && one.holder) return one.holder;
+  if (one.objects == 0) remove(found);
+  return std::nullopt;
+}
+
+std::optional<std::span<std::byte>> room_table::bytes(const location& block) const {
+  const room* around = find(block);
+  if (!around) return memory_.bytes(block);
+  const auto whole = memory_.bytes(around->where);
+  if (!whole) return std::nullopt;
+  return whole->subspan(block.offset - around->where.offset, block.size_bytes);
+}
+
+void room_table::on_process_ended(process_id holder) {
+  for (auto each = rooms_.begin(); each != rooms_.end();) {
+    room& one = each->second;
+    if (one.holder != holder) {
+      ++each;
+    } else if (one.objects == 0) {
+      each = remove(each);
+    } else {
+      one.holder = {};
+      ++each;
+    }
+  }
+}
+
+room_table::table::iterator room_table::remove(table::iterator gone) {
+  const location where = gone->second.where;
+  unused_bytes_ -= where.size_bytes - gone->second.objects_bytes;
+  memory_.release(where);
+  return rooms_.erase(gone);
+}
+
+std::vector<process_id> room_table::slab_holders() const {
+  std::vector<process_id> all;
+  for (const auto& [where, one] : rooms_)
+    if (one.slab && one.holder) all.push_back(one.holder);
+  std::ranges::sort(all);
+  all.erase(std::ranges::unique(all).begin(), all.end());
+  return all;
+}
+
+}  // namespace mobula::core

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "core/block_store.hpp"
+#include "wire/ids.hpp"
+
+namespace mobula::core {
+
+/// The parts of a node's store that its processes hold, and put objects into without asking.
+///
+///     held, empty --made--> held, with objects in it --the last one released--> held, empty
+///          |                        |
+///     returned, or its holder ends  its holder ends --> orphaned --the last one released--> gone
+///
+/// A room for one object (no slab) goes with that object. Memory of a room is given to others only
+/// when it is gone: until then its holder may be writing there.
+class room_table {
+ public:
+  struct room {
+    wire::location where;
+    wire::process_id holder;  // none: orphaned
+    bool slab = false;
+    std::uint32_t objects = 0;
+    std::uint64_t objects_bytes = 0;
+  };
+
+  explicit room_table(block_store& memory) : memory_{memory} {}
+
+  /// A room for `holder`: a slab of about `slab_bytes`, of what can be had; one of no more than
+  /// `size_bytes` is for a single object.
+  block_store::allocation give(wire::process_id holder, std::uint64_t size_bytes,
+                               std::uint64_t slab_bytes);
+  /// The room's holder gives it back. False: it is not its, or an object lies in it.
+  bool take_back(wire::process_id holder, const wire::location& where);
+
+  /// The room in which such a block would lie; null: none.
+  const room* find(const wire::location& block) const;
+  /// An object lies in the room of `maker` now. False: it holds no such room, or a full one.
+  bool made(wire::process_id maker, const wire::location& block);
+  /// A block of the store's, or one that was made in a room, is not needed any more.
+  /// @returns the holder of the slab, who is to be told that it may use the block again
+  std::optional<wire::process_id> release(const wire::location& block);
+  /// Its memory; nothing if it can't be mapped here.
+  std::optional<std::span<std::byte>> bytes(const wire::location& block) const;
+
+  /// Its rooms go, or stay, orphaned, for what lies in them.
+  void on_process_ended(wire::process_id holder);
+
+  /// Who holds slabs.
+  std::vector<wire::process_id> slab_holders() const;
+  std::size_t size() const { return rooms_.size(); }
+  /// Of all rooms, beyond what objects lie in them.
+  std::uint64_t unused_bytes() const { return unused_bytes_; }
+
+ private:
+  using place = std::pair<std::uint32_t, std::uint64_t>;  // extent, offset
+  using table = std::map<place, room>;
+  table::iterator at(const wire::location& block);
+  table::iterator remove(table::iterator gone);
+
+  /// So large a part of the store may a slab be.
+  static constexpr std::uint64_t slab_part = 64;
+
+  block_store& memory_;
+  table rooms_;
+  std::uint64_t unused_bytes_ = 0;
+};
+
+}  // namespace mobula::core

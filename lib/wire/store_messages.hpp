@@ -1,0 +1,188 @@
+#pragma once
+
+#include <cstdint>
+
+#include "wire/messages.hpp"
+
+// Values over the inline limit: between processes, the store of their node, and those of others.
+
+namespace mobula::wire {
+
+/// Process to its node's scheduler: a room in the node's store, which the process holds from the
+/// grant on: of `size_bytes` for one object, or of more, up to `slab_bytes`, for many.
+struct store_allocate {
+  static constexpr auto type = message_type::store_allocate;
+  std::uint64_t token = 0;
+  std::uint64_t size_bytes = 0;
+  std::uint64_t slab_bytes = 0;
+  static void fields(auto& visit, auto& self) {
+    visit(self.token);
+    visit(self.size_bytes);
+    visit(self.slab_bytes);
+  }
+};
+
+/// The answer. `error` is empty, or an encoded error_value.
+struct store_grant {
+  static constexpr auto type = message_type::store_grant;
+  std::uint64_t token = 0;
+  location where;
+  blob error;
+  static void fields(auto& visit, auto& self) {
+    visit(self.token);
+    visit(self.where);
+    visit(self.error);
+  }
+};
+
+/// Owner to the scheduler of a node that holds a copy: nobody holds the object any more.
+struct store_free {
+  static constexpr auto type = message_type::store_free;
+  object_id object;
+  location where;
+  static void fields(auto& visit, auto& self) {
+    visit(self.object);
+    visit(self.where);
+  }
+};
+
+/// Process to its node's scheduler: bring the object here, from `from` or another holder.
+struct store_fetch {
+  static constexpr auto type = message_type::store_fetch;
+  std::uint64_t token = 0;
+  object_id object;
+  location from;
+  static void fields(auto& visit, auto& self) {
+    visit(self.token);
+    visit(self.object);
+    visit(self.from);
+  }
+};
+
+/// The answer: where it is on this node. `error` is empty, or an encoded error_value.
+struct store_fetched {
+  static constexpr auto type = message_type::store_fetched;
+  std::uint64_t token = 0;
+  location where;
+  blob error;
+  static void fields(auto& visit, auto& self) {
+    visit(self.token);
+    visit(self.where);
+    visit(self.error);
+  }
+};
+
+/// Holder of a room to its node's scheduler: `object` lies there now, whole, and will not change.
+/// Sent before its owner is told where it is.
+struct store_made {
+  static constexpr auto type = message_type::store_made;
+  object_id object;
+  location where;
+  static void fields(auto& visit, auto& self) {
+    visit(self.object);
+    visit(self.where);
+  }
+};
+
+/// Maker of a value in the store to its node's scheduler: its owner has been told where it is: sent
+/// after that message. A maker that owns the object need not say it.
+struct store_sealed {
+  static constexpr auto type = message_type::store_sealed;
+  object_id object;
+  location where;
+  static void fields(auto& visit, auto& self) {
+    visit(self.object);
+    visit(self.where);
+  }
+};
+
+/// Scheduler to owner: the maker of this copy has ended without having sealed it. If you have heard
+/// of it, from the maker, keep it and don't answer; otherwise answer store_free.
+struct store_orphan {
+  static constexpr auto type = message_type::store_orphan;
+  object_id object;
+  location where;
+  static void fields(auto& visit, auto& self) {
+    visit(self.object);
+    visit(self.where);
+  }
+};
+
+/// Holder of a room to its node's scheduler: nothing lies in it; here it is back.
+struct store_return {
+  static constexpr auto type = message_type::store_return;
+  location where;
+  static void fields(auto& visit, auto& self) { visit(self.where); }
+};
+
+/// Scheduler to the holder of a slab: the object that lay there is gone; use the memory again.
+struct store_freed {
+  static constexpr auto type = message_type::store_freed;
+  location where;
+  static void fields(auto& visit, auto& self) { visit(self.where); }
+};
+
+/// Scheduler to the holder of a room: answer behind all that you have sent. `give_back`: after
+/// returning the rooms in which nothing lies.
+struct store_query {
+  static constexpr auto type = message_type::store_query;
+  std::uint64_t token = 0;
+  bool give_back = false;
+  static void fields(auto& visit, auto& self) {
+    visit(self.token);
+    visit(self.give_back);
+  }
+};
+
+/// The answer.
+struct store_reply {
+  static constexpr auto type = message_type::store_reply;
+  std::uint64_t token = 0;
+  static void fields(auto& visit, auto& self) { visit(self.token); }
+};
+
+/// Scheduler to scheduler: send me this part of the object that you hold. The reader asks for part
+/// after part, a bounded number at once, so that the holder keeps nothing about readers.
+struct store_read {
+  static constexpr auto type = message_type::store_read;
+  std::uint64_t token = 0;
+  object_id object;
+  location where;
+  std::uint64_t offset = 0;
+  std::uint32_t size_bytes = 0;
+  static void fields(auto& visit, auto& self) {
+    visit(self.token);
+    visit(self.object);
+    visit(self.where);
+    visit(self.offset);
+    visit(self.size_bytes);
+  }
+};
+
+/// Scheduler to scheduler: the part. `gone`: the holder does not have the object (any more).
+struct store_part {
+  static constexpr auto type = message_type::store_part;
+  std::uint64_t token = 0;
+  std::uint64_t offset = 0;
+  bool gone = false;
+  blob bytes;
+  static void fields(auto& visit, auto& self) {
+    visit(self.token);
+    visit(self.offset);
+    visit(self.gone);
+    visit(self.bytes);
+  }
+};
+
+/// Scheduler to owner: this node holds a copy too. Answered by store_free if the object is no more.
+struct replica_add {
+  static constexpr auto type = message_type::replica_add;
+  object_id object;
+  location where;
+  static void fields(auto& visit, auto& self) {
+    visit(self.object);
+    visit(self.where);
+  }
+};
+
+}  // namespace mobula::wire
