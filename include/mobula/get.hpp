@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "mobula/codec.hpp"
+#include "mobula/detail/arrays.hpp"
 #include "mobula/detail/backend.hpp"
 #include "mobula/object_ref.hpp"
 #include "mobula/options.hpp"
@@ -17,14 +18,15 @@ namespace detail {
 
 /// The value of a ready object. @throws the error that stands in its place
 template <class T>
-T value_of(const object_ref<T>& ref) {
+received<T> value_of(const object_ref<T>& ref) {
   value_view view{access::record_of(ref)};
-  if constexpr (!std::is_void_v<T>) return decode<T>(view.bytes());
+  if constexpr (!std::is_void_v<T>) return decode<received<T>>(view.bytes());
 }
 
 }  // namespace detail
 
-/// Waits for an object and returns a copy of its value.
+/// Waits for an object and returns a copy of its value; of a shared_array<T>, a shared_array<const
+/// T> that shows the elements where they are.
 ///
 /// In a task or actor this suspends the fiber; the worker goes on with others. Thread-safe.
 ///
@@ -41,7 +43,7 @@ T value_of(const object_ref<T>& ref) {
 /// @throws std::invalid_argument if the limit is negative
 /// @throws error if the ref is empty, before init or after shutdown
 template <class T>
-T get(const object_ref<T>& ref, time_limit limit = forever) {
+detail::received<T> get(const object_ref<T>& ref, time_limit limit = forever) {
   detail::await(detail::access::record_of(ref), limit);
   return detail::value_of(ref);
 }
@@ -57,7 +59,7 @@ auto get(const std::vector<object_ref<T>>& refs, time_limit limit = forever) {
   if constexpr (std::is_void_v<T>) {
     for (const auto& ref : refs) detail::value_of(ref);
   } else {
-    std::vector<T> values;
+    std::vector<detail::received<T>> values;
     values.reserve(refs.size());
     for (const auto& ref : refs) values.push_back(detail::value_of(ref));
     return values;
@@ -67,7 +69,8 @@ auto get(const std::vector<object_ref<T>>& refs, time_limit limit = forever) {
 /// Waits for all of them, then returns a tuple of their values: `auto [a, b] = get(tuple)`.
 /// @throws the first error in the tuple's order; what get of one ref throws
 template <class... T>
-std::tuple<T...> get(const std::tuple<object_ref<T>...>& refs, time_limit limit = forever) {
+std::tuple<detail::received<T>...> get(const std::tuple<object_ref<T>...>& refs,
+                                       time_limit limit = forever) {
   static_assert((!std::is_void_v<T> && ...),
                 "mobula: a tuple has no place for an object_ref<void>: get it by itself");
   return std::apply(
@@ -75,7 +78,7 @@ std::tuple<T...> get(const std::tuple<object_ref<T>...>& refs, time_limit limit 
         // One more than there are, so that an empty tuple has a list too.
         detail::object* records[] = {detail::access::record_of(each)..., nullptr};
         detail::await_all({records, sizeof...(T)}, limit);
-        return std::tuple<T...>{detail::value_of(each)...};
+        return std::tuple<detail::received<T>...>{detail::value_of(each)...};
       },
       refs);
 }

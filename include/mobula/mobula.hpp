@@ -14,4 +14,5 @@
 #include "mobula/put.hpp"
 #include "mobula/remote.hpp"
 #include "mobula/runtime.hpp"
+#include "mobula/shared_array.hpp"
 #include "mobula/wait.hpp"

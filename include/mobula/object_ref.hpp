@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "mobula/detail/arrays.hpp"
 #include "mobula/detail/backend.hpp"
 #include "mobula/detail/codec.hpp"
 #include "mobula/detail/misuse.hpp"
@@ -36,6 +37,14 @@ class object_ref {
   /// An object_ref<void> of any object: something to wait for.
   template <class Value>
   requires(std::is_void_v<T> && !std::is_void_v<Value>) object_ref(object_ref<Value> other)
+  noexcept : handle_{std::move(other.handle_)} {}
+
+  /// Of one object whose type can be said in two ways: what a shared_array<T> was is received as a
+  /// shared_array<const T>.
+  template <class Value>
+  requires(!std::is_void_v<T> && !std::is_same_v<T, Value> &&
+           std::is_same_v<detail::received<T>, detail::received<Value>>)
+      object_ref(object_ref<Value> other)
   noexcept : handle_{std::move(other.handle_)} {}
 
   /// Whether it names an object.

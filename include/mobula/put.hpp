@@ -8,8 +8,31 @@
 
 namespace mobula {
 
+namespace detail {
+
+template <class Array>
+object_ref<std::remove_cvref_t<Array>> put_array(Array&& array) {
+  using given = std::remove_cvref_t<Array>;
+  static_assert(!is_new_array<given> || !std::is_reference_v<Array>,
+                "mobula: a shared_array that is being written can't be copied: put(std::move(it)); "
+                "nobody writes it from then on");
+  encoder bytes;
+  handle object = array_access::object_of(array);
+  if (!object.get()) {
+    encode<given>(bytes, array);
+    object = handle{put(bytes)};
+  }
+  if constexpr (is_new_array<given>) array = given{};
+  return access::make<object_ref<given>>(std::move(object));
+}
+
+}  // namespace detail
+
 /// Makes an object of a value: any number of tasks can be given its ref, and each node holds it
 /// once. The value is copied; literals and string views become a std::string, spans a std::vector.
+///
+/// A shared_array is moved in, and not copied: it is sealed, and nobody writes it any more. The
+/// ref of a shared_array<const T> is one of the object that it shows already.
 ///
 /// Thread-safe. Blocks only where there is no room in the node's store.
 /// @throws error before init or after shutdown
@@ -17,10 +40,15 @@ namespace mobula {
 template <class Value>
 auto put(Value&& value) {
   using given = std::decay_t<Value>;
-  using stored = typename detail::stored_as<given>::type;
-  detail::encoder bytes;
-  detail::parameter_of<detail::written_as<given, stored>>::write(bytes, std::forward<Value>(value));
-  return detail::access::adopt<object_ref<stored>>(detail::put(bytes));
+  if constexpr (detail::is_shared_array<given>) {
+    return detail::put_array(std::forward<Value>(value));
+  } else {
+    using stored = typename detail::stored_as<given>::type;
+    detail::encoder bytes;
+    detail::parameter_of<detail::written_as<given, stored>>::write(bytes,
+                                                                   std::forward<Value>(value));
+    return detail::access::adopt<object_ref<stored>>(detail::put(bytes));
+  }
 }
 
 }  // namespace mobula

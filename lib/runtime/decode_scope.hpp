@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "core/object.hpp"
+#include "mobula/detail/backend.hpp"
 
 namespace mobula::detail {
 
@@ -30,6 +31,11 @@ class decode_scope {
 
   std::vector<core::object*>* adopted() const { return adopted_; }
   core::object* container() const { return container_; }
+  /// From arguments: what is read next is the value of that object; of none: an argument that was
+  /// given as a value.
+  void begin(wire::object_id argument) { argument_ = argument; }
+  /// One more count of the object whose value is being decoded; empty: it is of none.
+  handle object() const;
 
  private:
   void enter() {
@@ -38,6 +44,7 @@ class decode_scope {
   }
   std::vector<core::object*>* adopted_ = nullptr;
   core::object* container_ = nullptr;
+  wire::object_id argument_;
   decode_scope* outer_ = nullptr;
   static thread_local decode_scope* current_;
 };

@@ -102,11 +102,11 @@ void encoder::clear() noexcept {
   begin_ = inline_;
   size_ = 0;
   capacity_ = inline_bytes;
+  array_ = nullptr;
   refs_.clear();
 }
 
-std::size_t decoder::count(std::size_t size_each) {
-  const auto count = number<std::uint64_t>();
+std::size_t decoder::checked_count(std::uint64_t count, std::size_t size_each) {
   if (size_each != 0 && count > rest_.size() / size_each) {
     throw error("the bytes of a value claim " + std::to_string(count) + " elements of at least " +
                 std::to_string(size_each) + " bytes each where " + std::to_string(rest_.size()) +

@@ -43,6 +43,31 @@ void encoder::ref(const handle& ref) {
   refs_.push_back(ref);
 }
 
+namespace {
+
+// Under the lock. Came with the arguments of a task: told to its owner when that ends, if it is
+// held then.
+core::object& adopt_argument(core::object_table& objects, wire::object_id id,
+                             std::vector<core::object*>& adopted) {
+  core::object& one = objects.adopt(id);
+  objects.hold(one);
+  adopted.push_back(&one);
+  return one;
+}
+
+}  // namespace
+
+handle decode_scope::object() const {
+  if (container_) {
+    retain(opaque(*container_));
+    return handle{opaque(*container_)};
+  }
+  if (!argument_) return {};
+  process& home = process::require();
+  const std::lock_guard held{home.lock()};
+  return handle{opaque(adopt_argument(home.owner().objects(), argument_, *adopted_))};
+}
+
 handle decoder::ref() {
   const auto id = number<identity>();
   decode_scope* scope = decode_scope::current();
@@ -50,11 +75,10 @@ handle decoder::ref() {
   if (!scope) throw error{"a ref was read from bytes that Mobula did not bring"};
   const std::lock_guard held{home.lock()};
   core::object_table& objects = home.owner().objects();
-  core::object& one = objects.adopt(wire::object_id::from_words(id.high, id.low));
-  if (scope->adopted()) {
-    objects.hold(one);
-    scope->adopted()->push_back(&one);
-  } else if (!one.owned) {
+  const auto named = wire::object_id::from_words(id.high, id.low);
+  if (scope->adopted()) return handle{opaque(adopt_argument(objects, named, *scope->adopted()))};
+  core::object& one = objects.adopt(named);
+  if (!one.owned) {
     objects.register_through(one, *scope->container());
     home.flush();
   }

@@ -11,6 +11,7 @@
 #include "core/errors.hpp"
 #include "core/invariant.hpp"
 #include "mobula/errors.hpp"
+#include "runtime/arrays.hpp"
 #include "runtime/casts.hpp"
 #include "runtime/errors.hpp"
 #include "runtime/function_table.hpp"
@@ -143,11 +144,13 @@ void task_run::decode_arguments() {
 decoder* task_run::resolved(std::uint32_t parameter) {
   for (const auto& given : attempt_->resolved) {
     if (given.parameter != parameter) continue;
+    decode_scope::current()->begin(given.object);
     resolved_.emplace(given.value.kind == wire::value_kind::stored
                           ? where_.home().store().read_here(given.value.where)
                           : given.value.bytes);
     return &*resolved_;
   }
+  decode_scope::current()->begin({});
   return nullptr;
 }
 
@@ -171,10 +174,12 @@ void task_run::end_result() {
 
 void task_run::store_result(std::uint32_t index) {
   wire::value_view value;
-  if (result_.size() > inline_bytes_max ||
+  const bool is_array = result_.array() != nullptr;
+  if (is_array || result_.size() > inline_bytes_max ||
       results_.size() + result_.size() > inline_results_bytes_max) {
     value.kind = wire::value_kind::stored;
-    value.where = where_.home().store().write(result_);
+    value.where =
+        is_array ? array_rooms::give_away(*result_.array()) : where_.home().store().write(result_);
     stored_.emplace_back(index, value.where);
     const std::lock_guard held{where_.home().lock()};
     where_.home().store().made(wire::result_of(attempt_->push.task, index), value.where);

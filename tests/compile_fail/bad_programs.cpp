@@ -38,6 +38,52 @@ int f(const int* p) { return *p; }
 void wrong(int* p) { mobula::remote<f>(p); }
 #endif
 
+#ifdef array_to_be_written_as_parameter
+// says: a remote function can't take a shared_array<T> to write
+double f(mobula::shared_array<double> a) { return a[0]; }
+void wrong(mobula::shared_array<double> a) { mobula::remote<f>(std::move(a)); }
+#endif
+
+#ifdef array_given_by_copy
+// says: a shared_array that is being written can't be copied: std::move it
+double f(std::span<const double> a) { return a[0]; }
+void wrong(mobula::shared_array<double>& a) { mobula::remote<f>(a); }
+#endif
+
+#ifdef array_put_by_copy
+// says: put(std::move(it))
+void wrong(mobula::shared_array<double>& a) { mobula::put(a); }
+#endif
+
+#ifdef array_of_other_elements
+// says: it must be a shared_array<const T> or a std::span<const T> of the same elements
+double f(std::span<const double> a) { return a[0]; }
+void wrong(mobula::shared_array<float> a) { mobula::remote<f>(std::move(a)); }
+#endif
+
+#ifdef array_of_strings
+// says: a shared_array's elements must be trivially copyable
+mobula::shared_array<std::string> wrong() { return mobula::shared_array<std::string>(3); }
+#endif
+
+#ifdef array_of_pointers
+// says: a shared_array's elements can't have pointers
+mobula::shared_array<int*> wrong() { return mobula::shared_array<int*>(3); }
+#endif
+
+#ifdef array_to_be_written_inside
+// says: a shared_array<T> is received as a shared_array<const T>
+struct holds_one {
+  mobula::shared_array<double> values;
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive & values;
+  }
+};
+holds_one f() { return {}; }
+void wrong() { mobula::get(mobula::remote<f>()); }
+#endif
+
 #ifdef literal_for_pointer_parameter
 // says: a remote function can't take a pointer
 int f(const char* p) { return *p; }

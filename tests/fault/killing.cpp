@@ -238,9 +238,12 @@ void strike(running_job& job, const hunt& how) {
 
 void check_end(running_job& job, const std::string& victim, int status) {
   const bool right = job.said().find("right\n") != std::string::npos;
+  // Of a rank that dies before it has joined, only the launcher can say something, and mpirun's
+  // sentence does not always name the rank.
   const bool says_why = job.said().find("mobula") != std::string::npos ||
                         job.said().find("job: error: ") != std::string::npos ||
-                        job.said().find("mpi") != std::string::npos;
+                        job.said().find("mpi") != std::string::npos ||
+                        job.said().find("the job has been aborted") != std::string::npos;
   const bool speechless =
       victim == "driver" || victim == "computing_driver" || victim == "interrupt";
   if (job.said().find("a wrong answer") != std::string::npos) job.fail("a wrong answer");

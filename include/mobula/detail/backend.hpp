@@ -71,6 +71,8 @@ class handle {
   object* record_ = nullptr;
 };
 
+class new_array;
+
 /// Bytes being written, and the refs that were written into them. Small values need no allocation.
 class encoder {
  public:
@@ -107,6 +109,12 @@ class encoder {
   std::span<const handle> refs() const { return refs_; }
   void clear() noexcept;
 
+  /// The value is that array and nothing else: its memory becomes the value's, without a copy. It
+  /// must last until the encoder has been read.
+  void become(const new_array& whole) { array_ = &whole; }
+  /// Null: the value is what was written.
+  const new_array* array() const { return array_; }
+
   /// A piece that is written at once and larger than this may be kept by its address; see
   /// `lasting`.
   static constexpr std::size_t kept_bytes_min = std::size_t{64} << 10;
@@ -124,6 +132,7 @@ class encoder {
   std::size_t size_ = 0;
   std::size_t capacity_ = inline_bytes;
   kept_pieces* kept_ = nullptr;
+  const new_array* array_ = nullptr;
   bool lasting_ = false;
   std::vector<handle> refs_;
   std::byte inline_[inline_bytes];
@@ -165,7 +174,11 @@ class decoder {
     return value;
   }
   /// A count of elements that each take at least `size_each` bytes, checked against what is left.
-  std::size_t count(std::size_t size_each = 1);
+  std::size_t count(std::size_t size_each = 1) {
+    return checked_count(number<std::uint64_t>(), size_each);
+  }
+  /// The same, its number having been read.
+  std::size_t checked_count(std::uint64_t count, std::size_t size_each);
   /// Reads a ref that encoder::ref wrote.
   handle ref();
   std::size_t left() const { return rest_.size(); }
@@ -276,7 +289,7 @@ class value_view {
   value_view& operator=(const value_view&) = delete;
   decoder& bytes() { return bytes_; }
   /// Room for what the library keeps here: whose refs are being read.
-  static constexpr std::size_t scope_bytes = 4 * sizeof(void*);
+  static constexpr std::size_t scope_bytes = 6 * sizeof(void*);
 
  private:
   object* record_;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "mobula/codec.hpp"
+#include "mobula/detail/arrays.hpp"
 #include "mobula/detail/backend.hpp"
 
 // How the parameters of remote functions are written by callers and read by those who run them.
@@ -33,6 +34,16 @@ void encode_lasting(encoder& to, const T& value) {
   }
 }
 
+/// Writes a value that is all of an object: an array's memory becomes the object's.
+template <class T>
+void encode_whole(encoder& to, const T& value) {
+  if constexpr (is_new_array<T>) {
+    const new_array& memory = array_access::memory_of(value);
+    if (!memory.is_small()) return to.become(memory);
+  }
+  encode_lasting<T>(to, value);
+}
+
 /// One parameter of a remote function, as declared: what travels for it, and what it is given.
 template <class Declared>
 struct parameter {
@@ -44,6 +55,9 @@ struct parameter {
                     std::is_const_v<std::remove_reference_t<Declared>>,
                 "mobula: a remote function can't take a non-const reference: the caller would not "
                 "see what it changes; return the new value");
+  static_assert(!is_new_array<stored>,
+                "mobula: a remote function can't take a shared_array<T> to write: what it is given "
+                "is read by others too; take a shared_array<const T> or a std::span<const T>");
 
   template <class Value>
   static constexpr bool stands_for = std::is_same_v<Value, stored>;
@@ -88,13 +102,19 @@ std::unique_ptr<const std::byte, aligned_deleter> aligned_copy(const std::byte* 
                                                                std::size_t size,
                                                                std::size_t alignment);
 
-/// Elements in a row, in place where they are aligned there.
+/// Elements in a row, of a vector or an array, in place where they are aligned there.
 template <class T>
 class row {
  public:
   explicit row(decoder& from) {
     if constexpr (codec<T>::as_bytes) {
-      const std::size_t count = from.count(sizeof(T));
+      const auto word = from.number<std::uint64_t>();
+      if ((word & array_word) != 0) {
+        array_ = read_elements(from, word, sizeof(T));
+        all_ = {reinterpret_cast<const T*>(array_.begin), array_.count};
+        return;
+      }
+      const std::size_t count = from.checked_count(word, sizeof(T));
       const std::byte* bytes = from.read(count * sizeof(T));
       if (reinterpret_cast<std::uintptr_t>(bytes) % alignof(T) != 0) {
         copy_ = aligned_copy(bytes, count * sizeof(T), alignof(T));
@@ -116,6 +136,7 @@ class row {
     operator std::span<const T>() const { return all; }
   };
   std::span<const T> all_;
+  sealed_elements array_;
   std::unique_ptr<const std::byte, aligned_deleter> copy_;
   [[no_unique_address]] std::conditional_t<codec<T>::as_bytes, nothing, std::vector<T>> values_;
 };
@@ -137,7 +158,8 @@ struct parameter<std::span<T, Extent>> {
   using stored = std::vector<element>;
 
   template <class Value>
-  static constexpr bool stands_for = is_vector_of<Value, element>;
+  static constexpr bool stands_for =
+      is_vector_of<Value, element> || std::is_same_v<Value, shared_array<const element>>;
   template <class Argument>
   static constexpr bool takes = std::is_convertible_v<Argument, std::span<T>>;
 
@@ -225,6 +247,10 @@ template <class T>
 struct stored_as<std::span<T>> {
   using type = std::vector<std::remove_const_t<T>>;
 };
+template <class T>
+struct stored_as<shared_array<T>> {
+  using type = shared_array<const T>;
+};
 
 /// The parameter through which it is written: a view is written without a copy of its elements.
 template <class Given, class Stored>
@@ -248,6 +274,7 @@ struct outgoing {
   encoder values;
   parameter_ref refs[Count == 0 ? 1 : Count];
   std::size_t ref_count = 0;
+  handle arrays[Count == 0 ? 1 : Count];  // that were given as they are
 
   void add_ref(std::size_t index, object* record) {
     refs[ref_count++] = {static_cast<std::uint32_t>(index), record};
@@ -261,6 +288,25 @@ struct value_of_ref<object_ref<T>> {
   using type = T;
 };
 
+/// Adds an array: as the ref of the object that it is from now on, or a small one as it is.
+template <class Declared, class Outgoing, class Argument>
+void add_array(Outgoing& call, std::size_t index, Argument&& array) {
+  using wanted = parameter_of<Declared>;
+  using given = std::remove_cvref_t<Argument>;
+  static_assert(!is_new_array<given> || !std::is_lvalue_reference_v<Argument>,
+                "mobula: a shared_array that is being written can't be copied: std::move it; "
+                "nobody writes it from then on");
+  constexpr bool fits = wanted::template stands_for<received<given>>;
+  static_assert(fits,
+                "mobula: a shared_array was given for a parameter of another type: it must be a "
+                "shared_array<const T> or a std::span<const T> of the same elements");
+  if constexpr (fits) {
+    call.arrays[index] = array_access::object_of(array);
+    if (object* record = call.arrays[index].get()) return call.add_ref(index, record);
+    encode<given>(call.values, array);
+  }
+}
+
 /// Adds one argument. A ref stands for its value, unless the parameter wants the ref itself.
 template <class Declared, class Outgoing, class Argument>
 void add_argument(Outgoing& call, std::size_t index, Argument&& argument) {
@@ -270,12 +316,15 @@ void add_argument(Outgoing& call, std::size_t index, Argument&& argument) {
     if constexpr (is_object_ref<typename wanted::stored> && wanted::template takes<Argument>) {
       wanted::write(call.values, std::forward<Argument>(argument));
     } else {
-      constexpr bool fits = wanted::template stands_for<typename value_of_ref<given>::type>;
+      constexpr bool fits =
+          wanted::template stands_for<received<typename value_of_ref<given>::type>>;
       static_assert(fits,
                     "mobula: an object_ref was given whose value is not of the parameter's type: "
                     "the types must be the same, no conversion is made");
       if constexpr (fits) call.add_ref(index, access::record_of(argument));
     }
+  } else if constexpr (is_shared_array<given>) {
+    add_array<Declared>(call, index, std::forward<Argument>(argument));
   } else {
     constexpr bool fits = wanted::template takes<Argument>;
     static_assert(fits,

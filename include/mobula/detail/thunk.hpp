@@ -33,7 +33,7 @@ void run_whole(invocation& run, Arguments& arguments, Call&& call) {
     static_cast<void>(run.result(0));
   } else {
     Value value = arguments.pass_to(std::forward<Call>(call));
-    encode_lasting<Value>(run.result(0), value);
+    encode_whole<Value>(run.result(0), value);
     run.end_result();
   }
 }
@@ -66,8 +66,7 @@ struct split_thunk {
         throw_wrong_parts(name, value.size(), run.result_count());
       }
       for (std::size_t i = 0; i < value.size(); ++i) {
-        encode_lasting<typename split::element>(run.result(static_cast<std::uint32_t>(i)),
-                                                value[i]);
+        encode_whole<typename split::element>(run.result(static_cast<std::uint32_t>(i)), value[i]);
       }
     } else {
       write_each(run, value, typename split::sequence{});
@@ -78,7 +77,7 @@ struct split_thunk {
  private:
   template <std::size_t... At>
   static void write_each(invocation& run, const value_type& value, std::index_sequence<At...>) {
-    (encode_lasting<std::remove_cv_t<std::tuple_element_t<At, value_type>>>(
+    (encode_whole<std::remove_cv_t<std::tuple_element_t<At, value_type>>>(
          run.result(static_cast<std::uint32_t>(At)), std::get<At>(value)),
      ...);
   }

@@ -1,0 +1,102 @@
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "mobula/detail/arrays.hpp"
+#include "mobula/detail/call.hpp"
+#include "mobula/errors.hpp"
+#include "mobula/options.hpp"
+
+// How arrays travel: see mobula/detail/arrays.hpp.
+
+namespace mobula::detail {
+
+namespace {
+
+constexpr std::uint64_t here = std::uint64_t{1} << 62;
+constexpr std::uint64_t whole = std::uint64_t{2} << 62;
+constexpr std::uint64_t named = std::uint64_t{3} << 62;
+constexpr std::size_t alignment = 64;
+
+static_assert(named == array_word);
+
+void write_here(encoder& to, const std::byte* begin, std::size_t count, std::size_t element_bytes) {
+  to.number(here | count);
+  to.write(begin, count * element_bytes);
+}
+
+void write_named(encoder& to, const handle& object, std::size_t count) {
+  to.number(named | count);
+  to.ref(object);
+}
+
+std::size_t checked_bytes(const decoder& from, std::size_t count, std::size_t element_bytes) {
+  if (count > from.left() / element_bytes) {
+    throw error("the bytes of an array claim " + std::to_string(count) + " elements of " +
+                std::to_string(element_bytes) + " bytes where " + std::to_string(from.left()) +
+                " bytes are left: its sender and its receiver take its elements for different "
+                "types, or the processes of the job run different programs");
+  }
+  return count * element_bytes;
+}
+
+sealed_elements read_here(decoder& from, std::size_t count, std::size_t element_bytes) {
+  const std::size_t bytes = checked_bytes(from, count, element_bytes);
+  sealed_elements read;
+  read.copy = aligned_copy(from.read(bytes), bytes, alignment);
+  read.begin = read.copy.get();
+  read.count = count;
+  return read;
+}
+
+sealed_elements read_whole(decoder& from, std::size_t count, std::size_t element_bytes) {
+  from.read(array_header_bytes - sizeof(std::uint64_t));
+  const std::size_t bytes = checked_bytes(from, count, element_bytes);
+  sealed_elements read;
+  read.object = object_being_read();
+  read.begin = from.read(bytes);
+  read.count = count;
+  return read;
+}
+
+sealed_elements read_named(decoder& from, std::size_t element_bytes) {
+  const handle object = from.ref();
+  await(object.get(), forever);
+  value_view value{object.get()};
+  return read_elements(value.bytes(), element_bytes);
+}
+
+}  // namespace
+
+std::uint64_t whole_array_word(std::size_t count) { return whole | count; }
+
+void write_elements(encoder& to, const new_array& array, std::size_t count,
+                    std::size_t element_bytes) {
+  if (array.is_small()) return write_here(to, array.begin(), count, element_bytes);
+  write_named(to, array.seal_as_object(), count);
+}
+
+void write_elements(encoder& to, const sealed_elements& array, std::size_t element_bytes) {
+  if (array.object.get()) return write_named(to, array.object, array.count);
+  write_here(to, array.begin, array.count, element_bytes);
+}
+
+sealed_elements read_elements(decoder& from, std::size_t element_bytes) {
+  return read_elements(from, from.number<std::uint64_t>(), element_bytes);
+}
+
+sealed_elements read_elements(decoder& from, std::uint64_t word, std::size_t element_bytes) {
+  const std::size_t count = word & ~array_word;
+  switch (word & array_word) {
+    case here:
+      return read_here(from, count, element_bytes);
+    case whole:
+      return read_whole(from, count, element_bytes);
+    case named:
+      return read_named(from, element_bytes);
+    default:
+      throw_bad_encoding("shared_array");
+  }
+}
+
+}  // namespace mobula::detail

@@ -1,0 +1,138 @@
+#include "runtime/arrays.hpp"
+
+#include <cstring>
+#include <mutex>
+#include <new>
+#include <stdexcept>
+#include <string>
+
+#include "mobula/errors.hpp"
+#include "runtime/casts.hpp"
+#include "runtime/decode_scope.hpp"
+#include "runtime/process.hpp"
+#include "runtime/store_client.hpp"
+#include "wire/messages.hpp"
+
+namespace mobula::detail {
+
+struct new_array::memory {
+  enum class state : std::uint8_t { being_written, object, given_away };
+
+  state now = state::being_written;
+  std::size_t count = 0;
+  process* home = nullptr;
+  std::shared_ptr<std::byte> own;  // a small one's
+  wire::location room;             // of others: a header, then the elements
+  handle object;                   // once it is one
+};
+
+namespace {
+
+constexpr std::size_t alignment = 64;
+// What a count of elements may be: the word has two bits less.
+constexpr std::size_t bytes_max = std::size_t{1} << 56;
+
+std::shared_ptr<std::byte> aligned_bytes(std::size_t bytes) {
+  constexpr std::align_val_t aligned{alignment};
+  auto* begin = static_cast<std::byte*>(::operator new(bytes, aligned));
+  return {begin, [](std::byte* gone) { ::operator delete (gone, std::align_val_t{alignment}); }};
+}
+
+}  // namespace
+
+new_array::new_array(std::size_t count, std::size_t element_bytes) {
+  process& home = process::require();
+  if (count > bytes_max / element_bytes) {
+    throw std::length_error{"a shared_array of " + std::to_string(count) + " elements of " +
+                            std::to_string(element_bytes) + " bytes is larger than any memory"};
+  }
+  const std::size_t bytes = count * element_bytes;
+  auto made = std::make_unique<memory>();
+  made->count = count;
+  made->home = &home;
+  if (bytes + sizeof(std::uint64_t) <= inline_bytes_max) {
+    made->own = aligned_bytes(bytes);
+    begin_ = made->own.get();
+  } else {
+    made->room = home.store().allocate(array_header_bytes + bytes);
+    begin_ = home.store().writable(made->room).data() + array_header_bytes;
+  }
+  memory_ = made.release();
+}
+
+// What was not given away; or given away by its elements' room, which is then somebody else's.
+void new_array::discard() noexcept {
+  const std::unique_ptr<memory> gone{memory_};
+  if (gone->own || gone->now != memory::state::being_written) return;
+  if (process::current() != gone->home) return;  // the room has gone with the runtime
+  const std::lock_guard held{gone->home->lock()};
+  gone->home->store().abandon(gone->room);
+}
+
+new_array::memory& new_array::checked() const {
+  if (!memory_) {
+    throw error{
+        "an empty shared_array was given away: one that is default-made or was moved from has no "
+        "elements"};
+  }
+  if (memory_->home != &process::require())
+    throw error{"a shared_array was given away that was made before the runtime was shut down"};
+  if (memory_->now == memory::state::given_away)
+    throw error{"a shared_array was given away that had been returned as a result before"};
+  return *memory_;
+}
+
+bool new_array::is_small() const { return checked().own != nullptr; }
+
+handle new_array::seal_as_object() const {
+  memory& mine = checked();
+  if (mine.now == memory::state::object) return mine.object;
+  process& home = *mine.home;
+  array_rooms::seal(*this);
+  wire::value_view value;
+  value.kind = wire::value_kind::stored;
+  value.where = mine.room;
+  const std::lock_guard held{home.lock()};
+  core::object& promised = home.owner().promise();
+  home.store().made(promised.id, mine.room);
+  home.owner().fulfil(promised, value, {});
+  mine.object = handle{opaque(promised)};
+  mine.now = memory::state::object;
+  return mine.object;
+}
+
+sealed_elements new_array::seal() const {
+  memory& mine = checked();
+  sealed_elements sealed;
+  sealed.count = mine.count;
+  if (mine.own) {
+    sealed.copy = mine.own;
+    sealed.begin = mine.own.get();
+  } else {
+    sealed.object = seal_as_object();
+    sealed.begin = mine.home->store().read_here(mine.room).data() + array_header_bytes;
+  }
+  return sealed;
+}
+
+void array_rooms::seal(const new_array& array) {
+  const std::uint64_t word = whole_array_word(array.memory_->count);
+  std::memset(array.begin_ - array_header_bytes, 0, array_header_bytes);
+  std::memcpy(array.begin_ - array_header_bytes, &word, sizeof word);
+}
+
+wire::location array_rooms::give_away(const new_array& array) {
+  new_array::memory& mine = array.checked();
+  if (mine.now == new_array::memory::state::object)
+    throw error{"a shared_array was returned as a result that had been given away before"};
+  seal(array);
+  mine.now = new_array::memory::state::given_away;
+  return mine.room;
+}
+
+handle object_being_read() {
+  decode_scope* scope = decode_scope::current();
+  return scope ? scope->object() : handle{};
+}
+
+}  // namespace mobula::detail

@@ -1,0 +1,17 @@
+#pragma once
+
+#include "mobula/detail/arrays.hpp"
+#include "wire/ids.hpp"
+
+namespace mobula::detail {
+
+/// Opens the rooms of arrays to the runtime.
+struct array_rooms {
+  /// The room becomes a result, by who sends that: the array may be discarded. Of one that is not
+  /// small. @throws error if it was given away before
+  static wire::location give_away(const new_array& array);
+  /// Writes what stands before the elements.
+  static void seal(const new_array& array);
+};
+
+}  // namespace mobula::detail
