@@ -3,8 +3,6 @@
 #include <iterator>
 
 #include "core/invariant.hpp"
-#include "wire/codec.hpp"
-#include "wire/store_messages.hpp"
 
 namespace mobula::core {
 
@@ -84,8 +82,7 @@ void copy_table::end_owners(Gone owner_is_gone) {
 
 copy_table::table::iterator copy_table::drop(table::iterator one) {
   const auto& [where, gone] = *one;
-  if (const auto holder = rooms_.release(where))
-    wire::send(out_, *holder, wire::store_freed{where});
+  memory_.release(where);
   bytes_ -= where.size_bytes;
   if (gone.replica) replicas_.erase(gone.object);
   if (gone.maker) involved_.remove(gone.maker);

@@ -5,10 +5,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/block_store.hpp"
 #include "core/process_counts.hpp"
-#include "core/room_table.hpp"
 #include "wire/ids.hpp"
-#include "wire/outbox.hpp"
 
 namespace mobula::core {
 
@@ -31,7 +30,7 @@ class copy_table {
     bool replica = false;    // brought here from another node
   };
 
-  copy_table(room_table& rooms, wire::outbox& out) : rooms_{rooms}, out_{out} {}
+  explicit copy_table(block_store& memory) : memory_{memory} {}
 
   void add(wire::object_id object, const wire::location& where, wire::process_id maker);
   void add_replica(wire::object_id object, const wire::location& where);
@@ -67,8 +66,7 @@ class copy_table {
   template <class Gone>
   void end_owners(Gone owner_is_gone);
 
-  room_table& rooms_;
-  wire::outbox& out_;
+  block_store& memory_;
   table copies_;
   std::unordered_map<wire::object_id, wire::location> replicas_;
   /// Copies that a process owns or makes: most that end have none, and cost no search.

@@ -32,10 +32,10 @@ directory::directory(wire::node_id node, std::uint32_t nodes, block_store& memor
       nodes_{nodes},
       out_{out},
       part_bytes_{named.fetch.part_bytes},
-      rooms_{memory},
+      rooms_{memory, out},
       room_requests_{rooms_, out},
-      copies_{rooms_, out},
-      fetches_{self_, memory, copies_, out, named.fetch} {}
+      copies_{rooms_},
+      fetches_{self_, rooms_, copies_, out, named.fetch} {}
 
 bool directory::on_message(process_id from, wire::blob message) {
   // Rooms and fetches are for processes of this node alone: only their ends are waited for here.

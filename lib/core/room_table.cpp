@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "core/invariant.hpp"
+#include "wire/codec.hpp"
+#include "wire/store_messages.hpp"
 
 namespace mobula::core {
 
@@ -74,24 +76,23 @@ bool room_table::made(process_id maker, const location& block) {
   return true;
 }
 
-std::optional<process_id> room_table::release(const location& block) {
+void room_table::release(const location& block) {
   const auto found = at(block);
-  if (found == rooms_.end()) {
-    memory_.release(block);
-    return std::nullopt;
-  }
+  if (found == rooms_.end()) return memory_.release(block);
   room& one = found->second;
   invariant(one.objects != 0, "what is released from a room was made there", block.extent,
             block.offset);
   --one.objects;
   one.objects_bytes -= block.size_bytes;
   unused_bytes_ += block.size_bytes;
-  if (one.slab && one.holder) return one.holder;
-  if (one.objects == 0) remove(found);
-  return std::nullopt;
+  if (one.slab && one.holder) {
+    wire::send(out_, one.holder, wire::store_freed{block});
+  } else if (one.objects == 0) {
+    remove(found);
+  }
 }
 
-std::optional<std::span<std::byte>> room_table::bytes(const location& block) const {
+std::optional<std::span<std::byte>> room_table::bytes(const location& block) {
   const room* around = find(block);
   if (!around) return memory_.bytes(block);
   const auto whole = memory_.bytes(around->where);

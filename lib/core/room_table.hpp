@@ -10,6 +10,7 @@
 
 #include "core/block_store.hpp"
 #include "wire/ids.hpp"
+#include "wire/outbox.hpp"
 
 namespace mobula::core {
 
@@ -21,7 +22,9 @@ namespace mobula::core {
 ///
 /// A room for one object (no slab) goes with that object. Memory of a room is given to others only
 /// when it is gone: until then its holder may be writing there.
-class room_table {
+///
+/// Stands before the store: who releases a block of a slab need not know that it is one.
+class room_table final : public block_store {
  public:
   struct room {
     wire::location where;
@@ -31,12 +34,19 @@ class room_table {
     std::uint64_t objects_bytes = 0;
   };
 
-  explicit room_table(block_store& memory) : memory_{memory} {}
+  room_table(block_store& memory, wire::outbox& out) : memory_{memory}, out_{out} {}
+
+  std::uint64_t capacity_bytes() const override { return memory_.capacity_bytes(); }
+  allocation allocate(std::uint64_t size_bytes) override { return memory_.allocate(size_bytes); }
+  /// A block of the store's, or one that was made in a room, is not needed any more. The holder of
+  /// a slab hears that it may use the block again.
+  void release(const wire::location& block) override;
+  std::optional<std::span<std::byte>> bytes(const wire::location& block) override;
 
   /// A room for `holder`: a slab of about `slab_bytes`, of what can be had; one of no more than
   /// `size_bytes` is for a single object.
-  block_store::allocation give(wire::process_id holder, std::uint64_t size_bytes,
-                               std::uint64_t slab_bytes);
+  allocation give(wire::process_id holder, std::uint64_t size_bytes,
+                  std::uint64_t slab_bytes);
   /// The room's holder gives it back. False: it is not its, or an object lies in it.
   bool take_back(wire::process_id holder, const wire::location& where);
 
@@ -44,11 +54,6 @@ class room_table {
   const room* find(const wire::location& block) const;
   /// An object lies in the room of `maker` now. False: it holds no such room, or a full one.
   bool made(wire::process_id maker, const wire::location& block);
-  /// A block of the store's, or one that was made in a room, is not needed any more.
-  /// @returns the holder of the slab, who is to be told that it may use the block again
-  std::optional<wire::process_id> release(const wire::location& block);
-  /// Its memory; nothing if it can't be mapped here.
-  std::optional<std::span<std::byte>> bytes(const wire::location& block) const;
 
   /// Its rooms go, or stay, orphaned, for what lies in them.
   void on_process_ended(wire::process_id holder);
@@ -69,6 +74,7 @@ class room_table {
   static constexpr std::uint64_t slab_part = 64;
 
   block_store& memory_;
+  wire::outbox& out_;
   table rooms_;
   std::uint64_t unused_bytes_ = 0;
 };
