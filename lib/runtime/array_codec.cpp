@@ -43,8 +43,9 @@ std::size_t checked_bytes(const decoder& from, std::size_t count, std::size_t el
 sealed_elements read_here(decoder& from, std::size_t count, std::size_t element_bytes) {
   const std::size_t bytes = checked_bytes(from, count, element_bytes);
   sealed_elements read;
-  read.copy = aligned_copy(from.read(bytes), bytes, alignment);
-  read.begin = read.copy.get();
+  std::shared_ptr<const std::byte> copy = aligned_copy(from.read(bytes), bytes, alignment);
+  read.begin = copy.get();
+  read.keeper = std::move(copy);
   read.count = count;
   return read;
 }
@@ -54,6 +55,7 @@ sealed_elements read_whole(decoder& from, std::size_t count, std::size_t element
   const std::size_t bytes = checked_bytes(from, count, element_bytes);
   sealed_elements read;
   read.object = object_being_read();
+  read.keeper = keep_what_is_read();
   read.begin = from.read(bytes);
   read.count = count;
   return read;

@@ -106,11 +106,15 @@ sealed_elements new_array::seal() const {
   sealed_elements sealed;
   sealed.count = mine.count;
   if (mine.own) {
-    sealed.copy = mine.own;
+    sealed.keeper = mine.own;
     sealed.begin = mine.own.get();
   } else {
+    // Before it is an object: that could be moved.
+    auto read =
+        std::make_shared<store_client::pinned_block>(mine.home->store().read_here(mine.room));
     sealed.object = seal_as_object();
-    sealed.begin = mine.home->store().read_here(mine.room).data() + array_header_bytes;
+    sealed.begin = read->bytes.data() + array_header_bytes;
+    sealed.keeper = std::move(read);
   }
   return sealed;
 }
@@ -133,6 +137,13 @@ wire::location array_rooms::give_away(const new_array& array) {
 handle object_being_read() {
   decode_scope* scope = decode_scope::current();
   return scope ? scope->object() : handle{};
+}
+
+std::shared_ptr<const void> keep_what_is_read() {
+  const decode_scope* scope = decode_scope::current();
+  if (!scope || !scope->block()) return nullptr;
+  return std::make_shared<store_client::pinned_block>(
+      process::require().store().read_here(*scope->block()));
 }
 
 }  // namespace mobula::detail

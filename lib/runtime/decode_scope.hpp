@@ -15,7 +15,11 @@ namespace mobula::detail {
 class decode_scope {
  public:
   explicit decode_scope(std::vector<core::object*>& adopted) : adopted_{&adopted} { enter(); }
-  explicit decode_scope(core::object& container) : container_{&container} { enter(); }
+  /// @param block  where its value lies in this node's store; null: in messages
+  decode_scope(core::object& container, const wire::location* block)
+      : container_{&container}, block_{block} {
+    enter();
+  }
   ~decode_scope() { current_ = outer_; }
   decode_scope(const decode_scope&) = delete;
   decode_scope& operator=(const decode_scope&) = delete;
@@ -31,9 +35,14 @@ class decode_scope {
 
   std::vector<core::object*>* adopted() const { return adopted_; }
   core::object* container() const { return container_; }
-  /// From arguments: what is read next is the value of that object; of none: an argument that was
-  /// given as a value.
-  void begin(wire::object_id argument) { argument_ = argument; }
+  /// From arguments: what is read next is the value of that object, which lies in `block`; of none:
+  /// an argument that was given as a value.
+  void begin(wire::object_id argument, const wire::location* block) {
+    argument_ = argument;
+    block_ = block;
+  }
+  /// Where in this node's store the value lies that is being decoded; null: in messages.
+  const wire::location* block() const { return block_; }
   /// One more count of the object whose value is being decoded; empty: it is of none.
   handle object() const;
 
@@ -45,6 +54,7 @@ class decode_scope {
   std::vector<core::object*>* adopted_ = nullptr;
   core::object* container_ = nullptr;
   wire::object_id argument_;
+  const wire::location* block_ = nullptr;
   decode_scope* outer_ = nullptr;
   static thread_local decode_scope* current_;
 };

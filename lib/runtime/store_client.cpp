@@ -38,7 +38,9 @@ struct store_client::maps {
 };
 
 store_client::store_client(process& whose)
-    : whose_{whose}, maps_{std::make_unique<maps>(whose.member().broker())} {}
+    : whose_{whose},
+      pins_{whose.port().pins()},
+      maps_{std::make_unique<maps>(whose.member().broker())} {}
 store_client::~store_client() = default;
 
 wire::location store_client::allocate(std::uint64_t size_bytes) {
@@ -124,7 +126,7 @@ std::optional<wire::location> store_client::copy_here(const core::object& stored
   return std::nullopt;
 }
 
-std::optional<std::span<const std::byte>> store_client::read(core::object& stored) {
+std::optional<store_client::pinned_block> store_client::read(core::object& stored) {
   std::optional<wire::location> here;
   std::vector<std::byte> error;
   {
@@ -209,14 +211,23 @@ void store_client::end(core::object& one, const wire::location& where, wire::blo
   whose_.owner().objects().drop(one);
 }
 
-std::span<const std::byte> store_client::read_here(const wire::location& where) {
-  const auto bytes = maps_->extents.readable(where);
-  if (bytes.size() != where.size_bytes) {
+store_client::pinned_block store_client::read_here(const wire::location& where) {
+  pinned_block read{where, maps_->extents.readable(where), {}};
+  if (read.bytes.size() != where.size_bytes) {
     throw_error(core::make_error(wire::error_code::object_lost, whose_.self(),
                                  "the memory that holds the object can't be mapped into this "
                                  "process: raise its limit of address space or of mappings"));
   }
-  return bytes;
+  const std::lock_guard held{whose_.lock()};
+  const auto number = pins_.pin(where);
+  if (!number) {
+    throw_error(core::make_error(wire::error_code::internal, whose_.self(),
+                                 "this process reads so many objects in place (" +
+                                     std::to_string(pins_.pins()) +
+                                     ") that it can't mark one more: let go of views"));
+  }
+  read.pin = block_pin{whose_, *number};
+  return read;
 }
 
 void store_client::on_message(wire::blob message) {

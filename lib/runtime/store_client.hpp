@@ -10,6 +10,8 @@
 
 #include "core/object.hpp"
 #include "mobula/detail/backend.hpp"
+#include "runtime/block_pin.hpp"
+#include "store/pin_page.hpp"
 #include "store/slabs.hpp"
 #include "wire/store_messages.hpp"
 
@@ -46,15 +48,21 @@ class store_client {
   /// Writes a value into a room of its own.
   /// @throws store_full
   wire::location write(const encoder& value);
-  /// The bytes of a stored object, which stay readable until the process ends, and unchanged as
-  /// long as somebody holds the object; nothing: there is no copy on this node, see `bring`.
+  /// What is being read, and what keeps it there. Its memory stays readable until the process ends.
+  struct pinned_block {
+    wire::location where;
+    std::span<const std::byte> bytes;
+    block_pin pin;
+  };
+  /// A stored object; nothing: there is no copy on this node, see `bring`.
   /// @throws what the last fetch of it failed with
-  std::optional<std::span<const std::byte>> read(core::object& stored);
-  /// The bytes of a copy on this node.
-  std::span<const std::byte> read_here(const wire::location& where);
+  std::optional<pinned_block> read(core::object& stored);
+  /// A copy on this node that something else keeps there meanwhile.
+  pinned_block read_here(const wire::location& where);
 
   // Under the lock.
 
+  void unpin(std::uint32_t number) { pins_.unpin(number); }
   /// `object` lies there now and will not change; before its owner hears of that.
   void made(wire::object_id object, const wire::location& where);
   /// No object has been made of the room.
@@ -102,6 +110,7 @@ class store_client {
 
   process& whose_;
   store::slabs slabs_;
+  store::pin_page pins_;
   std::uint64_t next_token_ = 1;
   std::unordered_map<std::uint64_t, std::optional<grant>> asked_;
   std::unordered_map<core::object*, fetch> fetches_;

@@ -3,6 +3,7 @@
 #include <cxxabi.h>
 #include <stdio_ext.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <mutex>
@@ -132,25 +133,29 @@ void task_run::decode_arguments() {
   result_count_ = attempt_->push.result_count;
   wire::blob bytes = attempt_->push.arguments;
   for (const auto& given : attempt_->resolved) {
-    if (given.parameter == wire::resolved_argument::all_arguments)
-      bytes = given.value.kind == wire::value_kind::stored
-                  ? where_.home().store().read_here(given.value.where)
-                  : given.value.bytes;
+    if (given.value.kind == wire::value_kind::stored)
+      read_.push_back(where_.home().store().read_here(given.value.where));
+    if (given.parameter == wire::resolved_argument::all_arguments) bytes = bytes_of(given);
   }
   values_.emplace(bytes);
   arguments_ = &*values_;
 }
 
+wire::blob task_run::bytes_of(const wire::resolved_argument& given) const {
+  if (given.value.kind != wire::value_kind::stored) return given.value.bytes;
+  const auto at = std::ranges::find(read_, given.value.where, &store_client::pinned_block::where);
+  return at->bytes;
+}
+
 decoder* task_run::resolved(std::uint32_t parameter) {
   for (const auto& given : attempt_->resolved) {
     if (given.parameter != parameter) continue;
-    decode_scope::current()->begin(given.object);
-    resolved_.emplace(given.value.kind == wire::value_kind::stored
-                          ? where_.home().store().read_here(given.value.where)
-                          : given.value.bytes);
+    const bool stored = given.value.kind == wire::value_kind::stored;
+    decode_scope::current()->begin(given.object, stored ? &given.value.where : nullptr);
+    resolved_.emplace(bytes_of(given));
     return &*resolved_;
   }
-  decode_scope::current()->begin({});
+  decode_scope::current()->begin({}, nullptr);
   return nullptr;
 }
 
@@ -225,6 +230,7 @@ void task_run::list_held(std::vector<wire::object_id>& held) {
 void task_run::finish() {
   values_.reset();
   resolved_.reset();
+  read_.clear();
   // Out before anybody hears that the task has ended: the job may end then, and this process hard.
   if (::__fpending(stdout) != 0) std::fflush(stdout);
   process& home = where_.home();

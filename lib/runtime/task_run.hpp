@@ -13,6 +13,7 @@
 #include "fiber/fiber.hpp"
 #include "mobula/detail/backend.hpp"
 #include "runtime/decode_scope.hpp"
+#include "runtime/store_client.hpp"
 
 namespace mobula::detail {
 
@@ -63,6 +64,7 @@ class task_run final : public invocation {
   void run();
   void call();
   void decode_arguments();
+  wire::blob bytes_of(const wire::resolved_argument& given) const;
   void store_result(std::uint32_t index);
   void fail(const wire::error_value& error);
   void finish();
@@ -75,7 +77,8 @@ class task_run final : public invocation {
   core::attempt* attempt_ = nullptr;
   const function_entry* function_ = nullptr;
   wire::caller_id caller_;
-  std::vector<core::object*> adopted_;  // by decoding the arguments; one count each
+  std::vector<core::object*> adopted_;            // by decoding the arguments; one count each
+  std::vector<store_client::pinned_block> read_;  // stored arguments
   std::optional<decoder> values_;
   std::optional<decoder> resolved_;
   std::optional<std::uint32_t> open_result_;

@@ -43,13 +43,14 @@ object* put(encoder& value) {
 
 namespace {
 
-std::span<const std::byte> bytes_of(core::object& one) {
+// A value that is being read. What is in no store is kept by its record.
+store_client::pinned_block value_of(core::object& one) {
   switch (one.state.load(std::memory_order_acquire)) {
     case core::object_state::inlined:
-      return one.bytes();
+      return {{}, one.bytes(), {}};
     case core::object_state::stored:
       for (;;) {
-        if (const auto bytes = process::require().store().read(one)) return *bytes;
+        if (auto read = process::require().store().read(one)) return std::move(*read);
         await(opaque(one), forever);
       }
     case core::object_state::failed: {
@@ -62,14 +63,21 @@ std::span<const std::byte> bytes_of(core::object& one) {
   throw error{"the object is not ready"};
 }
 
-static_assert(sizeof(decode_scope) <= value_view::scope_bytes);
+struct reading {
+  explicit reading(core::object& ready)
+      : value{value_of(ready)}, scope{ready, value.where.size_bytes ? &value.where : nullptr} {}
+  store_client::pinned_block value;
+  decode_scope scope;
+};
+static_assert(sizeof(reading) <= value_view::scope_bytes);
 
 }  // namespace
 
-value_view::value_view(object* ready) : record_{ready}, bytes_{bytes_of(record_of(ready))} {
-  new (scope_) decode_scope{record_of(ready)};
+value_view::value_view(object* ready) : record_{ready}, bytes_{{}} {
+  const auto* begun = new (scope_) reading{record_of(ready)};
+  bytes_ = decoder{begun->value.bytes};
 }
 
-value_view::~value_view() { reinterpret_cast<decode_scope*>(scope_)->~decode_scope(); }
+value_view::~value_view() { reinterpret_cast<reading*>(scope_)->~reading(); }
 
 }  // namespace mobula::detail

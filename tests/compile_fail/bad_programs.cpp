@@ -77,7 +77,7 @@ struct holds_one {
   mobula::shared_array<double> values;
   template <class Archive>
   void serialize(Archive& archive, unsigned) {
-    archive & values;
+    archive& values;
   }
 };
 holds_one f() { return {}; }

@@ -31,8 +31,9 @@ namespace mobula::detail {
 
 /// Where a sealed array's elements are, and what keeps them there.
 struct sealed_elements {
-  handle object;                          // the array's own; empty for a small one
-  std::shared_ptr<const std::byte> copy;  // a small one's elements
+  handle object;  // the array's own; empty for a small one
+  std::shared_ptr<const void>
+      keeper;  // a small one's elements, or what keeps others where they are
   const std::byte* begin = nullptr;
   std::size_t count = 0;
 };
@@ -95,6 +96,8 @@ std::uint64_t whole_array_word(std::size_t count);
 
 /// The object whose value the calling thread decodes; empty where that is no object.
 handle object_being_read();
+/// Keeps what the calling thread decodes where it is; null where nothing moves it.
+std::shared_ptr<const void> keep_what_is_read();
 
 /// Opens arrays to the templates of these headers.
 struct array_access {

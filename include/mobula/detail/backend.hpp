@@ -288,8 +288,8 @@ class value_view {
   value_view(const value_view&) = delete;
   value_view& operator=(const value_view&) = delete;
   decoder& bytes() { return bytes_; }
-  /// Room for what the library keeps here: whose refs are being read.
-  static constexpr std::size_t scope_bytes = 6 * sizeof(void*);
+  /// Room for what the library keeps here: whose refs are being read, and what keeps it in place.
+  static constexpr std::size_t scope_bytes = 14 * sizeof(void*);
 
  private:
   object* record_;

@@ -29,6 +29,9 @@ class arena {
   std::span<std::byte, board_bytes> board() const {
     return std::span<std::byte, board_bytes>{map_.begin() + board_offset, board_bytes};
   }
+  std::span<std::byte, pins_bytes> pins() const {
+    return std::span<std::byte, pins_bytes>{map_.begin() + pins_offset, pins_bytes};
+  }
   int memory() const { return memory_.number(); }
 
   /// Gives a segment's pages back to the kernel; they read as zeros again.
@@ -54,6 +57,10 @@ class peer_arena {
 
   explicit operator bool() const { return static_cast<bool>(front_); }
   arena_header& header() const { return *reinterpret_cast<arena_header*>(front_.begin()); }
+
+  std::span<const std::byte, pins_bytes> pins() const {
+    return std::span<const std::byte, pins_bytes>{front_.begin() + pins_offset, pins_bytes};
+  }
 
   /// Until `map_region`.
   int memory() const { return memory_.number(); }

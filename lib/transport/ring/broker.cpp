@@ -183,6 +183,12 @@ descriptor_answer broker::arena_of(wire::process_id process) const {
   return {answer_kind::found, std::move(copy)};
 }
 
+std::vector<std::span<const std::byte, pins_bytes>> broker::pin_pages() const {
+  std::vector<std::span<const std::byte, pins_bytes>> pages;
+  for (const auto& [process, memory] : members_) pages.push_back(memory.pins());
+  return pages;
+}
+
 bool broker::read_board(wire::process_id process, std::span<std::byte, board_bytes> page) const {
   const auto found = members_.find(process);
   return found != members_.end() && ::pread(found->second.memory(), page.data(), page.size(),

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 #include "transport/ring/arena_source.hpp"
 #include "transport/ring/hub.hpp"
@@ -56,6 +57,8 @@ class broker final : public arena_source {
     arenas_.push_back({process, arena_of(process)});
   }
   std::optional<arena_answer> next_arena() override;
+  /// The pages of pins of all who have joined and not been forgotten.
+  std::vector<std::span<const std::byte, pins_bytes>> pin_pages() const;
   /// What the process shows on its page, also after its death until it is forgotten. False:
   /// unknown.
   bool read_board(wire::process_id process, std::span<std::byte, board_bytes> page) const;

@@ -48,6 +48,8 @@ struct arena_header {
   std::atomic<std::int64_t> node_ring_bytes;
   std::int64_t node_bytes_max;
   std::uint64_t idle_ring_ns;
+  /// There too: how often blocks of the node's store have been moved under those who read it.
+  std::atomic<std::uint64_t> store_moves;
 
   /// A bit for each slot. Set: the receiver looks at that ring by itself.
   alignas(line_bytes) std::atomic<std::uint64_t> news[slots_of_scheduler / 64];
@@ -68,7 +70,8 @@ constexpr std::size_t segment_offset(unsigned index) {
 inline constexpr std::size_t region_bytes = std::bit_ceil(segment_offset(segment_count));
 
 inline constexpr std::size_t board_offset = header_bytes;
-inline constexpr std::size_t slots_offset = board_offset + board_bytes;
+inline constexpr std::size_t pins_offset = board_offset + board_bytes;
+inline constexpr std::size_t slots_offset = pins_offset + pins_bytes;
 constexpr std::size_t regions_offset(std::uint32_t slot_count) {
   constexpr std::size_t alignment = std::size_t{64} << 10;
   const std::size_t end = slots_offset + slot_count * sizeof(slot_block);

@@ -39,5 +39,7 @@ inline constexpr std::uint64_t backlog_nap_ns_max = 10'000'000;
 /// What one process shows to its scheduler without sending: the executor's page, with room for as
 /// many attempts as may have begun. Pages that are not used take no memory.
 inline constexpr std::size_t board_bytes = std::size_t{512} << 10;
+/// And the page of its pins: what it reads in the node's store.
+inline constexpr std::size_t pins_bytes = std::size_t{1} << 20;
 
 }  // namespace mobula::ring

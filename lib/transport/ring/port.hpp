@@ -98,6 +98,11 @@ class port final : public wire::outbox, private inbox::sink {
   /// The page that this process shows to its scheduler, even after its death.
   std::span<std::byte, board_bytes> board() const { return own_.board(); }
 
+  /// The page of its pins, which the scheduler reads at any time.
+  std::span<std::byte, pins_bytes> pins() const { return own_.pins(); }
+  /// How often blocks of the node's store have been moved: the scheduler counts, all read.
+  std::atomic<std::uint64_t>& store_moves() const { return node_header_.store_moves; }
+
   std::uint64_t dropped() const { return dropped_; }
   std::uint64_t garbled() const { return garbled_ + inbox_.garbled(); }
   std::int64_t node_ring_bytes() const { return node_header_.node_ring_bytes.load(); }

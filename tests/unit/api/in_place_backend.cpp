@@ -223,10 +223,11 @@ new_array::memory& new_array::checked() const {
 bool new_array::is_small() const { return checked().own != nullptr; }
 sealed_elements new_array::seal() const {
   const memory& mine = checked();
-  return {{}, {mine.own, mine.own.get()}, mine.own.get(), mine.count};
+  return {{}, mine.own, mine.own.get(), mine.count};
 }
 handle new_array::seal_as_object() const { throw error("the backend of tests has no store"); }
 handle object_being_read() { return {}; }
+std::shared_ptr<const void> keep_what_is_read() { return nullptr; }
 
 value_view::value_view(object* ready) : record_{ready}, bytes_{ready->bytes} {
   if (ready->failure) throw_error(*ready->failure);

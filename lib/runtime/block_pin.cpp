@@ -1,0 +1,16 @@
+#include "runtime/block_pin.hpp"
+
+#include <mutex>
+
+#include "runtime/process.hpp"
+#include "runtime/store_client.hpp"
+
+namespace mobula::detail {
+
+void block_pin::unpin() noexcept {
+  if (process::current() != home_) return;
+  const std::lock_guard held{home_->lock()};
+  home_->store().unpin(number_);
+}
+
+}  // namespace mobula::detail
