@@ -44,7 +44,7 @@ inline std::vector<std::byte> swap_addresses(int socket, const std::vector<std::
 class raw_side {
  public:
   explicit raw_side(int socket)
-      : worker_{2, &raw_side::on_frame, this}, buffer_(std::size_t{1} << 20) {
+      : worker_{2, true, &raw_side::on_frame, this}, buffer_(std::size_t{1} << 20) {
     peer_address_ = swap_addresses(socket, worker_.address());
     std::string failure;
     peer_ = worker_.connect(

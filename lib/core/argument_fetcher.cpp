@@ -16,6 +16,7 @@ void argument_fetcher::fetch(attempt& one) {
     asked.token = token;
     asked.object = argument.object;
     asked.from = argument.value.where;
+    asked.urgency = wire::fetch_urgency::argument;
     wire::send(out_, wire::process_id::scheduler_of(self_.node()), asked);
   }
 }

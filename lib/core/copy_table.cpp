@@ -10,10 +10,6 @@ using wire::location;
 using wire::object_id;
 using wire::process_id;
 
-std::size_t copy_table::location_hash::operator()(const location& where) const {
-  return wire::mix((std::uint64_t{where.extent} << 32 | where.generation) ^ where.offset << 20);
-}
-
 void copy_table::add(object_id object, const location& where, process_id maker) {
   copy made;
   made.object = object;

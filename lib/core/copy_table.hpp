@@ -57,10 +57,7 @@ class copy_table {
   std::uint64_t bytes() const { return bytes_; }
 
  private:
-  struct location_hash {
-    std::size_t operator()(const wire::location& where) const;
-  };
-  using table = std::unordered_map<wire::location, copy, location_hash>;
+  using table = std::unordered_map<wire::location, copy>;
 
   table::iterator drop(table::iterator one);
   template <class Gone>

@@ -27,15 +27,18 @@ wire::error_value lost(process_id where, process_id owner, wire::node_id node, c
 }  // namespace
 
 directory::directory(wire::node_id node, std::uint32_t nodes, block_store& memory,
-                     wire::outbox& out, limits named)
+                     remote_memory* remote, local_pins* pins, wire::outbox& out, limits named)
     : self_{process_id::scheduler_of(node)},
       nodes_{nodes},
+      remote_{remote},
       out_{out},
-      part_bytes_{named.fetch.part_bytes},
       rooms_{memory, out},
+      kept_{rooms_, pins},
+      pins_{kept_, remote},
       room_requests_{rooms_, out},
-      copies_{rooms_},
-      fetches_{self_, rooms_, copies_, out, named.fetch} {}
+      copies_{pins_},
+      lends_{pins_, remote, out, named.fetch.whole_bytes, named.fetch.part_bytes},
+      fetches_{self_, nodes, pins_, remote, copies_, lends_, ended_, out, named.fetch} {}
 
 bool directory::on_message(process_id from, wire::blob message) {
   // Rooms and fetches are for processes of this node alone: only their ends are waited for here.
@@ -43,7 +46,7 @@ bool directory::on_message(process_id from, wire::blob message) {
   switch (wire::type_of(message)) {
     case message_type::store_allocate:
       if (const auto m = wire::decode<wire::store_allocate>(message); m && local)
-        room_requests_.ask(from, *m);
+        on_allocate(from, *m);
       return true;
     case message_type::store_return:
       if (const auto m = wire::decode<wire::store_return>(message))
@@ -65,15 +68,39 @@ bool directory::on_message(process_id from, wire::blob message) {
     case message_type::store_fetch:
       if (local) on_fetch(from, message);
       return true;
-    case message_type::store_read:
-      on_read(from, message);
+    case message_type::store_pin:
+      if (from.is_scheduler() && !local) on_pin(from, message);
       return true;
+    case message_type::store_pinned:
+    case message_type::store_unpin:
+    case message_type::key_revoke:
+    case message_type::store_read:
     case message_type::store_part:
-      if (const auto m = wire::decode<wire::store_part>(message)) fetches_.on_part(from, *m);
+      if (from.is_scheduler() && !local) on_nodes_message(from.node(), message);
       return true;
     default:
       return false;
   }
+}
+
+void directory::on_nodes_message(wire::node_id from, wire::blob message) {
+  if (const auto pinned = wire::decode<wire::store_pinned>(message)) {
+    fetches_.on_pinned(from, *pinned);
+  } else if (const auto unpin = wire::decode<wire::store_unpin>(message)) {
+    lends_.on_unpin(from, *unpin);
+  } else if (const auto revoked = wire::decode<wire::key_revoke>(message)) {
+    for (const std::uint64_t key : revoked->keys)
+      if (remote_) remote_->forget_key(from, key);
+  } else if (const auto read = wire::decode<wire::store_read>(message)) {
+    lends_.on_read(from, *read);
+  } else if (const auto part = wire::decode<wire::store_part>(message)) {
+    fetches_.on_part(from, *part);
+  }
+}
+
+void directory::on_allocate(process_id from, const wire::store_allocate& request) {
+  kept_.let_go();
+  room_requests_.ask(from, request);
 }
 
 void directory::on_made(process_id from, const wire::store_made& told) {
@@ -121,7 +148,7 @@ void directory::on_fetch(process_id from, wire::blob message) {
   const auto decoded = wire::decode<wire::store_fetch>(message);
   if (!decoded || defer(from, message, decoded->object, decoded->from)) return;
   const wire::store_fetch& request = *decoded;
-  const fetch_table::asker who{from, request.token};
+  const fetch_asker who{from, request.token};
   const process_id owner = request.object.owner();
   const wire::node_id holder = request.from.node;
   if (ended_.has(owner)) return refuse_fetch(out_, who, owner_ended(owner));
@@ -137,36 +164,39 @@ void directory::on_fetch(process_id from, wire::blob message) {
         out_, who,
         lost(self_, owner, holder, holder >= nodes_ ? "is not one of this job" : "has ended"));
   }
-  fetches_.ask(who, request.object, request.from);
+  fetches_.ask(who, request);
 }
 
-// Never follows a location that is not, field by field, that of a copy of this very object.
-void directory::on_read(process_id from, wire::blob message) {
-  const auto decoded = wire::decode<wire::store_read>(message);
-  if (!decoded || defer(from, message, decoded->object, decoded->where)) return;
-  const wire::store_read& request = *decoded;
-  wire::store_part part;
-  part.token = request.token;
-  part.offset = request.offset;
-  part.gone = true;
-  const copy_table::copy* held = copies_.find(request.object, request.where);
-  const bool inside = request.size_bytes <= part_bytes_ &&
-                      request.offset <= request.where.size_bytes &&
-                      request.size_bytes <= request.where.size_bytes - request.offset;
-  if (held && inside) {
-    if (const auto bytes = rooms_.bytes(request.where)) {
-      part.gone = false;
-      part.bytes = bytes->subspan(request.offset, request.size_bytes);
-    }
+// Never follows a location that is not, field by field, that of a copy of this very object. Who was
+// referred here knows none.
+void directory::on_pin(process_id from, wire::blob message) {
+  const auto decoded = wire::decode<wire::store_pin>(message);
+  if (!decoded) return;
+  const wire::store_pin& request = *decoded;
+  const wire::node_id reader = from.node();
+  const bool referred = request.way == wire::pin_way::referred;
+  if (!referred && defer(from, message, request.object, request.where)) return;
+  const location* const replica = copies_.replica_of(request.object);
+  const location where = referred && replica ? *replica : request.where;
+  const copy_table::copy* const held = copies_.find(request.object, where);
+  if (held && where.size_bytes == request.where.size_bytes) {
+    if (lends_.takes(reader, request, where, 0)) lends_.grant(reader, request.token, where);
+  } else if (!referred || !fetches_.wait_for(reader, request)) {
+    lends_.refuse(reader, request.token);
   }
-  wire::send(out_, from, part);
 }
 
 void directory::on_process_ended(process_id ended) {
   if (!ended_.add(ended)) return;
+  // Nobody waits for what it asked; what it owned goes anyway.
+  std::erase_if(deferred_,
+                [ended](const auto& entry) { return wire::ends_with(entry.second.from, ended); });
   if (ended.is_scheduler()) {
     fetches_.on_node_ended(ended.node());
+    lends_.on_node_ended(ended.node());
+    kept_.begin_owners_end();
     copies_.on_node_ended(ended.node());
+    kept_.owner_gone();
     return;
   }
   // All that it had to say of its rooms is here.
@@ -177,8 +207,10 @@ void directory::on_process_ended(process_id ended) {
   fetches_.on_process_ended(ended);
   // Its rooms first: what is freed then must not be reported to it.
   rooms_.on_process_ended(ended);
+  kept_.begin_owners_end();
   for (const copy_table::orphan& one : copies_.on_process_ended(ended))
     wire::send(out_, one.object.owner(), wire::store_orphan{one.object, one.where});
+  kept_.owner_gone();
   room_requests_.on_process_ended(ended);
 }
 

@@ -12,11 +12,11 @@
 namespace mobula::core {
 
 using wire::location;
+using wire::node_id;
 using wire::object_id;
 using wire::process_id;
 
-void refuse_fetch(wire::outbox& out, const fetch_table::asker& who,
-                  const wire::error_value& error) {
+void refuse_fetch(wire::outbox& out, const fetch_asker& who, const wire::error_value& error) {
   const std::vector<std::byte> bytes = encoded(error);
   wire::store_fetched answer;
   answer.token = who.token;
@@ -24,165 +24,351 @@ void refuse_fetch(wire::outbox& out, const fetch_table::asker& who,
   wire::send(out, who.process, answer);
 }
 
-fetch_table::fetch_table(process_id self, block_store& memory, copy_table& copies,
-                         wire::outbox& out, fetch_limits limits)
-    : self_{self}, memory_{memory}, copies_{copies}, out_{out}, limits_{limits} {}
+fetch_table::fetch_table(process_id self, std::uint32_t nodes, block_store& memory,
+                         remote_memory* remote, copy_table& copies, lender& lends,
+                         const ended_processes& ended, wire::outbox& out, fetch_limits limits)
+    : self_{self},
+      nodes_{nodes},
+      memory_{memory},
+      remote_{remote},
+      copies_{copies},
+      lends_{lends},
+      ended_{ended},
+      out_{out},
+      limits_{limits},
+      queue_{limits} {}
 
-void fetch_table::ask(const asker& who, object_id object, const location& from) {
-  const auto known = fetches_.find(object);
+// ---- asking
+
+void fetch_table::ask(const fetch_asker& who, const wire::store_fetch& request) {
+  const location& from = request.from;
+  const auto known = fetches_.find(request.object);
   if (known != fetches_.end()) {
     fetch& one = known->second;
     one.askers.push_back(who);
     const bool same = from.size_bytes == one.where.size_bytes;
     if (same && std::ranges::count(one.sources, from) == 0) one.sources.push_back(from);
+    if (request.urgency < one.urgency) {
+      one.urgency = request.urgency;
+      one.hungry = false;  // it stands where it stood, too
+      make_hungry(one);
+      pump();
+    }
     return;
   }
   const block_store::allocation room = memory_.allocate(from.size_bytes);
   if (room.error) return refuse_fetch(out_, who, *room.error);
 
-  fetch& one = fetches_[object];
-  one.object = object;
+  fetch& one = fetches_[request.object];
+  one.object = request.object;
   one.where = room.where;
+  one.urgency = request.urgency;
   one.sources.push_back(from);
   one.askers.push_back(who);
-  one.token = ++last_token_;
-  // An empty object has no part to ask for; that it is there is asked all the same.
-  if (from.size_bytes == 0) one.missing.push_back(0);
-  by_token_[one.token] = object;
+  one.begin_with_source();
+  renew_token(one);
   bytes_ += one.where.size_bytes;
   make_hungry(one);
   pump();
 }
 
-std::uint64_t fetch_table::part_size(const fetch& one, std::uint64_t offset) const {
-  return std::min<std::uint64_t>(limits_.part_bytes, one.where.size_bytes - offset);
+void fetch_table::renew_token(fetch& one) {
+  by_token_.erase(one.token);
+  one.token = ++last_token_;
+  by_token_[one.token] = one.object;
+  one.hungry = false;
 }
 
-bool fetch_table::has_more(const fetch& one) const {
-  return !one.missing.empty() || one.next_offset < one.where.size_bytes;
+fetch* fetch_table::find(node_id from, std::uint64_t token) {
+  const auto at = by_token_.find(token);
+  if (at == by_token_.end()) return nullptr;
+  fetch& one = fetches_.at(at->second);
+  return one.holder == from ? &one : nullptr;
 }
 
-bool fetch_table::may_ask(const fetch& one) const {
-  return has_more(one) && one.asked.size() < limits_.parts_a_fetch;
+bool fetch_table::may_act(const fetch& one) const {
+  if (one.now == fetch::phase::to_ask) return true;
+  return one.now == fetch::phase::reading && one.has_more() && !one.stalled &&
+         one.asked.size() < limits_.pieces_a_fetch;
 }
 
 void fetch_table::make_hungry(fetch& one) {
-  if (one.hungry || !may_ask(one)) return;
+  if (one.hungry || !may_act(one)) return;
   one.hungry = true;
-  const wire::node_id node = one.sources.front().node;
-  holder& from = holders_[node];
-  from.hungry.push_back(one.token);
-  queue(node, from);
+  queue_.add(one.token, one.holder, one.urgency);
 }
 
-void fetch_table::queue(wire::node_id node, holder& one) {
-  if (one.queued || one.hungry.empty() || one.parts_in_flight >= limits_.parts_a_holder) return;
-  one.queued = true;
-  turn_.push_back(node);
-}
-
-// Asks for parts as far as the limits go: one from each holder in turn, there one of each fetch.
 void fetch_table::pump() {
-  while (!turn_.empty() && parts_in_flight_ < limits_.parts_in_all) {
-    const wire::node_id node = turn_.front();
-    turn_.pop_front();
-    holder& from = holders_[node];
-    from.queued = false;
-    const auto token = by_token_.find(from.hungry.front());
-    from.hungry.pop_front();
-    if (token != by_token_.end()) {  // otherwise it has ended meanwhile, or reads elsewhere
-      fetch& one = fetches_.at(token->second);
-      one.hungry = false;
-      ask_part(one, from);
-      make_hungry(one);
+  while (const auto token = queue_.next()) {
+    const auto at = by_token_.find(*token);
+    if (at == by_token_.end()) continue;  // it has ended meanwhile, or reads elsewhere
+    fetch& one = fetches_.at(at->second);
+    // It stood there twice, or waits for what is under way.
+    if (!std::exchange(one.hungry, false) || !may_act(one)) continue;
+    one.now == fetch::phase::to_ask ? ask_holder(one) : ask_piece(one);
+    make_hungry(one);
+  }
+}
+
+void fetch_table::ask_holder(fetch& one) {
+  wire::store_pin question;
+  question.token = one.token;
+  question.object = one.object;
+  question.where = one.sources.empty() ? one.where : one.sources.front();
+  question.way = one.way;
+  question.level = one.level;
+  one.now = fetch::phase::asked;
+  if (one.where.size_bytes <= limits_.whole_bytes) one.reserved_bytes = one.where.size_bytes;
+  queue_.started(one.holder, one.reserved_bytes);
+  wire::send(out_, process_id::scheduler_of(one.holder), question);
+}
+
+void fetch_table::ask_piece(fetch& one) {
+  const fetch_piece piece = one.next_piece(one.by_rma ? limits_.chunk_bytes : limits_.part_bytes);
+  if (one.by_rma) {
+    const bool begun = remote_->start({one.token, one.holder, one.memory.address + piece.offset,
+                                       one.memory.key, one.key_bytes, one.where, piece.offset,
+                                       static_cast<std::size_t>(piece.size_bytes)});
+    if (!begun) {
+      // By messages then, once no piece of the other kind is under way.
+      one.missing.push_back(piece);
+      one.stalled = !one.asked.empty();
+      one.by_rma = one.stalled;
+      return;
     }
-    queue(node, from);
-  }
-}
-
-void fetch_table::ask_part(fetch& one, holder& from) {
-  invariant(may_ask(one), "a hungry fetch may ask", one.asked.size(), one.next_offset);
-  wire::store_read read;
-  if (one.missing.empty()) {
-    read.offset = one.next_offset;
-    one.next_offset += part_size(one, read.offset);
   } else {
-    read.offset = one.missing.back();
-    one.missing.pop_back();
+    wire::store_read read;
+    read.token = one.token;
+    read.offset = piece.offset;
+    read.size_bytes = static_cast<std::uint32_t>(piece.size_bytes);
+    wire::send(out_, process_id::scheduler_of(one.holder), read);
   }
-  read.token = one.token;
-  read.object = one.object;
-  read.where = one.sources.front();
-  read.size_bytes = static_cast<std::uint32_t>(part_size(one, read.offset));
-  one.asked.push_back(read.offset);
-  ++from.parts_in_flight;
-  ++parts_in_flight_;
-  wire::send(out_, process_id::scheduler_of(read.where.node), read);
+  one.asked.push_back(piece);
+  queue_.started(one.holder, piece.size_bytes);
 }
 
-void fetch_table::on_part(process_id from, const wire::store_part& part) {
-  const auto token = by_token_.find(part.token);
-  if (token == by_token_.end()) return;
-  fetch& one = fetches_.at(token->second);
-  if (from != process_id::scheduler_of(one.sources.front().node)) return;
-  const auto asked = std::ranges::find(one.asked, part.offset);
-  if (part.gone || asked == one.asked.end() || part.bytes.size() != part_size(one, part.offset)) {
-    source_failed(one, part.gone ? "has it no more" : "sent something else");
-    return pump();
+// ---- answers
+
+void fetch_table::on_pinned(node_id from, const wire::store_pinned& answer) {
+  using wire::pin_answer;
+  fetch* const found = find(from, answer.token);
+  if (!found || found->now != fetch::phase::asked) {
+    // Nobody wants it any more.
+    const bool pinned =
+        answer.answer == pin_answer::by_messages || answer.answer == pin_answer::by_rma;
+    if (!found && pinned) unpins_[from].push_back(answer.token);
+    return;
   }
+  fetch& one = *found;
+  release_reserve(one);
+  switch (answer.answer) {
+    case pin_answer::gone:
+      source_failed(one, "has it no more");
+      break;
+    case pin_answer::elsewhere:
+      follow(one, answer);
+      break;
+    case pin_answer::whole:
+      take_whole(one, answer.bytes);
+      break;
+    case pin_answer::by_messages:
+    case pin_answer::by_rma:
+      begin_reading(one, answer);
+      break;
+  }
+  pump();
+}
+
+void fetch_table::release_reserve(fetch& one) {
+  queue_.ended(one.holder, std::exchange(one.reserved_bytes, 0));
+}
+
+void fetch_table::take_whole(fetch& one, wire::blob bytes) {
+  if (bytes.size() != one.where.size_bytes) return source_failed(one, "sent something else");
+  if (!copy_in(one, 0, bytes)) return;
+  one.received_bytes = bytes.size();
+  complete(one);
+}
+
+void fetch_table::begin_reading(fetch& one, const wire::store_pinned& answer) {
+  one.pinned = true;
+  one.now = fetch::phase::reading;
+  one.by_rma = false;
+  if (answer.answer == wire::pin_answer::by_rma) {
+    const bool fits =
+        answer.segments.size() == 1 && answer.segments.front().size_bytes == one.where.size_bytes;
+    if (!fits) return source_failed(one, "sent something else");
+    if (remote_) {
+      one.by_rma = true;
+      one.memory = answer.segments.front();
+      one.key_bytes.assign(one.memory.key_bytes.begin(), one.memory.key_bytes.end());
+      one.memory.key_bytes = {};
+    }
+  }
+  if (one.received_bytes == one.where.size_bytes) return complete(one);
+  make_hungry(one);
+}
+
+// The holder has readers enough, and names one that has the object or will have it.
+void fetch_table::follow(fetch& one, const wire::store_pinned& answer) {
+  const node_id next = answer.node;
+  const bool possible = next < nodes_ && next != self_.node() && next != one.holder &&
+                        answer.level < nodes_ && !ended_.has(process_id::scheduler_of(next));
+  if (!possible && one.way == wire::pin_way::located) {
+    one.way = wire::pin_way::insisting;
+    return ask_source(one);
+  }
+  if (!possible || one.way == wire::pin_way::insisting) return source_failed(one, "knows nobody");
+  // Who waits here was told of a lower level: it must not wait for who waits for it.
+  if (answer.level + 1 > one.level) refuse_readers(one);
+  one.way = wire::pin_way::referred;
+  one.level = answer.level + 1;
+  one.holder = next;
+  one.now = fetch::phase::to_ask;
+  renew_token(one);
+  make_hungry(one);
+}
+
+void fetch_table::on_part(node_id from, const wire::store_part& part) {
+  fetch* const found = find(from, part.token);
+  if (!found || found->now != fetch::phase::reading || found->by_rma) return;
+  fetch& one = *found;
+  const auto asked = std::ranges::find(one.asked, part.offset, &fetch_piece::offset);
+  if (part.gone || asked == one.asked.end() || part.bytes.size() != asked->size_bytes) {
+    source_failed(one, part.gone ? "has it no more" : "sent something else");
+  } else if (copy_in(one, part.offset, part.bytes)) {
+    arrived(one, asked);
+  }
+  pump();
+}
+
+bool fetch_table::copy_in(fetch& one, std::uint64_t offset, wire::blob bytes) {
   const auto room = memory_.bytes(one.where);
   if (!room) {
     fail(one, make_error(wire::error_code::store_full, self_,
                          "the scheduler of node " + std::to_string(self_.node()) +
                              " can't map the memory for an object that it fetches; see the limits "
                              "of its address space (ulimit -v, vm.max_map_count)"));
-    return pump();
+    return false;
   }
-  if (!part.bytes.empty())
-    std::memcpy(room->data() + part.offset, part.bytes.data(), part.bytes.size());
-  one.asked.erase(asked);
-  one.received_bytes += part.bytes.size();
-  forget_asked(one, 1);
-  if (one.asked.empty() && !has_more(one)) {
+  if (!bytes.empty()) std::memcpy(room->data() + offset, bytes.data(), bytes.size());
+  return true;
+}
+
+void fetch_table::arrived(fetch& one, std::vector<fetch_piece>::iterator piece) {
+  queue_.ended(one.holder, piece->size_bytes);
+  one.received_bytes += piece->size_bytes;
+  one.asked.erase(piece);
+  if (one.now == fetch::phase::draining) {
+    if (one.asked.empty()) source_failed(one, one.failure);
+  } else if (one.asked.empty() && !one.has_more()) {
     complete(one);
   } else {
     make_hungry(one);
   }
+}
+
+void fetch_table::on_remote_read(std::uint64_t token, std::uint64_t offset, bool succeeded) {
+  if (const auto at = draining_.find(token); at != draining_.end()) {
+    drained(at, offset);
+    return pump();
+  }
+  const auto at = by_token_.find(token);
+  invariant(at != by_token_.end(), "a fetch lasts as long as its reads", token, offset);
+  fetch& one = fetches_.at(at->second);
+  const auto asked = std::ranges::find(one.asked, offset, &fetch_piece::offset);
+  invariant(asked != one.asked.end(), "a read that ends was begun", token, offset);
+  one.stalled = false;
+  if (succeeded) {
+    arrived(one, asked);
+  } else {
+    queue_.ended(one.holder, asked->size_bytes);
+    one.missing.push_back(*asked);
+    one.asked.erase(asked);
+    source_failed(one, "can't be read from");
+  }
   pump();
 }
 
-void fetch_table::forget_asked(fetch& one, std::size_t count) {
-  const wire::node_id node = one.sources.front().node;
-  holder& from = holders_[node];
-  invariant(from.parts_in_flight >= count && parts_in_flight_ >= count, "parts in flight add up",
-            from.parts_in_flight, parts_in_flight_);
-  from.parts_in_flight -= static_cast<std::uint32_t>(count);
-  parts_in_flight_ -= static_cast<std::uint32_t>(count);
-  queue(node, from);
+void fetch_table::drained(std::map<std::uint64_t, draining_block>::iterator one,
+                          std::uint64_t offset) {
+  draining_block& block = one->second;
+  const auto asked = std::ranges::find(block.asked, offset, &fetch_piece::offset);
+  invariant(asked != block.asked.end(), "a read that ends was begun", one->first, offset);
+  queue_.ended(block.holder, asked->size_bytes);
+  block.asked.erase(asked);
+  if (!block.asked.empty()) return;
+  unpins_[block.holder].push_back(one->first);
+  bytes_ -= block.where.size_bytes;
+  memory_.release(block.where);
+  draining_.erase(one);
 }
 
-// The answers to what was asked are no longer waited for.
-void fetch_table::take_back(fetch& one) {
-  forget_asked(one, one.asked.size());
-  one.missing.insert(one.missing.end(), one.asked.begin(), one.asked.end());
-  one.asked.clear();
+// ---- readers elsewhere
+
+bool fetch_table::wait_for(node_id reader, const wire::store_pin& request) {
+  const auto at = fetches_.find(request.object);
+  if (at == fetches_.end()) return false;
+  fetch& one = at->second;
+  if (one.where.size_bytes != request.where.size_bytes || one.level >= request.level) return false;
+  if (lends_.takes(reader, request, one.where, one.readers.size()))
+    one.readers.push_back({reader, request.token});
+  return true;
 }
+
+void fetch_table::refuse_readers(fetch& one) {
+  for (const auto& reader : std::exchange(one.readers, {}))
+    lends_.refuse(reader.node, reader.token);
+}
+
+// ---- ends
 
 void fetch_table::source_failed(fetch& one, std::string_view why) {
-  take_back(one);
-  const wire::node_id failed = one.sources.front().node;
-  if (one.sources.size() == 1) {
-    fail(one, make_error(wire::error_code::object_lost, self_,
-                         "an object of " + name_of(one.object.owner()) + " is lost: node " +
-                             std::to_string(failed) + ", which held it, " + std::string{why}));
+  if (one.by_rma && !one.asked.empty()) {
+    if (one.now != fetch::phase::draining) one.failure = why;
+    one.now = fetch::phase::draining;
     return;
   }
-  one.sources.erase(one.sources.begin());
-  one.hungry = false;
-  by_token_.erase(one.token);
-  one.token = ++last_token_;
-  by_token_[one.token] = one.object;
+  // The answers to what was asked by messages are no longer waited for.
+  for (const fetch_piece& piece : one.asked) queue_.ended(one.holder, piece.size_bytes);
+  one.ask_again();
+  release_reserve(one);
+  if (one.now == fetch::phase::draining) {
+    next_source(one, std::string{one.failure});
+  } else {
+    next_source(one, why);
+  }
+}
+
+void fetch_table::next_source(fetch& one, std::string_view why) {
+  unpin(one);
+  if (one.received_bytes == one.where.size_bytes && one.received_bytes != 0) return complete(one);
+  const node_id failed = one.holder;
+  if (one.is_referred() && !one.sources.empty()) {
+    one.way = wire::pin_way::insisting;
+  } else {
+    if (!one.sources.empty()) one.sources.erase(one.sources.begin());
+    one.way = wire::pin_way::located;
+  }
+  if (one.sources.empty()) {
+    return fail(one,
+                make_error(wire::error_code::object_lost, self_,
+                           "an object of " + name_of(one.object.owner()) + " is lost: node " +
+                               std::to_string(failed) + ", which held it, " + std::string{why}));
+  }
+  ask_source(one);
+}
+
+void fetch_table::ask_source(fetch& one) {
+  one.begin_with_source();
+  one.now = fetch::phase::to_ask;
+  one.by_rma = one.stalled = false;
+  renew_token(one);
   make_hungry(one);
+}
+
+void fetch_table::unpin(fetch& one) {
+  if (std::exchange(one.pinned, false)) unpins_[one.holder].push_back(one.token);
 }
 
 void fetch_table::complete(fetch& one) {
@@ -190,25 +376,41 @@ void fetch_table::complete(fetch& one) {
             one.received_bytes, one.where.size_bytes);
   copies_.add_replica(one.object, one.where);
   wire::send(out_, one.object.owner(), wire::replica_add{one.object, one.where});
-  for (const asker& who : one.askers)
+  for (const fetch_asker& who : one.askers)
     wire::send(out_, who.process, wire::store_fetched{who.token, one.where, {}});
+  for (const auto& reader : std::exchange(one.readers, {}))
+    lends_.grant(reader.node, reader.token, one.where);
   end(one, true);
 }
 
 void fetch_table::fail(fetch& one, const wire::error_value& error) {
-  for (const asker& who : one.askers) refuse_fetch(out_, who, error);
-  take_back(one);
+  for (const fetch_asker& who : one.askers) refuse_fetch(out_, who, error);
   end(one, false);
 }
 
 void fetch_table::end(fetch& one, bool keep_block) {
-  if (!keep_block) memory_.release(one.where);
-  bytes_ -= one.where.size_bytes;
+  refuse_readers(one);
+  release_reserve(one);
+  if (one.by_rma && !one.asked.empty()) {
+    invariant(!keep_block, "nothing writes into an object that is whole", one.asked.size());
+    draining_[one.token] = {one.where, one.holder, std::move(one.asked)};
+  } else {
+    for (const fetch_piece& piece : one.asked) queue_.ended(one.holder, piece.size_bytes);
+    unpin(one);
+    bytes_ -= one.where.size_bytes;
+    if (!keep_block) memory_.release(one.where);
+  }
   by_token_.erase(one.token);
   fetches_.erase(object_id{one.object});
 }
 
-std::vector<fetch_table::fetch*> fetch_table::all() {
+void fetch_table::flush() {
+  for (auto& [node, tokens] : unpins_)
+    wire::send(out_, process_id::scheduler_of(node), wire::store_unpin{std::move(tokens)});
+  unpins_.clear();
+}
+
+std::vector<fetch*> fetch_table::all() {
   std::vector<fetch*> list;
   list.reserve(fetches_.size());
   for (auto& [object, one] : fetches_) list.push_back(&one);
@@ -217,28 +419,30 @@ std::vector<fetch_table::fetch*> fetch_table::all() {
 
 void fetch_table::on_process_ended(process_id ended) {
   for (fetch* one : all()) {
-    std::erase_if(one->askers, [ended](const asker& who) { return who.process == ended; });
+    std::erase_if(one->askers, [ended](const fetch_asker& who) { return who.process == ended; });
     if (one->object.owner() == ended) {
       fail(*one, make_error(wire::error_code::owner_died, ended,
                             name_of(ended) + ", which owned the object, has ended"));
     } else if (one->askers.empty()) {
-      take_back(*one);
       end(*one, false);
     }
   }
   pump();
 }
 
-void fetch_table::on_node_ended(wire::node_id node) {
+void fetch_table::on_node_ended(node_id node) {
+  unpins_.erase(node);
   for (fetch* one : all()) {
-    const auto gone = [node](const location& where) { return where.node == node; };
+    std::erase_if(one->readers, [node](const auto& reader) { return reader.node == node; });
     // Those that stand by first: a source that fails takes the next.
-    one->sources.erase(std::remove_if(one->sources.begin() + 1, one->sources.end(), gone),
+    const auto in_use = one->sources.begin() + (one->is_referred() ? 0 : 1);
+    one->sources.erase(std::remove_if(in_use, one->sources.end(),
+                                      [node](const location& where) { return where.node == node; }),
                        one->sources.end());
     if (one->object.owner().node() == node) {
       fail(*one, make_error(wire::error_code::owner_died, one->object.owner(),
                             name_of(one->object.owner()) + ", which owned the object, has ended"));
-    } else if (gone(one->sources.front())) {
+    } else if (one->holder == node) {
       source_failed(*one, "has ended");
     }
   }

@@ -66,7 +66,18 @@ bool take_deadlock_after(settings& into, std::string_view value) {
   return true;
 }
 
-constexpr std::array<setting_row, 9> table{{
+bool take_rma(settings& into, std::string_view value) {
+  return take_choice(into.rma, value, {{"0", false}, {"1", true}});
+}
+
+bool take_rma_pinned_bytes(settings& into, std::string_view value) {
+  const auto bytes = parse_bytes(value);
+  if (!bytes || *bytes == 0) return false;
+  into.rma_pinned_bytes = *bytes;
+  return true;
+}
+
+constexpr std::array<setting_row, 11> table{{
     {"MOBULA_CPUS", "cpus", "the cores that the node's ranks may use",
      "cpus that each node offers, unless the program says it", false,
      [](settings& into, std::string_view value) { return take_amount(into.cpus, value); },
@@ -86,6 +97,13 @@ constexpr std::array<setting_row, 9> table{{
     {"MOBULA_DEADLOCK_AFTER_MS", "milliseconds", "10000",
      "how long a task waits for others before it is found out whether they wait for each other",
      false, take_deadlock_after, "a number of milliseconds, at least 1"},
+    {"MOBULA_RMA", "", "1",
+     "whether nodes read each other's stores by remote memory access; 0: by messages", false,
+     take_rma, "0 or 1"},
+    {"MOBULA_RMA_PINNED_BYTES", "bytes", "the store's size",
+     "memory of each node's store that may be registered with the network at a time; what goes "
+     "beyond is read by messages",
+     false, take_rma_pinned_bytes, "a number of bytes, such as 8GiB"},
     {role_variable, "", "", "the role of a child process", true, nullptr, ""},
     {parent_variable, "", "", "the process that started this child", true, nullptr, ""},
     {start_variable, "", "", "what the runtime tells a child", true, nullptr, ""},

@@ -21,6 +21,8 @@ struct settings {
   wait_mode wait = wait_mode::automatic;
   std::uint64_t store_bytes = 0;
   std::uint32_t deadlock_after_ms = 10'000;
+  bool rma = true;
+  std::uint64_t rma_pinned_bytes = 0;  // 0: as much as the store has
 };
 
 /// One variable, for people and for the reader. This is the only place where a MOBULA_* name that

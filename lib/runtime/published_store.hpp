@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -36,6 +37,7 @@ class published_store final : public core::block_store {
   std::optional<std::span<std::byte>> bytes(const wire::location& block) override {
     return memory_.bytes(block);
   }
+  std::span<std::byte> extent_bytes(std::uint32_t extent) { return memory_.extent_bytes(extent); }
 
  private:
   // Whoever hears of a block can map its extent. False: not yet, and errno tells why.

@@ -57,12 +57,14 @@ scheduler_process::scheduler_process(scheduler_start told, launch::record_channe
       hub_{told_.node},
       broker_{hub_, told_.job_token},
       port_{hub_, broker_},
+      pins_{broker_, port_},
       epoll_{::epoll_create1(EPOLL_CLOEXEC)} {
   seats_ = std::make_unique<launch::seats>(
       told_.own_rank, recipe_for_workers(told_, std::move(arguments)), std::move(door));
   if (told_.nodes > 1) {
     ucx::link_settings how;
     how.nodes_expected = told_.nodes;
+    how.rma = told_.rma;
     links_ = std::make_unique<ucx::links>(told_.node, told_.job_token, how);
   }
   gateway_ = std::make_unique<transport::gateway>(port_, links_.get());
@@ -70,8 +72,17 @@ scheduler_process::scheduler_process(scheduler_start told, launch::record_channe
   memory.node = told_.node;
   memory.host = host_name();
   memory.limits.capacity_bytes = told_.store_bytes;
+  memory.before_release = [this](std::uint32_t extent) {
+    if (window_) window_->forget_extent(extent);
+  };
   store_ = std::make_unique<published_store>(memory, broker_);
-  directory_ = std::make_unique<core::directory>(told_.node, told_.nodes, *store_, *gateway_);
+  if (links_ && told_.rma) {
+    const std::uint64_t pinned =
+        told_.rma_pinned_bytes != 0 ? told_.rma_pinned_bytes : store_window::all;
+    window_ = std::make_unique<store_window>(*store_, *links_, pinned);
+  }
+  directory_ = std::make_unique<core::directory>(told_.node, told_.nodes, *store_, window_.get(),
+                                                 &pins_, *gateway_);
   for (const int one : {broker_.event(), seats_->descriptor(), gateway_->local_event(),
                         gateway_->remote_event(), parent_.descriptor()})
     watch(one);
@@ -151,7 +162,9 @@ int scheduler_process::serve() {
 
 bool scheduler_process::act() {
   scheduler_->tick(ring::now_ns());
-  const std::size_t came = gateway_->poll(*this);
+  std::size_t came = gateway_->poll(*this);
+  if (window_) came += window_->settle(*directory_);
+  directory_->flush();
   gateway_->flush();
   return came != 0;
 }

@@ -14,8 +14,10 @@
 #include "core/scheduler.hpp"
 #include "launch/record_channel.hpp"
 #include "launch/seats.hpp"
+#include "runtime/node_pins.hpp"
 #include "runtime/published_store.hpp"
 #include "runtime/start_texts.hpp"
+#include "runtime/store_window.hpp"
 #include "transport/gateway.hpp"
 #include "transport/ring/broker.hpp"
 #include "transport/ring/hub.hpp"
@@ -78,10 +80,12 @@ class scheduler_process final : wire::receiver,
   ring::hub hub_;
   ring::broker broker_;
   ring::port port_;
+  node_pins pins_;
   std::unique_ptr<ucx::links> links_;
   std::unique_ptr<transport::gateway> gateway_;
   std::unique_ptr<launch::seats> seats_;
   std::unique_ptr<published_store> store_;
+  std::unique_ptr<store_window> window_;  // null: no RMA
   std::unique_ptr<core::directory> directory_;
   std::unique_ptr<core::scheduler> scheduler_;
   std::map<wire::process_id, death> dying_;  // ended; what they sent is not all acted on

@@ -162,6 +162,8 @@ void session::start_scheduler(const launch::node_layout& node, std::size_t node_
   text.own_rank = rank_;
   text.other_seats = static_cast<std::uint32_t>(node.ranks.size() - 1);
   text.job_token = job_token_;
+  text.rma = settings_.rma;
+  text.rma_pinned_bytes = settings_.rma_pinned_bytes;
   text.wait = settings_.wait;
   text.deadlock_after_ns = std::uint64_t{settings_.deadlock_after_ms} * 1'000'000;
   text.cores = layout_->cores_of_children(rank_).text();

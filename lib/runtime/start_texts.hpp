@@ -33,6 +33,8 @@ struct scheduler_start {
   std::uint32_t other_seats = 0;  // that join through the door
   std::uint64_t job_token = 0;
   std::uint64_t store_bytes = 0;
+  bool rma = true;
+  std::uint64_t rma_pinned_bytes = 0;
   launch::wait_mode wait = launch::wait_mode::automatic;
   std::uint64_t deadlock_after_ns = 0;  // of the workers
   std::string door;   // launch::seat_address of the seats' door, or empty; the door comes along
@@ -44,6 +46,8 @@ struct scheduler_start {
     visit(self.other_seats);
     visit(self.job_token);
     visit(self.store_bytes);
+    visit(self.rma);
+    visit(self.rma_pinned_bytes);
     visit(self.wait);
     visit(self.deadlock_after_ns);
     visit(self.door);

@@ -64,6 +64,11 @@ int node_store::extent_file(std::uint32_t number) const {
   return number < extents_.size() && extents_[number] ? extents_[number]->file() : -1;
 }
 
+std::span<std::byte> node_store::extent_bytes(std::uint32_t number) {
+  return number < extents_.size() && extents_[number] ? extents_[number]->bytes()
+                                                      : std::span<std::byte>{};
+}
+
 bool node_store::is_live(const wire::location& where) const {
   return where.node == options_.node && where.incarnation == options_.incarnation &&
          books_.size_of(block_at(where)) != 0 &&
@@ -79,6 +84,7 @@ bool node_store::apply_changes() {
       extents_[change.extent] = extent::make(change.size_bytes);
       made_all = made_all && extents_[change.extent].has_value();
     } else if (extents_[change.extent]) {
+      if (options_.before_release) options_.before_release(change.extent);
       extents_[change.extent]->release_memory();
     }
   }

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,6 +18,9 @@ struct node_store_options {
   std::uint32_t incarnation = 0;  // of the node: counts its lives in the job
   std::string host;               // for errors
   allocator_limits limits;
+  /// Told before the memory of an extent, none of whose blocks is in use, goes back to the system:
+  /// who has it registered with a device lets go of it. May be empty.
+  std::function<void(std::uint32_t extent)> before_release{};
 };
 
 /// The object store of a node: extents in shared memory and who uses what of them. Lives in the
@@ -34,6 +39,9 @@ class node_store final : public core::block_store {
   /// The extent's file, to be handed to a process of this node; -1 if there is none of that number.
   /// Stays ours: who hands it on duplicates it (sending it over a socket does).
   int extent_file(std::uint32_t extent) const;
+  /// All of an extent's memory, mapped for writing; empty if there is none of that number, or it
+  /// can't be mapped.
+  std::span<std::byte> extent_bytes(std::uint32_t extent);
 
   std::uint64_t capacity_bytes() const override { return books_.capacity_bytes(); }
   std::uint64_t in_use_bytes() const { return books_.in_use_bytes(); }

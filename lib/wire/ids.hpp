@@ -165,3 +165,10 @@ struct std::hash<mobula::wire::caller_id> {
     return mobula::wire::mix(id.process.bits() * 0x9e3779b97f4a7c15U ^ id.number);
   }
 };
+template <>
+struct std::hash<mobula::wire::location> {
+  std::size_t operator()(const mobula::wire::location& where) const noexcept {
+    return mobula::wire::mix((std::uint64_t{where.extent} << 32 | where.generation) ^ where.offset
+                                                                                          << 20);
+  }
+};

@@ -64,6 +64,11 @@ enum class message_type : std::uint16_t {
   store_freed = 68,
   store_query = 69,
   store_reply = 70,
+  // One node's store read by another (reading_messages.hpp), as are store_read and store_part.
+  store_pin = 71,
+  store_pinned = 72,
+  store_unpin = 73,
+  key_revoke = 74,
   // The job.
   process_ended = 80,
   shutdown = 81,

@@ -46,16 +46,24 @@ struct store_free {
   }
 };
 
+/// What a fetch is for, the most urgent first: a lease is waiting, or user code is, or nobody yet.
+enum class fetch_urgency : std::uint8_t { argument = 1, get = 2, prefetch = 3 };
+constexpr bool is_known(fetch_urgency it) {
+  return it >= fetch_urgency::argument && it <= fetch_urgency::prefetch;
+}
+
 /// Process to its node's scheduler: bring the object here, from `from` or another holder.
 struct store_fetch {
   static constexpr auto type = message_type::store_fetch;
   std::uint64_t token = 0;
   object_id object;
   location from;
+  fetch_urgency urgency = fetch_urgency::get;
   static void fields(auto& visit, auto& self) {
     visit(self.token);
     visit(self.object);
     visit(self.from);
+    visit(self.urgency);
   }
 };
 
@@ -139,39 +147,6 @@ struct store_reply {
   static constexpr auto type = message_type::store_reply;
   std::uint64_t token = 0;
   static void fields(auto& visit, auto& self) { visit(self.token); }
-};
-
-/// Scheduler to scheduler: send me this part of the object that you hold. The reader asks for part
-/// after part, a bounded number at once, so that the holder keeps nothing about readers.
-struct store_read {
-  static constexpr auto type = message_type::store_read;
-  std::uint64_t token = 0;
-  object_id object;
-  location where;
-  std::uint64_t offset = 0;
-  std::uint32_t size_bytes = 0;
-  static void fields(auto& visit, auto& self) {
-    visit(self.token);
-    visit(self.object);
-    visit(self.where);
-    visit(self.offset);
-    visit(self.size_bytes);
-  }
-};
-
-/// Scheduler to scheduler: the part. `gone`: the holder does not have the object (any more).
-struct store_part {
-  static constexpr auto type = message_type::store_part;
-  std::uint64_t token = 0;
-  std::uint64_t offset = 0;
-  bool gone = false;
-  blob bytes;
-  static void fields(auto& visit, auto& self) {
-    visit(self.token);
-    visit(self.offset);
-    visit(self.gone);
-    visit(self.bytes);
-  }
 };
 
 /// Scheduler to owner: this node holds a copy too. Answered by store_free if the object is no more.

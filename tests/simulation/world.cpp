@@ -45,7 +45,7 @@ node::node(world& where, wire::node_id id, std::vector<core::node_totals> totals
       self_{process_id::scheduler_of(id)},
       out_{where.net().join(self_, *this)},
       memory_{id, where.options().store_bytes},
-      directory_{id, where.options().nodes, memory_, out_},
+      directory_{id, where.options().nodes, memory_, nullptr, nullptr, out_},
       scheduler_{id, std::move(totals), *this, out_, limits_of(where.options(), id)},
       tick_at_ns_{never} {}
 

@@ -49,9 +49,9 @@ void require(ucs_status_t status, const char* what) {
 
 }  // namespace
 
-endpoint_worker::endpoint_worker(std::size_t nodes_expected, ucp_am_recv_callback_t on_frame,
-                                 void* context) {
-  make_context(nodes_expected);
+endpoint_worker::endpoint_worker(std::size_t nodes_expected, bool rma,
+                                 ucp_am_recv_callback_t on_frame, void* context) {
+  make_context(nodes_expected, rma);
   try {
     make_worker(on_frame, context);
   } catch (...) {
@@ -66,7 +66,7 @@ endpoint_worker::~endpoint_worker() {
   ucp_cleanup(context_);
 }
 
-void endpoint_worker::make_context(std::size_t nodes_expected) {
+void endpoint_worker::make_context(std::size_t nodes_expected, bool rma) {
   ucp_config_t* config = nullptr;
   require(ucp_config_read("MOBULA", nullptr, &config), "read its configuration");
   for (const preference& one : preferences) {
@@ -80,6 +80,7 @@ void endpoint_worker::make_context(std::size_t nodes_expected) {
   params.field_mask =
       UCP_PARAM_FIELD_FEATURES | UCP_PARAM_FIELD_ESTIMATED_NUM_EPS | UCP_PARAM_FIELD_NAME;
   params.features = UCP_FEATURE_AM | UCP_FEATURE_WAKEUP;
+  if (rma) params.features |= UCP_FEATURE_RMA;
   params.estimated_num_eps = nodes_expected;
   params.name = "mobula";
   const ucs_status_t status = ucp_init(&params, config, &context_);

@@ -17,8 +17,10 @@ class endpoint_worker {
   /// The one active message id in use.
   static constexpr unsigned message_id = 1;
 
+  /// @param rma  whether memory of others is to be read, too
   /// @throws std::runtime_error if UCX finds no usable network
-  endpoint_worker(std::size_t nodes_expected, ucp_am_recv_callback_t on_frame, void* context);
+  endpoint_worker(std::size_t nodes_expected, bool rma, ucp_am_recv_callback_t on_frame,
+                  void* context);
   ~endpoint_worker();
   endpoint_worker(const endpoint_worker&) = delete;
   endpoint_worker& operator=(const endpoint_worker&) = delete;
@@ -34,9 +36,10 @@ class endpoint_worker {
   ucp_ep_h connect(wire::blob address, ucp_err_handler_cb_t on_error, void* context,
                    std::string& failure);
   ucp_worker_h handle() { return worker_; }
+  ucp_context_h context() { return context_; }
 
  private:
-  void make_context(std::size_t nodes_expected);
+  void make_context(std::size_t nodes_expected, bool rma);
   void make_worker(ucp_am_recv_callback_t on_frame, void* context);
 
   ucp_context_h context_ = nullptr;

@@ -23,9 +23,11 @@ links::links(wire::node_id self, std::uint64_t job_token, link_settings settings
       job_token_{job_token},
       settings_{settings},
       pool_{settings.batch_bytes, settings.kept_bytes_max},
-      worker_{settings.nodes_expected, &links::on_frame, this} {}
+      worker_{settings.nodes_expected, settings.rma, &links::on_frame, this} {}
 
-links::~links() {
+links::~links() { end_all(); }
+
+void links::end_all() {
   for (link& one : links_) {
     if (one.state != link_state::open) continue;
     one.broken = one.cut = true;
@@ -35,7 +37,7 @@ links::~links() {
   // Forced closes end without the peer; each hands back the frames that were in flight. An agreed
   // close that the peer never finished is left to the worker's end.
   constexpr int rounds_max = 10'000;
-  for (int round = 0; round < rounds_max && !closings_.empty(); ++round) {
+  for (int round = 0; round < rounds_max && (!closings_.empty() || operations_ != 0); ++round) {
     worker_.progress();
     check_closings();
   }
@@ -367,7 +369,8 @@ void links::attend(link& one, node_receiver* receiver) {
     return;
   }
   if (leaving_ && !one.goodbye_queued) queue_goodbye(one);
-  if (one.goodbye_sent && one.goodbye_received && one.in_flight == 0) close_agreed(one);
+  const bool quiet = one.in_flight == 0 && one.operations == 0;
+  if (one.goodbye_sent && one.goodbye_received && quiet) close_agreed(one);
 }
 
 void links::queue_goodbye(link& to) {
@@ -423,6 +426,26 @@ void links::check_closings() {
     closings_[i] = closings_.back();
     closings_.pop_back();
   }
+}
+
+ucp_ep_h links::begin_operation(wire::node_id node) {
+  if (node >= links_.size() || node == self_) return nullptr;
+  link& one = links_[node];
+  if (one.state == link_state::unused && !leaving_) first_use(one);
+  if (one.state != link_state::open || one.broken || one.goodbye_queued) return nullptr;
+  if (one.endpoint == nullptr) connect(one);
+  if (one.endpoint != nullptr) {
+    ++one.operations;
+    ++operations_;
+  }
+  return one.endpoint;
+}
+
+void links::end_operation(wire::node_id node) {
+  link& one = links_.at(node);
+  --one.operations;
+  --operations_;
+  if (one.goodbye_sent) ask_attention(one);
 }
 
 bool links::arm() {

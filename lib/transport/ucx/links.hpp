@@ -24,6 +24,8 @@ struct link_settings {
   std::size_t in_flight_max = 16;
   /// Frames kept for their next use, all links together.
   std::size_t kept_bytes_max = 64U << 20;
+  /// Whether memory of other nodes is to be read over the links (remote_reads).
+  bool rma = true;
 };
 
 /// What a test or a status page may ask.
@@ -97,6 +99,17 @@ class links {
   /// if the network has not noticed. Reports nothing.
   void cut(wire::node_id node);
 
+  /// Ends what is still open, without a goodbye, and all that is under way with it. Reports
+  /// nothing.
+  void end_all();
+
+  /// For an operation of somebody else on the link to that node: where it goes; null if that has
+  /// ended. `end_operation` follows, when UCX says that it is done: if the link breaks it says so
+  /// in a later poll. An agreed end waits for it.
+  ucp_ep_h begin_operation(wire::node_id node);
+  void end_operation(wire::node_id node);
+  ucp_context_h context() { return worker_.context(); }
+
   link_state state(wire::node_id node) const { return links_.at(node).state; }
   /// Bytes that wait for the network; admission of new work looks at this.
   std::size_t backlog_bytes(wire::node_id node) const { return links_.at(node).backlog_bytes; }
@@ -122,6 +135,7 @@ class links {
     // Outgoing, in this order: in flight, ready, open.
     std::uint64_t next_sequence = 0;
     std::size_t in_flight = 0;
+    std::size_t operations = 0;  // of others
     std::size_t backlog_bytes = 0;
     std::deque<frame_ptr> ready;
     frame_ptr open;
@@ -170,6 +184,7 @@ class links {
   std::vector<link*> attention_;  // broken, or on their way to an agreed end
   std::vector<closing> closings_;
   std::size_t open_count_ = 0;
+  std::size_t operations_ = 0;  // of others, on all links
   bool leaving_ = false;
   node_receiver* receiver_ = nullptr;  // while polling
   std::size_t handed_over_ = 0;

@@ -2,7 +2,8 @@
 // nobody writes where others write, and when all is freed nothing is left in any store.
 // Method: a few nodes with their directories; processes that make, read and free objects as the
 // directory's contract says; messages that keep their order between two processes and nothing more;
-// deaths of processes and of a node at any step. MOBULA_TEST_SEED replays one run.
+// reads over RMA that take any time, and are refused now and then (in every other run there is no
+// RMA); deaths of processes and of a node at any step. MOBULA_TEST_SEED replays one run.
 
 #include <gtest/gtest.h>
 
@@ -17,6 +18,7 @@
 
 #include "core/directory.hpp"
 #include "core/memory_block_store.hpp"
+#include "core/memory_of_others.hpp"
 #include "core/sent_messages.hpp"
 
 namespace mobula::core {
@@ -36,7 +38,8 @@ std::byte pattern(object_id object, std::uint64_t at) {
 
 class world {
  public:
-  world(std::uint64_t seed, bool with_deaths) : random_{seed}, with_deaths_{with_deaths} {
+  world(std::uint64_t seed, bool with_deaths)
+      : random_{seed}, with_deaths_{with_deaths}, with_rma_{seed % 2 == 0} {
     for (wire::node_id n = 0; n < nodes; ++n) {
       sites_[n] = std::make_unique<site>(*this, n);
       for (std::uint32_t i = 1; i <= processes_a_node; ++i) alive_.push_back({n, i});
@@ -45,7 +48,8 @@ class world {
 
   void run(int steps) {
     for (int i = 0; i < steps && !testing::Test::HasFailure(); ++i) step();
-    while (!testing::Test::HasFailure() && (deliver_one() || finish_writing() || free_one())) {
+    while (!testing::Test::HasFailure() &&
+           (deliver_one() || end_remote_read() || finish_writing() || free_one())) {
     }
     for (const process_id one : alive_) give_back(one);
     while (deliver_one()) {
@@ -57,7 +61,10 @@ class world {
       EXPECT_EQ(one->tested.copies(), 0U) << "node " << n;
       EXPECT_EQ(one->tested.fetches(), 0U) << "node " << n;
       EXPECT_EQ(one->tested.bytes_in_use(), 0U) << "node " << n;
-      EXPECT_EQ(one->tested.parts_in_flight(), 0U) << "node " << n;
+      EXPECT_EQ(one->tested.bytes_in_flight(), 0U) << "node " << n;
+      EXPECT_EQ(one->tested.pins(), 0U) << "node " << n;
+      EXPECT_EQ(one->others.exposed(), 0U) << "node " << n;
+      EXPECT_EQ(one->others.begun(), 0U) << "node " << n;
       EXPECT_EQ(one->memory.blocks(), 0U) << "node " << n;
     }
   }
@@ -87,9 +94,19 @@ class world {
     site(world& all, wire::node_id n)
         : out{all, process_id::scheduler_of(n)},
           memory{n, 60'000},
-          tested{n, nodes, memory, out, {{64, 3, 4, 6}}} {}
+          others{n, memory, [&all](wire::node_id from) { return all.memory_of(from); }},
+          tested{n,
+                 nodes,
+                 memory,
+                 all.with_rma_ ? &others : nullptr,
+                 nullptr,
+                 out,
+                 {{60, 64, 90, 3, 270, 400}}} {
+      others.refuses = [&all] { return all.pick(20) == 0; };
+    }
     network out;
     memory_block_store memory;
+    memory_of_others others;
     directory tested;
   };
   struct thing {
@@ -115,6 +132,9 @@ class world {
   std::uint64_t pick(std::uint64_t count) { return random_() % count; }
   process_id anybody() { return alive_[pick(alive_.size())]; }
   site& site_of(process_id process) { return *sites_.at(process.node()); }
+  memory_of_others* memory_of(wire::node_id node) {
+    return is_dead(process_id::scheduler_of(node)) ? nullptr : &sites_.at(node)->others;
+  }
   bool is_dead(process_id process) const {
     return dead_.contains(process) || dead_.contains(process_id::scheduler_of(process.node()));
   }
@@ -136,9 +156,11 @@ class world {
       read();
     } else if (chance < 340) {
       free_one();
-    } else if (chance < 342 && with_deaths_ && alive_.size() > 2) {
+    } else if (chance < 450) {
+      end_remote_read();
+    } else if (chance < 452 && with_deaths_ && alive_.size() > 2) {
       kill(anybody());
-    } else if (chance < 343 && with_deaths_ && dead_nodes_ == 0) {
+    } else if (chance < 453 && with_deaths_ && dead_nodes_ == 0) {
       kill_node(static_cast<wire::node_id>(pick(nodes)));
     } else {
       deliver_one();
@@ -235,6 +257,23 @@ class world {
     EXPECT_EQ(wrong, 0U) << "of " << bytes.size() << " bytes";
   }
 
+  // A read from a node that is gone ends too, some time: before or after its end is told.
+  bool end_remote_read() {
+    std::vector<site*> readers;
+    for (auto& [n, one] : sites_) {
+      const bool reads = one->others.begun() != 0;
+      if (reads && !is_dead(process_id::scheduler_of(n))) readers.push_back(one.get());
+    }
+    if (readers.empty()) return false;
+    site& one = *readers[pick(readers.size())];
+    const auto [done, succeeded] = one.others.finish(pick(one.others.begun()));
+    const bool spoiled = with_deaths_ && pick(50) == 0;
+    if (spoiled) spoiled_ = true;
+    one.tested.on_remote_read(done.token, done.offset, succeeded && !spoiled);
+    one.tested.flush();
+    return true;
+  }
+
   void read() {
     std::vector<object_id> known;
     for (const auto& [id, one] : things_)
@@ -246,7 +285,8 @@ class world {
     ++one.readers;
     reads_[++last_token_] = {reader, object};
     say(reader, process_id::scheduler_of(reader.node()),
-        wire::store_fetch{last_token_, object, one.copies[pick(one.copies.size())]});
+        wire::store_fetch{last_token_, object, one.copies[pick(one.copies.size())],
+                          static_cast<wire::fetch_urgency>(1 + pick(3))});
   }
 
   bool free_one() {
@@ -280,6 +320,7 @@ class world {
       for (const process_id one : ended->processes) hear_of_end(to, one);
     } else if (to.is_scheduler()) {
       EXPECT_TRUE(site_of(to).tested.on_message(from, bytes));
+      site_of(to).tested.flush();
     } else {
       at_process(from, to, bytes);
     }
@@ -294,6 +335,7 @@ class world {
     }
     if (to.is_scheduler()) {
       site_of(to).tested.on_process_ended(ended);
+      site_of(to).tested.flush();
       const bool first = to.node() == ended.node();
       for (const process_id one : alive_)
         if (one.node() == to.node()) say(to, one, wire::process_ended{{ended}});
@@ -358,7 +400,7 @@ class world {
     wire::reader from{error};
     const auto value = wire::decode_part<wire::error_value>(from);
     const bool full = value.code == wire::error_code::store_full;
-    EXPECT_TRUE(full || !dead_.empty()) << value.what;
+    EXPECT_TRUE(full || spoiled_ || !dead_.empty()) << value.what;
   }
 
   void kill(process_id victim) {
@@ -392,6 +434,8 @@ class world {
 
   std::mt19937_64 random_;
   bool with_deaths_;
+  bool with_rma_;
+  bool spoiled_ = false;  // a read over RMA failed though its holder lives
   std::map<wire::node_id, std::unique_ptr<site>> sites_;
   std::map<pair, std::deque<message>> channels_;
   std::vector<process_id> alive_;

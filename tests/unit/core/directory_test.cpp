@@ -1,5 +1,6 @@
 #include "core/directory.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -22,11 +23,14 @@ constexpr process_id worker{1, 2};
 constexpr process_id second_worker{1, 3};
 constexpr process_id owner{0, 1};
 
-/// The directory of node 1 of 4; parts of 100 bytes, 3 of an object at once, 5 from a node, 7 in
-/// all.
+/// Nothing but empty objects comes whole; parts of 100 bytes, 3 of an object at once, 5 from a
+/// node, 7 in all.
+constexpr directory::limits small_limits{{0, 100, 100, 3, 500, 700}};
+
+/// The directory of node 1 of 4, without RMA.
 class Directory : public testing::Test {
  protected:
-  Directory() : tested{1, 4, memory, out, {{100, 3, 5, 7}}} {}
+  Directory() : tested{1, 4, memory, nullptr, nullptr, out, small_limits} {}
 
   template <class Message>
   void say(process_id from, const Message& message) {
@@ -63,9 +67,19 @@ class Directory : public testing::Test {
     wire::reader from{error};
     return wire::decode_part<wire::error_value>(from).code;
   }
-  /// Answers one request for a part with that stretch of `value`. False if none was asked for.
+  void answer(process_id holder, std::uint64_t token, wire::pin_answer how) {
+    wire::store_pinned answer;
+    answer.token = token;
+    answer.answer = how;
+    say(holder, answer);
+  }
+  /// Answers questions for an object with a pin, and one request for a part with that stretch of
+  /// `value`. False if none was asked for.
   bool serve(const std::string& value, process_id* holder = nullptr) {
     process_id to;
+    while (const auto question = out.take<wire::store_pin>(&to))
+      answer(to, question->token,
+             value.empty() ? wire::pin_answer::whole : wire::pin_answer::by_messages);
     const auto read = out.take<wire::store_read>(&to);
     if (!read) return false;
     if (holder) *holder = to;
@@ -81,8 +95,14 @@ class Directory : public testing::Test {
     EXPECT_EQ(tested.copies(), 0U);
     EXPECT_EQ(tested.fetches(), 0U);
     EXPECT_EQ(tested.bytes_in_use(), 0U);
-    EXPECT_EQ(tested.parts_in_flight(), 0U);
+    EXPECT_EQ(tested.bytes_in_flight(), 0U);
+    EXPECT_EQ(tested.pins(), 0U);
     EXPECT_EQ(memory.blocks(), 0U);
+  }
+  /// Pins an object that is here for a node.
+  void pin(process_id reader, std::uint64_t token, object_id of, const location& where) {
+    say(reader, wire::store_pin{token, of, where, wire::pin_way::insisting, 1});
+    EXPECT_EQ(out.take<wire::store_pinned>()->answer, wire::pin_answer::by_messages);
   }
   location far(std::uint64_t size, wire::node_id node = 2) { return {node, 0, 1, 8, 3, 640, size}; }
 
@@ -121,6 +141,9 @@ TEST_F(Directory, BringsAnObjectOnceHoweverManyAsk) {
   while (serve(value)) ++parts;
   EXPECT_EQ(parts, 10);
   process_id to;
+  tested.flush();
+  EXPECT_EQ(out.take<wire::store_unpin>(&to)->tokens.size(), 1U);
+  EXPECT_EQ(to, other_node);
   const auto added = out.take<wire::replica_add>(&to);
   ASSERT_TRUE(added);
   EXPECT_EQ(to, owner);
@@ -151,7 +174,7 @@ TEST_F(Directory, AnswersAtOnceForACopyThatIsHere) {
 
 TEST_F(Directory, AnEmptyObjectIsFetchedToo) {
   say(worker, wire::store_fetch{1, object, far(0)});
-  EXPECT_TRUE(serve(""));
+  EXPECT_FALSE(serve(""));
   EXPECT_TRUE(out.take<wire::replica_add>());
   EXPECT_TRUE(out.take<wire::store_fetched>()->error.empty());
 }
@@ -159,27 +182,83 @@ TEST_F(Directory, AnEmptyObjectIsFetchedToo) {
 TEST_F(Directory, AsksForABoundedNumberOfPartsAtOnce) {
   for (std::uint64_t i = 0; i < 4; ++i)
     say(worker, wire::store_fetch{i, {owner, i}, far(1000, i < 3 ? 2 : 3)});
+  process_id to;
+  while (const auto question = out.take<wire::store_pin>(&to))
+    answer(to, question->token, wire::pin_answer::by_messages);
   // Five from node 2, then two of the third node's, then all seven are on their way.
   EXPECT_EQ(out.count<wire::store_read>(), 7U);
-  EXPECT_EQ(tested.parts_in_flight(), 7U);
+  EXPECT_EQ(tested.bytes_in_flight(), 700U);
   const std::string value(1000, 'v');
   int served = 0;
   while (serve(value)) {
     ++served;
-    EXPECT_LE(tested.parts_in_flight(), 7U);
+    EXPECT_LE(tested.bytes_in_flight(), 700U);
   }
   EXPECT_EQ(served, 40);
   EXPECT_EQ(out.count<wire::store_fetched>(), 4U);
-  EXPECT_EQ(tested.parts_in_flight(), 0U);
+  EXPECT_EQ(tested.bytes_in_flight(), 0U);
   EXPECT_EQ(tested.fetches(), 0U);
 }
 
-TEST_F(Directory, ServesAPartOfWhatItHoldsAndNothingElse) {
+TEST_F(Directory, BringsFirstWhatIsMostUrgent) {
+  using wire::fetch_urgency;
+  const auto fetch = [&](std::uint64_t sequence, fetch_urgency urgency) {
+    say(worker, wire::store_fetch{sequence, {owner, sequence}, far(1000), urgency});
+    if (const auto question = out.take<wire::store_pin>())
+      answer(other_node, question->token, wire::pin_answer::by_messages);
+  };
+  fetch(1, fetch_urgency::prefetch);
+  fetch(2, fetch_urgency::prefetch);  // five parts are under way: all that a node may have
+  fetch(3, fetch_urgency::prefetch);
+  fetch(4, fetch_urgency::get);
+  fetch(5, fetch_urgency::argument);
+  fetch(3, fetch_urgency::argument);  // somebody else wants it sooner
+  std::vector<std::uint64_t> order;
+  for (int i = 0; i < 50; ++i) {
+    serve(std::string(1000, 'v'));
+    while (const auto done = out.take<wire::store_fetched>())
+      if (order.empty() || order.back() != done->token) order.push_back(done->token);
+  }
+  EXPECT_THAT(order, testing::ElementsAre(5, 3, 4, 1, 2));
+  EXPECT_EQ(tested.fetches(), 0U);
+}
+
+TEST_F(Directory, PinsWhatItHoldsAndNothingElse) {
+  const location where = make(worker, object, 250);
+  std::vector<location> garbage(6, where);
+  garbage[0].node = 2;
+  garbage[1].incarnation += 1;
+  garbage[2].extent += 1;
+  garbage[3].generation += 1;
+  garbage[4].offset += 64;
+  garbage[5].size_bytes = ~std::uint64_t{0};
+  process_id to;
+  for (const location& wrong : garbage) {
+    say(other_node, wire::store_pin{6, object, wrong, wire::pin_way::located, 1});
+    const auto answer = out.take<wire::store_pinned>(&to);
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(to, other_node);
+    EXPECT_EQ(answer->token, 6U);
+    EXPECT_EQ(answer->answer, wire::pin_answer::gone);
+  }
+  say(other_node, wire::store_pin{6, {owner, 78}, where, wire::pin_way::located, 1});
+  EXPECT_EQ(out.take<wire::store_pinned>()->answer, wire::pin_answer::gone);
+  say(other_node, wire::store_pin{6, {owner, 78}, where, wire::pin_way::referred, 2});
+  EXPECT_EQ(out.take<wire::store_pinned>()->answer, wire::pin_answer::gone);
+  // No process but a scheduler of another node has anything to pin.
+  say({2, 5}, wire::store_pin{6, object, where, wire::pin_way::located, 1});
+  say(worker, wire::store_pin{6, object, where, wire::pin_way::located, 1});
+  EXPECT_TRUE(out.empty());
+  EXPECT_EQ(tested.pins(), 0U);
+}
+
+TEST_F(Directory, ServesAPartOfWhatIsPinnedAndNothingElse) {
   const location where = make(worker, object, 250);
   write(where, std::string(100, 'a') + std::string(100, 'b') + std::string(50, 'c'));
-  say(other_node, wire::store_read{5, object, where, 200, 50});
+  pin(other_node, 5, object, where);
+  say(other_node, wire::store_read{5, 200, 50});
   process_id to;
-  auto part = out.take<wire::store_part>(&to);
+  const auto part = out.take<wire::store_part>(&to);
   ASSERT_TRUE(part);
   EXPECT_EQ(to, other_node);
   EXPECT_FALSE(part->gone);
@@ -187,51 +266,74 @@ TEST_F(Directory, ServesAPartOfWhatItHoldsAndNothingElse) {
   EXPECT_EQ(part->offset, 200U);
   EXPECT_EQ(wire::as_text(part->bytes), std::string(50, 'c'));
 
-  std::vector<wire::store_read> garbage(9, {6, object, where, 0, 50});
-  garbage[0].where.node = 2;
-  garbage[1].where.incarnation += 1;
-  garbage[2].where.extent += 1;
-  garbage[3].where.generation += 1;
-  garbage[4].where.offset += 64;
-  garbage[5].where.size_bytes = ~std::uint64_t{0};
-  garbage[6].offset = 201;
-  garbage[7].offset = ~std::uint64_t{0};
-  garbage[8].object = {owner, 78};
-  for (const auto& read : garbage) {
-    say(other_node, read);
-    part = out.take<wire::store_part>();
-    ASSERT_TRUE(part);
-    EXPECT_TRUE(part->gone);
-    EXPECT_TRUE(part->bytes.empty());
-  }
-  say(other_node, wire::store_read{6, object, where, 0, 101});  // more than a part
-  EXPECT_TRUE(out.take<wire::store_part>()->gone);
+  const auto expect_none = [&](process_id reader, const wire::store_read& read) {
+    say(reader, read);
+    const auto none = out.take<wire::store_part>();
+    ASSERT_TRUE(none);
+    EXPECT_TRUE(none->gone);
+    EXPECT_TRUE(none->bytes.empty());
+  };
+  expect_none(other_node, {6, 0, 50});
+  expect_none(third_node, {5, 0, 50});
+  expect_none(other_node, {5, 201, 50});
+  expect_none(other_node, {5, ~std::uint64_t{0}, 50});
+  expect_none(other_node, {5, 0, 101});  // more than a part
+  say(other_node, wire::store_unpin{{5}});
+  expect_none(other_node, {5, 0, 50});
 }
 
-TEST_F(Directory, AFreeDuringARemoteReadIsSeenThoughTheBlockIsUsedAgainAtOnce) {
+TEST_F(Directory, SendsASmallObjectWholeAndWithoutAPin) {
+  directory generous{1, 4, memory, nullptr, nullptr, out, {{250, 300, 300, 3, 500, 700}}};
+  generous.on_message(worker, encoded(wire::store_allocate{9, 250, 0}));
+  const location where = out.take<wire::store_grant>()->where;
+  generous.on_message(worker, encoded(wire::store_made{object, where}));
+  write(where, std::string(250, 's'));
+  generous.on_message(other_node,
+                      encoded(wire::store_pin{5, object, where, wire::pin_way::located, 1}));
+  const auto answer = out.take<wire::store_pinned>();
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->answer, wire::pin_answer::whole);
+  EXPECT_EQ(wire::as_text(answer->bytes), std::string(250, 's'));
+  EXPECT_EQ(generous.pins(), 0U);
+}
+
+TEST_F(Directory, AFreedBlockStaysUntilItsLastPinIsBack) {
   const location where = make(worker, object, 250);
-  say(other_node, wire::store_read{5, object, where, 0, 100});
-  EXPECT_FALSE(out.take<wire::store_part>()->gone);
+  write(where, std::string(250, 'p'));
+  pin(other_node, 5, object, where);
+  pin(third_node, 5, object, where);
   say(owner, wire::store_free{object, where});
-  const object_id next{owner, 78};
-  const location again = make(worker, next, 250);
-  ASSERT_EQ(again.offset, where.offset);
-  say(other_node, wire::store_read{6, object, where, 100, 100});
-  EXPECT_TRUE(out.take<wire::store_part>()->gone);
+  EXPECT_EQ(tested.copies(), 0U);
+  EXPECT_EQ(tested.bytes_in_use(), 250U);
+  // Gone for everybody else, there for who has pinned it.
+  say(process_id::scheduler_of(0), wire::store_pin{7, object, where, wire::pin_way::located, 1});
+  EXPECT_EQ(out.take<wire::store_pinned>()->answer, wire::pin_answer::gone);
+  EXPECT_NE(make(worker, {owner, 78}, 250).offset, where.offset);
+  say(other_node, wire::store_read{5, 100, 100});
+  EXPECT_EQ(wire::as_text(out.take<wire::store_part>()->bytes), std::string(100, 'p'));
+  say(other_node, wire::store_unpin{{5, 6}});
+  EXPECT_TRUE(memory.bytes(where));
+  tested.on_process_ended(third_node);
+  EXPECT_FALSE(memory.bytes(where));
+  EXPECT_EQ(tested.pins(), 0U);
 }
 
 TEST_F(Directory, AHolderThatHasItNoMoreIsObjectLostToAllWhoWait) {
   say(worker, wire::store_fetch{1, object, far(250)});
   say(second_worker, wire::store_fetch{2, object, far(250)});
-  const auto read = *out.take<wire::store_read>();
-  say(third_node, wire::store_part{read.token, read.offset, true, {}});  // nobody asked that one
+  const auto question = *out.take<wire::store_pin>();
+  answer(third_node, question.token, wire::pin_answer::gone);  // nobody asked that one
   EXPECT_EQ(tested.fetches(), 1U);
-  say(other_node, wire::store_part{read.token, read.offset, true, {}});
+  answer(other_node, question.token, wire::pin_answer::gone);
   for (int i = 0; i < 2; ++i)
     EXPECT_EQ(code_of(out.take<wire::store_fetched>()->error), wire::error_code::object_lost);
   expect_empty();
-  say(other_node, wire::store_part{read.token, 100, false, wire::as_blob("late")});
+  say(other_node, wire::store_part{question.token, 100, false, wire::as_blob("late")});
   expect_empty();
+  // A pin that comes late goes back.
+  answer(other_node, question.token, wire::pin_answer::by_messages);
+  tested.flush();
+  EXPECT_THAT(out.take<wire::store_unpin>()->tokens, testing::ElementsAre(question.token));
 }
 
 TEST_F(Directory, IfTheHolderDiesMidwayTheNextOneServesTheRest) {
@@ -256,6 +358,7 @@ TEST_F(Directory, IfTheHolderDiesMidwayTheNextOneServesTheRest) {
 
 TEST_F(Directory, APartThatWasNotAskedForFailsItsSource) {
   say(worker, wire::store_fetch{1, object, far(250)});
+  answer(other_node, out.take<wire::store_pin>()->token, wire::pin_answer::by_messages);
   const auto read = *out.take<wire::store_read>();
   say(other_node, wire::store_part{read.token, read.offset, false, wire::as_blob("short")});
   EXPECT_EQ(code_of(out.take<wire::store_fetched>()->error), wire::error_code::object_lost);
@@ -406,7 +509,7 @@ TEST_F(Directory, WhatOvertakesTheWordOfItsMakerWaitsForIt) {
   const location room = ask_room(worker, 100);
   write(room, "payload");
   say(second_worker, wire::store_fetch{4, object, room});
-  say(other_node, wire::store_read{5, object, room, 0, 7});
+  say(other_node, wire::store_pin{5, object, room, wire::pin_way::located, 1});
   process_id to;
   const auto first = out.take<wire::store_query>(&to);
   const auto second = out.take<wire::store_query>();
@@ -418,7 +521,10 @@ TEST_F(Directory, WhatOvertakesTheWordOfItsMakerWaitsForIt) {
   say(worker, wire::store_reply{first->token});
   EXPECT_EQ(out.take<wire::store_fetched>()->where, room);
   say(worker, wire::store_reply{second->token});
+  EXPECT_EQ(out.take<wire::store_pinned>()->answer, wire::pin_answer::by_messages);
+  say(other_node, wire::store_read{5, 0, 7});
   EXPECT_EQ(wire::as_text(out.take<wire::store_part>()->bytes), "payload");
+  say(other_node, wire::store_unpin{{5}});
   say(owner, wire::store_free{object, room});
   expect_empty();
 }

@@ -55,6 +55,10 @@ class memory_block_store final : public block_store {
     return std::span{memory_}.subspan(where.offset, where.size_bytes);
   }
   std::size_t blocks() const { return used_.size(); }
+  /// As RMA sees it: whatever lies there.
+  std::span<std::byte> at(std::uint64_t offset, std::size_t size_bytes) {
+    return std::span{memory_}.subspan(offset, size_bytes);
+  }
 
  private:
   struct used_block {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "wire/codec.hpp"
+#include "wire/reading_messages.hpp"
 #include "wire/store_messages.hpp"
 #include "wire/wait_messages.hpp"
 
@@ -59,6 +60,10 @@ void for_each_message(auto&& visit) {
   MOBULA_VISIT(store_freed);
   MOBULA_VISIT(store_query);
   MOBULA_VISIT(store_reply);
+  MOBULA_VISIT(store_pin);
+  MOBULA_VISIT(store_pinned);
+  MOBULA_VISIT(store_unpin);
+  MOBULA_VISIT(key_revoke);
   MOBULA_VISIT(process_ended);
   MOBULA_VISIT(shutdown);
   MOBULA_VISIT(shutdown_done);

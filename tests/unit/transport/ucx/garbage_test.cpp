@@ -16,7 +16,7 @@ ucs_status_t ignore(void*, const void*, std::size_t, void*, std::size_t,
 /// Somebody who can reach a node's port and sends what it likes.
 class stranger {
  public:
-  explicit stranger(wire::blob victim) : worker_{2, &ignore, this} {
+  explicit stranger(wire::blob victim) : worker_{2, true, &ignore, this} {
     std::string failure;
     endpoint_ = worker_.connect(
         victim, [](void*, ucp_ep_h, ucs_status_t) {}, this, failure);

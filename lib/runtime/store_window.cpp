@@ -1,0 +1,48 @@
+#include "runtime/store_window.hpp"
+
+namespace mobula::detail {
+
+std::optional<core::remote_memory::exposure> store_window::expose(const wire::location& block,
+                                                                  wire::node_id reader) {
+  const auto extent = store_.extent_bytes(block.extent);
+  if (extent.empty() || !registered_.use(block.extent, extent)) return std::nullopt;
+  const auto key = registered_.key_for(block.extent, reader);
+  if (key.bytes.empty()) {
+    registered_.end_use(block.extent);
+    return std::nullopt;
+  }
+  const auto address = reinterpret_cast<std::uintptr_t>(extent.data()) + block.offset;
+  return exposure{address, key.number, key.bytes};
+}
+
+bool store_window::start(const read& how) {
+  const auto extent = store_.extent_bytes(how.into.extent);
+  if (extent.empty()) return false;
+  const auto local = registered_.use(how.into.extent, extent);
+  if (!local) return false;
+  reads_.start({how.token, how.offset, how.into.extent}, how.from, how.address, how.key,
+               how.key_bytes, extent.subspan(how.into.offset + how.offset, how.size_bytes), *local);
+  return true;
+}
+
+std::vector<core::remote_memory::revoked_key> store_window::take_revoked() {
+  std::vector<revoked_key> gone;
+  for (const auto& [reader, key] : registered_.take_revoked()) gone.push_back({reader, key});
+  return gone;
+}
+
+std::size_t store_window::settle(core::directory& whose) {
+  std::size_t ended = 0;
+  // What has ended makes room for more, which may end at once.
+  while (reads_.has_news()) {
+    reads_.flush();
+    for (const auto& one : reads_.take_ended()) {
+      registered_.end_use(one.which.region);
+      whose.on_remote_read(one.which.token, one.which.offset, one.succeeded);
+      ++ended;
+    }
+  }
+  return ended;
+}
+
+}  // namespace mobula::detail
