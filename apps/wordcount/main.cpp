@@ -9,28 +9,26 @@
 // but that no word goes on from one file into the next.
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <mobula/mobula.hpp>
 #include <set>
 #include <string>
-#include <string_view>
 #include <system_error>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "common/progress.hpp"
+#include "common/shown_progress.hpp"
+#include "common/splits.hpp"
 #include "wordcount/counts.hpp"
+#include "wordcount/listing.hpp"
 #include "wordcount/scan.hpp"
-#include "wordcount/splits.hpp"
 
 namespace wordcount {
 namespace {
@@ -50,10 +48,10 @@ double seconds_since(clock::time_point start) {
 }
 
 // A map task.
-std::vector<packed_counts> count_split(const split& split, std::uint32_t parts) {
+std::vector<packed_counts> count_split(const apps::split& split, std::uint32_t parts) {
   word_table table;
   std::vector<std::string> unreadable;
-  for (const piece& piece : split.pieces) {
+  for (const apps::piece& piece : split.pieces) {
     try {
       count_words(piece, table);
     } catch (const std::system_error& error) {
@@ -80,48 +78,16 @@ ranking rank_part(std::vector<mobula::object_ref<packed_counts>> of_each_map, st
   return ranking;
 }
 
-// Draws on the standard error, so that the standard output is the counts alone.
-class shown_progress {
- public:
-  explicit shown_progress(std::uint64_t total_bytes)
-      : progress_{"counting", total_bytes,
-                  on_terminal() ? apps::progress::style::bar : apps::progress::style::lines,
-                  columns()} {}
-  ~shown_progress() { print(progress_.end()); }
-  shown_progress(const shown_progress&) = delete;
-  shown_progress& operator=(const shown_progress&) = delete;
-
-  void update(std::uint64_t done_bytes) {
-    if (const auto text = progress_.update(done_bytes, seconds_since(start_))) print(*text);
-  }
-
- private:
-  static bool on_terminal() {
-    const char* kind = std::getenv("TERM");
-    return ::isatty(STDERR_FILENO) && kind && std::string_view{kind} != "dumb";
-  }
-  static std::uint32_t columns() {
-    winsize size{};
-    return ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-  }
-  static void print(const std::string& text) {
-    std::fputs(text.c_str(), stderr);
-    std::fflush(stderr);
-  }
-
-  clock::time_point start_ = clock::now();
-  apps::progress progress_;
-};
-
 using refs_by_part = std::vector<std::vector<mobula::object_ref<packed_counts>>>;
 
 // Submits a map for each split and waits for all, showing how far they are.
-refs_by_part map(const std::vector<split>& splits, std::uint32_t parts, std::uint64_t total_bytes) {
-  shown_progress progress{total_bytes};
+refs_by_part map(const std::vector<apps::split>& splits, std::uint32_t parts,
+                 std::uint64_t total_bytes) {
+  apps::shown_progress progress{"counting", total_bytes};
   refs_by_part found(parts);
   std::vector<mobula::object_ref<packed_counts>> first_of_each;
   std::unordered_map<mobula::object_ref<packed_counts>, std::uint64_t> size_of;
-  for (const split& split : splits) {
+  for (const apps::split& split : splits) {
     auto refs = mobula::remote<count_split>.split(mobula::parts{parts}, split, parts);
     first_of_each.push_back(refs.front());
     size_of.emplace(refs.front(), split.size_bytes);
@@ -152,7 +118,7 @@ int count(options options) {
   // A reduce for each cpu, so that all of them have one.
   if (options.parts == 0) options.parts = static_cast<std::uint32_t>(std::clamp(cpus, 1.0, 256.0));
 
-  const auto splits = cut(input.files, split_size_for(input.size_bytes));
+  const auto splits = apps::cut(input.files, split_size_for(input.size_bytes));
   ranking result = reduce(map(splits, options.parts, input.size_bytes), options.top);
 
   for (const auto& [word, times] : result.top) fmt::print("{:7} {}\n", times, word);

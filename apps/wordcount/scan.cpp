@@ -1,13 +1,10 @@
 #include "wordcount/scan.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <string>
-#include <system_error>
 #include <vector>
+
+#include "common/input_file.hpp"
 
 namespace wordcount {
 
@@ -67,27 +64,13 @@ class scanner {
 
 class file_source final : public byte_source {
  public:
-  explicit file_source(const std::string& path)
-      : file_{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY)} {
-    if (file_ < 0) fail();
-  }
-  ~file_source() { ::close(file_); }
-  file_source(const file_source&) = delete;
-  file_source& operator=(const file_source&) = delete;
-
+  explicit file_source(const std::string& path) : file_{path} {}
   std::size_t read(std::uint64_t offset, std::span<char> room) override {
-    ssize_t size;
-    do {
-      size = ::pread(file_, room.data(), room.size(), static_cast<off_t>(offset));
-    } while (size < 0 && errno == EINTR);
-    if (size < 0) fail();
-    return static_cast<std::size_t>(size);
+    return file_.read(offset, room);
   }
 
  private:
-  [[noreturn]] static void fail() { throw std::system_error{errno, std::generic_category()}; }
-
-  int file_;
+  apps::input_file file_;
 };
 
 }  // namespace
@@ -108,7 +91,7 @@ void count_words(byte_source& source, std::uint64_t begin, std::uint64_t end, wo
   scanner.finish();
 }
 
-void count_words(const piece& piece, word_table& into) {
+void count_words(const apps::piece& piece, word_table& into) {
   file_source file{piece.path};
   count_words(file, piece.begin, piece.end, into);
 }

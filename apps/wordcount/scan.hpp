@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <span>
 
-#include "wordcount/splits.hpp"
+#include "common/splits.hpp"
 #include "wordcount/word_table.hpp"
 
 namespace wordcount {
@@ -26,6 +26,6 @@ void count_words(byte_source& source, std::uint64_t begin, std::uint64_t end, wo
 
 /// The same, of a file on disk.
 /// @throws std::system_error if it can't be read
-void count_words(const piece& piece, word_table& into);
+void count_words(const apps::piece& piece, word_table& into);
 
 }  // namespace wordcount

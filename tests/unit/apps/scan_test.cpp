@@ -109,7 +109,7 @@ TEST(Scan, StopsWhereAFileHasShrunkMeanwhile) {
 TEST(Scan, OfAFileThatCantBeReadThrowsTheReason) {
   word_table table;
   try {
-    count_words(piece{"/no/such/file", 0, 10}, table);
+    count_words(apps::piece{"/no/such/file", 0, 10}, table);
     ADD_FAILURE() << "it was read";
   } catch (const std::system_error& error) {
     EXPECT_EQ(error.code(), std::errc::no_such_file_or_directory);
