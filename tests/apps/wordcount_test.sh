@@ -3,14 +3,7 @@
 #
 # Runs wordcount (COMMAND: its path, after a launcher if there is one) on inputs that the case
 # `prepare` made in FOLDER, with the counts that coreutils find in them.
-set -euo pipefail
-export LC_ALL=C
-
-folder=$1 case=$2
-shift 2
-command=("$@")
-
-die() { echo "wordcount_test: $*" >&2 && exit 1; }
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 # As apps/wordcount/main.cpp says; a line end behind each file, for no word goes on into the next.
 count_with_coreutils() {
@@ -37,15 +30,6 @@ prepare() {
   cd - > /dev/null
   count_with_coreutils "$folder/odd" > "$folder/odd.counts"
 }
-
-# Runs it; fails unless its exit status is the first argument.
-run() {
-  local expected=$1 status=0
-  shift
-  "${command[@]}" "$@" > "$folder/$$.out" 2> "$folder/$$.err" || status=$?
-  [[ $status -eq $expected ]] || { cat "$folder/$$.err" >&2 && die "status $status, not $expected"; }
-}
-trap 'rm -f "$folder/$$."*' EXIT
 
 same_counts() { cmp "$folder/$$.out" "$1" || die "other counts than coreutils'"; }
 

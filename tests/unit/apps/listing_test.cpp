@@ -1,34 +1,15 @@
 #include "wordcount/listing.hpp"
 
 #include <gmock/gmock.h>
-#include <stdlib.h>
 
 #include <filesystem>
-#include <fstream>
+
+#include "apps/temporary_folder.hpp"
 
 namespace wordcount {
 namespace {
 
 namespace fs = std::filesystem;
-
-// A folder that goes when the test ends.
-class folder {
- public:
-  folder() {
-    std::string name = (fs::temp_directory_path() / "mobula-listing-XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  ~folder() { fs::remove_all(path_); }
-  fs::path file(const std::string& name, std::size_t size) const {
-    fs::create_directories((path_ / name).parent_path());
-    std::ofstream{path_ / name} << std::string(size, 'x');
-    return path_ / name;
-  }
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 TEST(Splits, HaveASizeWithinItsBounds) {
   EXPECT_EQ(split_size_for(0), std::uint64_t{1} << 20);
@@ -37,10 +18,10 @@ TEST(Splits, HaveASizeWithinItsBounds) {
 }
 
 TEST(ListFiles, FindsRegularFilesOnlyAndFollowsNoLinkBelowARoot) {
-  const folder folder;
-  folder.file("a", 1);
-  folder.file("deep/er/b", 20);
-  folder.file("empty", 0);
+  const apps::temporary_folder folder;
+  folder.file("a", std::string(1, 'x'));
+  folder.file("deep/er/b", std::string(20, 'x'));
+  folder.file("empty", std::string(0, 'x'));
   fs::create_symlink(folder.path() / "a", folder.path() / "link");
   fs::create_symlink(folder.path(), folder.path() / "deep/loop");
 
@@ -54,14 +35,14 @@ TEST(ListFiles, FindsRegularFilesOnlyAndFollowsNoLinkBelowARoot) {
 }
 
 TEST(ListFiles, FollowsALinkThatIsARoot) {
-  const folder folder;
-  fs::create_symlink(folder.file("a", 5), folder.path() / "link");
+  const apps::temporary_folder folder;
+  fs::create_symlink(folder.file("a", std::string(5, 'x')), folder.path() / "link");
   const std::vector<std::string> roots{folder.path() / "link"};
   EXPECT_EQ(list_files(roots).size_bytes, 5U);
 }
 
 TEST(ListFiles, NamesRootsThatCantBeRead) {
-  const folder folder;
+  const apps::temporary_folder folder;
   fs::create_symlink(folder.path() / "loop", folder.path() / "loop");
   const std::vector<std::string> roots{folder.path() / "missing", folder.path() / "loop",
                                        "/dev/null"};
