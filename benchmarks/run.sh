@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 bash cmake/install_packages.sh apps benchmarks
 source cmake/common.sh
 configure release -DMOBULA_BUILD_BENCHMARKS=ON -DMOBULA_BUILD_APPS=ON -DMOBULA_BUILD_TESTS=OFF
-build release micro
+build release micro sort
 
 mkdir -p build/benchmarks
 json="build/benchmarks/micro-$(date -u +%Y%m%dT%H%M%SZ).json"

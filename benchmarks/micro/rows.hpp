@@ -18,6 +18,8 @@ void register_actors();
 void register_objects();
 /// What is measured in jobs of their own, each started from here: `program` is this one.
 void register_jobs(const std::string& program);
+/// apps/sort, which stands beside `program`, and sort(1).
+void register_sorting(const std::string& program);
 
 /// The parts that this program plays in those jobs.
 /// @returns whether the arguments ask for one; `status` is then the exit status

@@ -55,6 +55,7 @@ constexpr neighbours known[] = {
     {"between nodes: calls_sync", "raw_ucx round trip", compared::median},
     {"between nodes: calls_async", "raw_ucx one by one"},
     {"between nodes: tasks_async", "raw_ucx one by one"},
+    {"sort gigabytes", "raw_sort(1) gigabytes"},
     {"compile ten remote functions", "raw_compile standard headers", compared::median},
 };
 
