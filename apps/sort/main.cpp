@@ -65,7 +65,7 @@ std::vector<place> sample(const crew& crew, const std::vector<slice>& slices, st
   return all;
 }
 
-using refs_by_part = std::vector<std::vector<mobula::object_ref<partition>>>;
+using refs_by_part = std::vector<std::vector<mobula::object_ref<run>>>;
 
 /// @param read  gets what was read
 refs_by_part partition_all(const crew& crew, const std::vector<slice>& slices,
@@ -84,8 +84,8 @@ refs_by_part partition_all(const crew& crew, const std::vector<slice>& slices,
         for (std::size_t part = 0; part < parts; ++part) made[part][i] = std::move(refs[part + 1]);
         return std::move(refs.front());
       },
-      [&](std::size_t, const partition& first) {
-        read += std::get<summary>(first);
+      [&](std::size_t, const run& first) {
+        read += summary_in(first);
         progress.update(read.count * record_bytes);
       });
   return made;
@@ -222,9 +222,10 @@ void describe(CLI::App& app, options& options) {
   app.add_option("--parts", options.parts,
                  "How many files to write; as few as fit --memory and use all cpus unless given")
       ->check(CLI::Range(1, 1'000'000));
-  app.add_option("--memory", options.memory_bytes,
-                 "Memory that one task may use, beside the object store; as many run at once as "
-                 "there are cpus. 100MB, 2GiB")
+  app.add_option(
+         "--memory", options.memory_bytes,
+         "Memory that one task may use, of its own and of the object store; as many run at once as "
+         "there are cpus. 100MB, 2GiB")
       ->transform(CLI::AsSizeValue(true))
       ->capture_default_str();
   app.add_flag("!--no-sync", options.to_disk,

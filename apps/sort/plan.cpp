@@ -18,10 +18,12 @@ constexpr std::uint64_t task_bytes_min = std::uint64_t{1} << 20;
 // More than one for each cpu, so that those that end first have something to go on with.
 constexpr std::uint64_t slices_a_cpu = 4;
 
-// A partition task has its slice in memory, and what vectors keep in hand while they grow.
-constexpr double slice_share = 0.5;
-// A merge task has its part, 16 bytes of order for each 100 of it, and what it writes and checks
-// with. Some parts are larger than others: with 256 samples each, hardly any by a third.
+// A partition task has its slice in memory, and once more in the object store, in parts; and which
+// part each record is of.
+constexpr double slice_share = 0.48;
+// A merge task holds on to its part in the object store, and has 16 bytes of order for each 100 of
+// it, and what it writes and checks with. Some parts are larger than others: with 256 samples each,
+// hardly any by a third.
 constexpr double part_share = 0.6;
 constexpr std::uint64_t samples_a_part = 256;
 

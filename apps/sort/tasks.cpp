@@ -1,6 +1,9 @@
 #include "sort/tasks.hpp"
 
 #include <algorithm>
+#include <cstring>
+#include <memory>
+#include <type_traits>
 
 #include "sort/output_file.hpp"
 #include "sort/part_order.hpp"
@@ -15,7 +18,7 @@ constexpr std::size_t chunk_records = 10'000;
 
 /// Calls `use(begin, records)` for chunk after chunk of what `fill(begin, room)` fills.
 void in_chunks(std::size_t count, auto&& fill, auto&& use) {
-  records room(std::min(count, chunk_records));
+  std::vector<record> room(std::min(count, chunk_records));
   for (std::size_t begin = 0; begin < count; begin += room.size()) {
     const std::span<record> chunk{room.data(), std::min(room.size(), count - begin)};
     fill(begin, chunk);
@@ -29,35 +32,54 @@ std::vector<place> sample_slice(const slice& from, std::uint64_t count) {
   return sample_of(from, count);
 }
 
-std::vector<partition> partition_slice(const slice& from, std::span<const place> splitters) {
-  std::vector<partition> made(splitters.size() + 2);
-  // Room for all that is likely, so that it isn't moved while it grows.
-  const std::uint64_t likely = from.count / (splitters.size() + 1);
-  for (std::size_t i = 1; i < made.size(); ++i) {
-    std::get<records>(made[i]).reserve(likely + likely / 8 + 16);
-  }
-  summary& all = std::get<summary>(made.front());
+std::vector<run> partition_slice(const slice& from, std::span<const place> splitters) {
+  // All of it, so that parts are counted before there is room for them, and written once.
+  const auto room = std::make_unique_for_overwrite<record[]>(from.count);
+  const std::span whole{room.get(), from.count};
+  std::vector<std::uint32_t> part(from.count);
+  std::vector<std::size_t> sizes(splitters.size() + 1);
+  summary all;
   slice_reader reader{from};
-  in_chunks(
-      from.count, [&](std::size_t begin, std::span<record> room) { reader.read(begin, room); },
-      [&](std::size_t begin, std::span<const record> chunk) {
-        all.add(chunk);
-        std::uint64_t position = from.first + begin;
-        for (const record& each : chunk) {
-          const std::uint32_t part = part_of(place_of(each, position++), splitters);
-          std::get<records>(made[part + 1]).push_back(each);
-        }
-      });
+  for (std::size_t begin = 0; begin < whole.size(); begin += chunk_records) {
+    const std::size_t end = std::min(begin + chunk_records, whole.size());
+    const auto chunk = whole.subspan(begin, end - begin);
+    reader.read(begin, chunk);
+    all.add(chunk);
+    for (std::size_t i = begin; i < end; ++i) {
+      part[i] = part_of(place_of(whole[i], from.first + i), splitters);
+      ++sizes[part[i]];
+    }
+  }
+
+  std::vector<mobula::shared_array<record>> parts;
+  parts.reserve(sizes.size());
+  std::vector<record*> next;
+  for (const std::size_t size : sizes) next.push_back(parts.emplace_back(size).data());
+  for (std::size_t i = 0; i < whole.size(); ++i) *next[part[i]]++ = whole[i];
+
+  // The parts of a result are of one type: so the summary takes a record's place.
+  mobula::shared_array<record> first(1, record{});
+  static_assert(sizeof all <= record_bytes && std::is_trivially_copyable_v<summary>);
+  std::memcpy(first.front().bytes.data(), &all, sizeof all);
+  std::vector<run> made;
+  made.emplace_back(std::move(first));
+  for (auto& each : parts) made.emplace_back(std::move(each));
   return made;
 }
 
-sorted_file merge_part(const std::vector<mobula::object_ref<partition>>& of_each_slice,
+summary summary_in(const run& first) {
+  summary all;
+  std::memcpy(&all, first.front().bytes.data(), sizeof all);
+  return all;
+}
+
+sorted_file merge_part(const std::vector<mobula::object_ref<run>>& of_each_slice,
                        const std::string& path, bool to_disk) {
   output_file file{path};
   {
     const auto slices = mobula::get(of_each_slice);
     std::vector<std::span<const record>> runs;
-    for (const auto& each : slices) runs.emplace_back(std::get<records>(each));
+    for (const auto& each : slices) runs.emplace_back(each.data(), each.size());
     const part_order order{std::move(runs)};
     in_chunks(
         order.size(), [&](std::size_t begin, std::span<record> room) { order.copy(begin, room); },
