@@ -51,4 +51,17 @@ void time_each(benchmark::State& state, std::uint64_t operations, const Action& 
   taken.report();
 }
 
+/// Times one `action` each turn, after a `prepare` that is not timed.
+template <class Prepare, class Action>
+void time_after(benchmark::State& state, const Prepare& prepare, const Action& action) {
+  timings taken{state};
+  for ([[maybe_unused]] auto turn : state) {
+    prepare();
+    const std::uint64_t before = now_ns();
+    action();
+    taken.add(now_ns() - before, 1);
+  }
+  taken.report();
+}
+
 }  // namespace mobula::benchmarks

@@ -53,6 +53,26 @@ void multi_put_gigabytes(benchmark::State& state) {
   time_each(state, 10 * 10 * middle_bytes, [] { submit_and_get_void<put_middle>(10, 10); });
 }
 
+// Filled in place before; what is timed is the giving away.
+template <std::size_t Bytes>
+void put_array(benchmark::State& state) {
+  shared_array<std::byte> made;
+  time_after(
+      state, [&] { made = shared_array<std::byte>(Bytes, std::byte{7}); },
+      [&] { benchmark::DoNotOptimize(put(std::move(made))); });
+}
+
+void get_array(benchmark::State& state) {
+  const auto ref = put(shared_array<std::byte>(std::size_t{1} << 30, std::byte{7}));
+  time_each(state, 1, [&] { benchmark::DoNotOptimize(get(ref).data()); });
+}
+
+template <std::size_t Bytes>
+void put_and_free(benchmark::State& state) {
+  const std::vector<std::byte> value(Bytes, std::byte{7});
+  time_each(state, 1, [&] { benchmark::DoNotOptimize(put(value)); });
+}
+
 void get_10k_refs(benchmark::State& state) {
   std::vector<object_ref<int>> refs;
   for (int i = 0; i < 10'000; ++i) refs.push_back(put(i));
@@ -70,6 +90,11 @@ void register_objects() {
   row("multi put calls", multi_put_calls);
   row("multi put gigabytes", multi_put_gigabytes)->Iterations(2);
   row("get 10k refs", get_10k_refs);
+  row("put array of 1 MiB", put_array<std::size_t{1} << 20>)->Iterations(200);
+  row("put array of 1 GiB", put_array<std::size_t{1} << 30>)->Iterations(10);
+  row("get array of 1 GiB", get_array);
+  row("put and free 1 KiB", put_and_free<std::size_t{1} << 10>);
+  row("put and free 64 KiB", put_and_free<std::size_t{64} << 10>);
 }
 
 }  // namespace mobula::benchmarks

@@ -45,8 +45,7 @@ class room_table final : public block_store {
 
   /// A room for `holder`: a slab of about `slab_bytes`, of what can be had; one of no more than
   /// `size_bytes` is for a single object.
-  allocation give(wire::process_id holder, std::uint64_t size_bytes,
-                  std::uint64_t slab_bytes);
+  allocation give(wire::process_id holder, std::uint64_t size_bytes, std::uint64_t slab_bytes);
   /// The room's holder gives it back. False: it is not its, or an object lies in it.
   bool take_back(wire::process_id holder, const wire::location& where);
 

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <cstdlib>
 #include <map>
 #include <numeric>
 #include <optional>
@@ -195,6 +196,31 @@ TEST(Arrays, OfAllNodesAreReadByAll) {
   for (const auto& one : all) sums.push_back(remote<sum>(one));
   for (std::size_t i = 0; i < sums.size(); ++i)
     EXPECT_EQ(got(sums[i]), sum_of_sequence(100'000, static_cast<std::int64_t>(i)));
+}
+
+struct owner_of_arrays {
+  std::vector<object_ref<numbers>> mine;
+  object_ref<numbers> make(std::size_t count) {
+    mine.push_back(put(sequence(count, 5)));
+    return mine.back();
+  }
+  int die() { std::_Exit(3); }
+};
+
+// What an owner leaves when it ends is freed, but not under those who read it.
+TEST(Arrays, ViewsKeepWhatTheyShowAlsoWhenItsOwnerEnds) {
+  const auto doomed = actor<owner_of_arrays>();
+  const view large = got(got(doomed.call<&owner_of_arrays::make>(std::size_t{300'000})));
+  const view middle = got(got(doomed.call<&owner_of_arrays::make>(std::size_t{80'000})));
+  EXPECT_THROW(got(doomed.call<&owner_of_arrays::die>()), actor_died);
+  std::vector<object_ref<numbers>> others;
+  for (int i = 0; i < 40; ++i) {
+    others.push_back(put(numbers(300'000, -1)));
+    others.push_back(remote<sequence>(80'000, -1'000'000));
+  }
+  got(others);
+  EXPECT_EQ(sum(large), sum_of_sequence(300'000, 5));
+  EXPECT_EQ(sum(middle), sum_of_sequence(80'000, 5));
 }
 
 TEST(Arrays, ThatHaveNoElementsToGiveAreRefused) {
