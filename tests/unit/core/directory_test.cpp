@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -527,6 +528,67 @@ TEST_F(Directory, WhatOvertakesTheWordOfItsMakerWaitsForIt) {
   say(other_node, wire::store_unpin{{5}});
   say(owner, wire::store_free{object, room});
   expect_empty();
+}
+
+TEST_F(Directory, ANodeThatEndsWhileItsQuestionWaitsPinsNothing) {
+  const location room = ask_room(worker, 100);
+  say(other_node, wire::store_pin{5, object, room, wire::pin_way::located, 1});
+  const auto query = out.take<wire::store_query>();
+  ASSERT_TRUE(query);
+  tested.on_process_ended(other_node);
+  say(worker, wire::store_made{object, room});
+  say(worker, wire::store_reply{query->token});
+  EXPECT_EQ(tested.pins(), 0U);
+  say(owner, wire::store_free{object, room});
+  expect_empty();
+}
+
+TEST_F(Directory, ThePlaceInASlabOfAFreedObjectIsItsHoldersWhenTheLastPinIsBack) {
+  const location slab = ask_room(worker, 100, 150);
+  const location block = part_of(slab, 0, 64);
+  say(worker, wire::store_made{object, block});
+  pin(other_node, 5, object, block);
+  say(owner, wire::store_free{object, block});
+  EXPECT_FALSE(out.take<wire::store_freed>());
+  say(other_node, wire::store_unpin{{5}});
+  EXPECT_EQ(out.take<wire::store_freed>()->where, block);
+  EXPECT_EQ(tested.bytes_in_use(), slab.size_bytes);
+}
+
+// What a test says that the processes of the node read.
+struct told_pins final : local_pins {
+  std::vector<location> now;
+  std::vector<location> seen;
+  void look() override { seen = now; }
+  bool is_pinned(const location& block) const override {
+    return std::ranges::find(seen, block) != seen.end();
+  }
+};
+
+TEST_F(Directory, WhatAnEndedOwnerLeavesStaysForThoseWhoReadIt) {
+  told_pins pins;
+  directory tested{1, 4, memory, nullptr, &pins, out, small_limits};
+  const auto make_in = [&](object_id of) {
+    tested.on_message(worker, encoded(wire::store_allocate{9, 100, 0}));
+    const location where = out.take<wire::store_grant>()->where;
+    tested.on_message(worker, encoded(wire::store_made{of, where}));
+    tested.on_message(worker, encoded(wire::store_sealed{of, where}));
+    return where;
+  };
+  const location read = make_in({owner, 77});
+  const location unread = make_in({owner, 78});
+  pins.now = {read};
+  tested.on_process_ended(owner);
+  EXPECT_EQ(tested.copies(), 0U);
+  EXPECT_TRUE(memory.bytes(read));
+  EXPECT_FALSE(memory.bytes(unread));
+  EXPECT_EQ(tested.bytes_in_use(), 100U);
+  pins.now = {};
+  // It goes when memory is wanted.
+  tested.on_message(worker, encoded(wire::store_allocate{9, 100, 0}));
+  EXPECT_FALSE(memory.bytes(read));
+  tested.on_message(worker, encoded(wire::store_return{out.take<wire::store_grant>()->where}));
+  EXPECT_EQ(tested.bytes_in_use(), 0U);
 }
 
 TEST_F(Directory, AFreeThatOvertakesTheWordOfItsMakerIsNotLost) {
