@@ -126,6 +126,14 @@ void register_jobs(const std::string& program) {
       measured_there(state, command, key);
     })->Iterations(1);
   }
+  const job moving{program, "moving"};
+  for (const char* key : {"64_KiB", "1_MiB", "1_GiB", "alone"}) {
+    row("moved between nodes: " + std::string{key} + " gigabytes", [=, command =
+                                                                           moving.on_two_nodes()](
+                                                                       benchmark::State& state) {
+      measured_there(state, command, key);
+    })->Iterations(1);
+  }
   row("exec to first result",
       [one = job{program, "start"}](benchmark::State& state) { first_task(state, one); })
       ->Iterations(10)

@@ -43,6 +43,7 @@ int main(int argc, char** argv) {
   if (play_part(argc, argv, status)) return status;
   // Before any thread starts: it forks.
   ucx_pairs pairs;
+  get_pair reading;
   // One worker: with the driver it makes two processes that are awake.
   mobula::runtime job{argc, argv, {.cpus = 1}};
 
@@ -50,7 +51,7 @@ int main(int argc, char** argv) {
   int count = static_cast<int>(arguments.size());
   benchmark::Initialize(&count, arguments.data());
   if (benchmark::ReportUnrecognizedArguments(count, arguments.data())) return 2;
-  register_raw(pairs);
+  register_raw(pairs, reading);
   register_tasks();
   register_actors();
   register_objects();

@@ -5,11 +5,16 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 
 #include "micro/payload.hpp"
 #include "micro/rows.hpp"
+#include "runtime/casts.hpp"
+#include "runtime/process.hpp"
+#include "runtime/store_client.hpp"
 
 // The parts that this program plays in jobs that jobs.cpp starts.
 
@@ -17,7 +22,9 @@ namespace mobula::benchmarks {
 
 namespace {
 
-void tell(const std::string& name, double value) { std::printf("%s %.1f\n", name.c_str(), value); }
+void tell(const std::string& name, double value, int digits = 1) {
+  std::printf("%s %.*f\n", name.c_str(), digits, value);
+}
 
 // Starts, runs one task, ends.
 void play_start(int argc, char** argv) {
@@ -78,6 +85,91 @@ void play_nodes(int argc, char** argv) {
   measure("tasks_async", 200, 1000, [&] { submit_and_get(1000, task); });
 }
 
+using block = std::vector<char>;
+
+struct far_keeper {
+  std::uint32_t node() { return context().node; }
+  std::vector<object_ref<block>> keep(std::size_t count, std::size_t size) {
+    std::vector<object_ref<block>> refs;
+    const block value(size, 'x');
+    for (std::size_t i = 0; i < count; ++i) refs.push_back(put(value));
+    return refs;
+  }
+};
+
+/// Brings objects to this node's store, so many at a time, and reads none of them.
+class stream {
+ public:
+  stream(const std::vector<object_ref<block>>& refs, std::size_t at_once) : refs_{refs} {
+    lanes_.reserve(at_once);
+    for (std::size_t i = 0; i < at_once; ++i) lanes_.emplace_back(new lane{*this});
+  }
+  void run() {
+    detail::process& self = detail::process::require();
+    {
+      const std::lock_guard held{self.lock()};
+      for (const auto& one : lanes_) next(*one);
+      self.flush();
+    }
+    self.wait_until([&] { return ended_ == refs_.size(); });
+  }
+
+ private:
+  struct lane final : core::waiter {
+    explicit lane(stream& of) : whose{of} {}
+    void on_ready(core::object&) override {
+      ++whose.ended_;
+      whose.next(*this);
+    }
+    stream& whose;
+  };
+  void next(lane& one) {
+    if (begun_ == refs_.size()) return;
+    core::object& record = detail::record_of(detail::access::record_of(refs_[begun_++]));
+    if (!detail::process::require().store().bring(record, one)) std::abort();
+  }
+
+  const std::vector<object_ref<block>>& refs_;
+  std::vector<std::unique_ptr<lane>> lanes_;
+  std::size_t begun_ = 0;
+  std::size_t ended_ = 0;
+};
+
+// Objects of the other node, brought here.
+void play_moving(int argc, char** argv) {
+  const runtime job{argc, argv, {.store_bytes = 3_GiB}};
+  std::vector<actor_handle<far_keeper>> made;
+  do {
+    made.push_back(actor<far_keeper>.with({.cpus = 1})());
+  } while (get(made.back().call<&far_keeper::node>()) == 0);
+  const auto far = made.back();
+  const auto bring = [&](const std::string& key, std::size_t rounds, std::size_t count,
+                         std::size_t size, std::size_t at_once) {
+    std::vector<double> each;
+    double all = 0;
+    for (std::size_t i = 0; i < rounds + 2; ++i) {
+      const auto refs = get(far.call<&far_keeper::keep>(count, size));
+      wait(refs, {.count = refs.size()});
+      stream one{refs, at_once};
+      const std::uint64_t before = now_ns();
+      one.run();
+      if (i < 2) continue;  // until memory is warm
+      const auto took = static_cast<double>(now_ns() - before);
+      all += took;
+      each.push_back(took / static_cast<double>(count * size));
+    }
+    std::sort(each.begin(), each.end());
+    tell(key + "_operations", static_cast<double>(rounds * count * size));
+    tell(key + "_ns", all / static_cast<double>(rounds * count * size), 6);
+    tell(key + "_median_ns", each[each.size() / 2], 6);
+    tell(key + "_p99_ns", each[each.size() * 99 / 100], 6);
+  };
+  bring("64_KiB", 10, 2048, 64 << 10, 64);
+  bring("1_MiB", 10, 256, 1 << 20, 4);
+  bring("1_GiB", 3, 1, 1 << 30, 1);
+  bring("alone", 500, 1, 64 << 10, 1);
+}
+
 double field_of(const std::string& path, const std::string& name) {
   std::ifstream file{path};
   double sum = 0;
@@ -127,6 +219,8 @@ bool play_part(int argc, char** argv, int& status) {
     play_start(argc, argv);
   } else if (part == "nodes") {
     play_nodes(argc, argv);
+  } else if (part == "moving") {
+    play_moving(argc, argv);
   } else if (part == "resident") {
     play_resident(argc, argv);
   } else {

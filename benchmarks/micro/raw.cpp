@@ -23,7 +23,7 @@ void copy_memory(benchmark::State& state) {
 
 }  // namespace
 
-void register_raw(ucx_pairs& pairs) {
+void register_raw(ucx_pairs& pairs, get_pair& reading) {
   row("raw_ring round trip", [](benchmark::State& state) { bare_ring_round_trip(state, 64); });
   row("raw_ring batched", [](benchmark::State& state) { bare_ring_one_way(state, 128, 100'000); });
   row("raw_ucx round trip",
@@ -34,6 +34,16 @@ void register_raw(ucx_pairs& pairs) {
   row("links round trip",
       [&](benchmark::State& state) { links_round_trip(state, pairs.linked()); });
   row("links batched", [&](benchmark::State& state) { links_one_way(state, pairs.linked(), 64); });
+  const auto get_row = [&](const char* name, std::size_t count, std::size_t size,
+                           std::size_t at_once) {
+    row(name, [=, &reading](benchmark::State& state) {
+      raw_ucx_get(state, reading.reader(), count, size, at_once);
+    });
+  };
+  get_row("raw_get 64_KiB gigabytes", 2048, 64 << 10, 64);
+  get_row("raw_get 1_MiB gigabytes", 256, 1 << 20, 4);
+  get_row("raw_get 1_GiB gigabytes", 1, 1 << 30, 1);
+  get_row("raw_get alone gigabytes", 1, 64 << 10, 1);
   row("raw_memcpy gigabytes", copy_memory);
 }
 

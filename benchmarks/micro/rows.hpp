@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "common/ucx_get.hpp"
 #include "common/ucx_pair.hpp"
 
 // The rows of the table, by group. Each is registered with Google Benchmark under the name that it
@@ -12,7 +13,7 @@
 
 namespace mobula::benchmarks {
 
-void register_raw(ucx_pairs& pairs);
+void register_raw(ucx_pairs& pairs, get_pair& reading);
 void register_tasks();
 void register_actors();
 void register_objects();

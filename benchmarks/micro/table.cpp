@@ -55,6 +55,10 @@ constexpr neighbours known[] = {
     {"between nodes: calls_sync", "raw_ucx round trip", compared::median},
     {"between nodes: calls_async", "raw_ucx one by one"},
     {"between nodes: tasks_async", "raw_ucx one by one"},
+    {"moved between nodes: 64_KiB gigabytes", "raw_get 64_KiB gigabytes"},
+    {"moved between nodes: 1_MiB gigabytes", "raw_get 1_MiB gigabytes"},
+    {"moved between nodes: 1_GiB gigabytes", "raw_get 1_GiB gigabytes"},
+    {"moved between nodes: alone gigabytes", "raw_get alone gigabytes", compared::median},
     {"sort gigabytes", "raw_sort(1) gigabytes"},
     {"compile ten remote functions", "raw_compile standard headers", compared::median},
 };
