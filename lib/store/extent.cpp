@@ -48,9 +48,9 @@ std::span<std::byte> extent::bytes() {
   return mapping_.bytes();
 }
 
-void extent::release_memory() {
-  fallocate(file_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
-            static_cast<off_t>(size_bytes_));
+void extent::release_memory(std::uint64_t offset, std::uint64_t size_bytes) {
+  fallocate(file_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
+            static_cast<off_t>(size_bytes));
 }
 
 }  // namespace mobula::store

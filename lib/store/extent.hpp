@@ -40,8 +40,8 @@ class extent {
   std::uint64_t size_bytes() const { return size_bytes_; }
   /// This process's mapping, made when first asked for; empty if the system refuses.
   std::span<std::byte> bytes();
-  /// Gives all its memory back. What is mapped stays mapped, and reads as zero.
-  void release_memory();
+  /// Gives the memory of whole pages back. What is mapped stays mapped, and reads as zero.
+  void release_memory(std::uint64_t offset, std::uint64_t size_bytes);
 
  private:
   extent(descriptor file, std::uint64_t size_bytes)

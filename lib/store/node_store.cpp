@@ -85,7 +85,7 @@ bool node_store::apply_changes() {
       made_all = made_all && extents_[change.extent].has_value();
     } else if (extents_[change.extent]) {
       if (options_.before_release) options_.before_release(change.extent);
-      extents_[change.extent]->release_memory();
+      extents_[change.extent]->release_memory(change.offset, change.size_bytes);
     }
   }
   return made_all;

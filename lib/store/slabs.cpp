@@ -1,25 +1,31 @@
 #include "store/slabs.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace mobula::store {
 
 using wire::location;
 
+namespace {
+
+constexpr std::uint64_t unit = range_book::unit;
+
+}  // namespace
+
 std::optional<location> slabs::allocate(std::uint64_t size_bytes) {
   if (size_bytes > object_bytes_max) return std::nullopt;
+  const std::uint64_t units = (std::max<std::uint64_t>(size_bytes, 1) + unit - 1) / unit;
+  const std::uint32_t generation = last_generation_ + 1 == 0 ? 1 : last_generation_ + 1;
   for (auto& [where, one] : slabs_) {
-    const bool was_empty = one.books.blocks() == 0;
-    const auto made = one.books.allocate(size_bytes);
+    const bool was_empty = one.books.ranges_taken() == 0;
+    const auto made = one.books.take(units * unit, generation);
     if (!made) continue;
-    if (made->extent != 0) {  // beyond the last whole page
-      one.books.release(*made);
-      continue;
-    }
+    last_generation_ = generation;
     if (was_empty) empty_bytes_ -= one.where.size_bytes;
     location block = one.where;
     block.offset += made->offset;
-    block.generation = made->generation;
+    block.generation = generation;
     block.size_bytes = size_bytes;
     return block;
   }
@@ -29,10 +35,9 @@ std::optional<location> slabs::allocate(std::uint64_t size_bytes) {
 std::uint64_t slabs::wanted_bytes() const { return std::clamp(bytes_, first_bytes, bytes_max); }
 
 void slabs::add(const location& slab_at) {
-  allocator_limits limits;
-  limits.capacity_bytes = slab_at.size_bytes;
-  limits.extent_bytes = slab_at.size_bytes;
-  slabs_.emplace(place{slab_at.extent, slab_at.offset}, slab{slab_at, allocator{limits}});
+  slab& made = slabs_[{slab_at.extent, slab_at.offset}];
+  made.where = slab_at;
+  made.books.extend(0, slab_at.size_bytes / unit * unit);
   bytes_ += slab_at.size_bytes;
   empty_bytes_ += slab_at.size_bytes;
 }
@@ -42,9 +47,11 @@ bool slabs::release(const location& gone) {
   if (next == slabs_.begin()) return false;
   slab& one = std::prev(next)->second;
   if (gone.node != one.where.node || gone.extent != one.where.extent) return false;
-  const block inside{0, gone.generation, gone.offset - one.where.offset};
-  if (!one.books.release(inside)) return false;
-  if (one.books.blocks() == 0) empty_bytes_ += one.where.size_bytes;
+  const std::uint64_t inside = gone.offset - one.where.offset;
+  const auto found = one.books.find(0, inside);
+  if (!found || found->tag != gone.generation) return false;
+  one.books.release(0, inside);
+  if (one.books.ranges_taken() == 0) empty_bytes_ += one.where.size_bytes;
   return true;
 }
 
@@ -53,7 +60,7 @@ std::vector<location> slabs::take_empty(std::uint64_t kept_bytes_max) {
   for (auto at = slabs_.end(); at != slabs_.begin() && empty_bytes_ > kept_bytes_max;) {
     --at;
     const location where = at->second.where;
-    if (at->second.books.blocks() != 0) continue;
+    if (at->second.books.ranges_taken() != 0) continue;
     taken.push_back(where);
     bytes_ -= where.size_bytes;
     empty_bytes_ -= where.size_bytes;

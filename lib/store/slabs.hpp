@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "store/allocator.hpp"
+#include "store/range_book.hpp"
 #include "wire/ids.hpp"
 
 namespace mobula::store {
@@ -41,13 +41,14 @@ class slabs {
  private:
   struct slab {
     wire::location where;
-    allocator books;
+    range_book books;  // one line; the tag is the generation
   };
   using place = std::pair<std::uint32_t, std::uint64_t>;  // extent, offset
 
   std::map<place, slab> slabs_;
   std::uint64_t bytes_ = 0;
   std::uint64_t empty_bytes_ = 0;
+  std::uint32_t last_generation_ = 0;
 };
 
 }  // namespace mobula::store

@@ -30,7 +30,11 @@ class model {
         ASSERT_EQ(one.extent, sizes_.size());
         sizes_.push_back(one.size_bytes);
       } else {
-        for (const auto& [where, size] : used_) ASSERT_NE(where.first, one.extent);
+        ASSERT_LE(one.offset + one.size_bytes, sizes_[one.extent]);
+        const auto end = used_.lower_bound({one.extent, one.offset + one.size_bytes});
+        if (end == used_.begin()) continue;
+        const auto& [where, size] = *std::prev(end);
+        ASSERT_TRUE(where.first != one.extent || where.second + size <= one.offset);
       }
     }
   }
@@ -101,7 +105,7 @@ TEST(Allocator, AgreesWithAModelInRandomPrograms) {
   for (int run = 0; run < 60 && !HasFatalFailure(); ++run) run_against_model(seed_for(run));
 }
 
-TEST(Allocator, TakesTheSmallestRangeThatFitsAndOfThoseTheLowest) {
+TEST(Allocator, TakesTheSmallestRangeThatFits) {
   allocator tested{{64 * mib, mib}};
   std::vector<block> row;
   for (const std::uint64_t size : {64, 128, 64, 256, 64, 128, 64})
@@ -109,9 +113,49 @@ TEST(Allocator, TakesTheSmallestRangeThatFitsAndOfThoseTheLowest) {
   tested.release(row[1]);
   tested.release(row[3]);
   tested.release(row[5]);
+  EXPECT_EQ(tested.allocate(100)->offset, row[5].offset);  // rather what was used last
   EXPECT_EQ(tested.allocate(100)->offset, row[1].offset);
-  EXPECT_EQ(tested.allocate(100)->offset, row[5].offset);
   EXPECT_EQ(tested.allocate(100)->offset, row[3].offset);
+  tested.check();
+}
+
+TEST(Allocator, IdlePagesBetweenBlocksMakeRoomForALargeOne) {
+  allocator tested{{64 * mib, 16 * mib}};
+  std::vector<block> all;
+  while (const auto one = tested.allocate(64 * kib)) all.push_back(*one);
+  for (std::size_t i = 0; i < all.size(); i += 2) tested.release(all[i]);
+  EXPECT_EQ(tested.largest_free_bytes(), 32 * mib);
+  tested.take_changes();
+  // No range is free that is larger than 64 KiB.
+  ASSERT_TRUE(tested.allocate(16 * mib));
+  ASSERT_TRUE(tested.allocate(16 * mib));
+  EXPECT_FALSE(tested.allocate(1));
+  EXPECT_EQ(tested.in_use_bytes(), 64 * mib);
+  EXPECT_EQ(tested.warm_bytes(), 64 * mib);
+  std::uint64_t given_up = 0;
+  for (const extent_change& change : tested.take_changes())
+    given_up += change.what == extent_change::kind::release ? change.size_bytes : 0;
+  EXPECT_EQ(given_up, 32 * mib);
+  tested.check();
+}
+
+TEST(Allocator, AHeldExtentKeepsItsMemory) {
+  allocator tested{{16 * mib, 4 * mib}};
+  std::vector<block> all;
+  while (const auto one = tested.allocate(mib)) all.push_back(*one);
+  tested.take_changes();
+  const std::uint32_t held = all.front().extent;
+  tested.hold(held, true);
+  for (const block& one : all) tested.release(one);
+  EXPECT_EQ(tested.largest_free_bytes(), 12 * mib);
+  EXPECT_FALSE(tested.allocate(16 * mib));
+  EXPECT_TRUE(tested.allocate(12 * mib));
+  for (const extent_change& change : tested.take_changes())
+    EXPECT_TRUE(change.extent != held || change.what != extent_change::kind::release);
+  EXPECT_EQ(tested.allocate(mib)->extent, held);  // its own blocks come and go
+  tested.hold(held, false);
+  EXPECT_EQ(tested.largest_free_bytes(), 3 * mib);
+  EXPECT_TRUE(tested.allocate(3 * mib));
   tested.check();
 }
 
