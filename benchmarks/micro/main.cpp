@@ -55,6 +55,7 @@ int main(int argc, char** argv) {
   register_tasks();
   register_actors();
   register_objects();
+  register_spill();
   register_jobs(this_program());
   register_sorting(this_program());
   table shown;

@@ -17,6 +17,7 @@ void register_raw(ucx_pairs& pairs, get_pair& reading);
 void register_tasks();
 void register_actors();
 void register_objects();
+void register_spill();
 /// What is measured in jobs of their own, each started from here: `program` is this one.
 void register_jobs(const std::string& program);
 /// apps/sort, which stands beside `program`, and sort(1).

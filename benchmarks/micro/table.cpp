@@ -60,6 +60,9 @@ constexpr neighbours known[] = {
     {"moved between nodes: 1_GiB gigabytes", "raw_get 1_GiB gigabytes"},
     {"moved between nodes: alone gigabytes", "raw_get alone gigabytes", compared::median},
     {"sort gigabytes", "raw_sort(1) gigabytes"},
+    {"spill gigabytes", "raw_dd write gigabytes"},
+    {"restore gigabytes", "raw_dd read gigabytes"},
+    {"restore cached gigabytes", "raw_dd cached read gigabytes"},
     {"compile ten remote functions", "raw_compile standard headers", compared::median},
 };
 
