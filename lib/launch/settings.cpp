@@ -59,6 +59,10 @@ bool take_store_bytes(settings& into, std::string_view value) {
   return true;
 }
 
+bool take_dump_store(settings& into, std::string_view value) {
+  return take_choice(into.dump_store, value, {{"0", false}, {"1", true}});
+}
+
 bool take_deadlock_after(settings& into, std::string_view value) {
   const auto number = parse_number<std::uint32_t>(value);
   if (!number || *number == 0) return false;
@@ -77,7 +81,7 @@ bool take_rma_pinned_bytes(settings& into, std::string_view value) {
   return true;
 }
 
-constexpr std::array<setting_row, 11> table{{
+constexpr std::array<setting_row, 12> table{{
     {"MOBULA_CPUS", "cpus", "the cores that the node's ranks may use",
      "cpus that each node offers, unless the program says it", false,
      [](settings& into, std::string_view value) { return take_amount(into.cpus, value); },
@@ -94,6 +98,8 @@ constexpr std::array<setting_row, 11> table{{
     {"MOBULA_STORE_BYTES", "bytes", "a share of the node's memory",
      "memory of each node's object store", false, take_store_bytes,
      "a number of bytes, such as 8GiB"},
+    {"MOBULA_DUMP_STORE", "", "0", "1: core dumps hold the objects of the node's store too", false,
+     take_dump_store, "0 or 1"},
     {"MOBULA_DEADLOCK_AFTER_MS", "milliseconds", "10000",
      "how long a task waits for others before it is found out whether they wait for each other",
      false, take_deadlock_after, "a number of milliseconds, at least 1"},

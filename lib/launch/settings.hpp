@@ -20,6 +20,7 @@ struct settings {
   std::uint32_t ranks_per_node = 0;
   wait_mode wait = wait_mode::automatic;
   std::uint64_t store_bytes = 0;
+  bool dump_store = false;
   std::uint32_t deadlock_after_ms = 10'000;
   bool rma = true;
   std::uint64_t rma_pinned_bytes = 0;  // 0: as much as the store has

@@ -75,6 +75,7 @@ scheduler_process::scheduler_process(scheduler_start told, launch::record_channe
   memory.before_release = [this](std::uint32_t extent) {
     if (window_) window_->forget_extent(extent);
   };
+  memory.warm_ahead_bytes = store::default_warm_ahead_bytes(told_.store_bytes);
   store_ = std::make_unique<published_store>(memory, broker_);
   if (links_ && told_.rma) {
     const std::uint64_t pinned =

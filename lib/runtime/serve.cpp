@@ -10,11 +10,13 @@
 
 #include "launch/entry.hpp"
 #include "launch/seat_door.hpp"
+#include "launch/settings.hpp"
 #include "mobula/detail/backend.hpp"
 #include "runtime/process.hpp"
 #include "runtime/scheduler_process.hpp"
 #include "runtime/start_texts.hpp"
 #include "runtime/worker.hpp"
+#include "store/extent.hpp"
 
 namespace mobula::detail {
 
@@ -77,6 +79,7 @@ bool register_worker_start(void (*hook)(int argc, char** argv)) noexcept {
 
 int serve(const launch::entry& start, int argc, char** argv) {
   try {
+    store::dump_extents(launch::read_settings(launch::this_environment()).dump_store);
     return start.as == launch::role::scheduler ? serve_as_scheduler(start, argc, argv)
                                                : serve_as_worker(start, argc, argv);
   } catch (const std::exception& failed) {

@@ -27,6 +27,7 @@
 #include "runtime/host_name.hpp"
 #include "runtime/inquiries.hpp"
 #include "runtime/waiting.hpp"
+#include "store/extent.hpp"
 #include "store/store_size.hpp"
 
 namespace mobula::detail {
@@ -51,6 +52,7 @@ session::session(int argc, char** argv, const runtime_options& options)
     : arguments_{argv, argv + argc}, variables_{launch::this_environment()} {
   try {
     settings_ = launch::read_settings(variables_);
+    store::dump_extents(settings_.dump_store);
     had_users_mpi_ = launch::mpi_is_running();
     ranks_ = launch::find_ranks(launch::find_launcher(variables_));
     rank_ = ranks_->rank();

@@ -94,7 +94,7 @@ std::uint32_t allocator::next_generation() {
 
 // One more extent for shared use: one that was closed, or a new one. Warm from the beginning if the
 // capacity allows all of it; otherwise page by page.
-void allocator::open_shared() {
+std::uint32_t allocator::open_shared() {
   const std::uint32_t number =
       closed_.empty() ? add_extent(limits_.extent_bytes, true) : *closed_.begin();
   closed_.erase(number);
@@ -102,6 +102,7 @@ void allocator::open_shared() {
   extents_[number].pages = page_states{limits_.extent_bytes, warm};
   book_.extend(number, limits_.extent_bytes);
   count_in(number);
+  return number;
 }
 
 std::uint32_t allocator::add_extent(std::uint64_t size, bool shared) {
@@ -180,6 +181,7 @@ void allocator::shut(std::uint32_t number) {
 void allocator::count_in(std::uint32_t number) {
   const extent& one = extents_[number];
   warm_ += one.pages.warm_bytes();
+  ready_ += one.pages.ready_bytes();
   if (one.held) return;
   idle_ += one.pages.idle_bytes();
   if (one.in_use != 0 || one.pages.warm_bytes() == 0) return;
@@ -191,6 +193,7 @@ void allocator::count_in(std::uint32_t number) {
 void allocator::count_out(std::uint32_t number) {
   const extent& one = extents_[number];
   warm_ -= one.pages.warm_bytes();
+  ready_ -= one.pages.ready_bytes();
   if (one.held) return;
   idle_ -= one.pages.idle_bytes();
   if (one.in_use != 0 || one.pages.warm_bytes() == 0) return;
@@ -221,6 +224,25 @@ void allocator::hold(std::uint32_t number, bool held) {
   count_in(number);
 }
 
+std::vector<allocator::fresh_pages> allocator::take_fresh(std::uint64_t bytes) {
+  std::vector<fresh_pages> all;
+  const auto take_from = [&](std::uint32_t number) {
+    count_out(number);
+    for (const auto& one : extents_[number].pages.take_fresh(bytes)) {
+      all.push_back({number, one.offset, one.size_bytes});
+      bytes -= std::min(bytes, one.size_bytes);
+    }
+    count_in(number);
+  };
+  for (std::uint32_t number = 0; number < extents_.size() && bytes != 0; ++number) {
+    const page_states& pages = extents_[number].pages;
+    if (pages.idle_bytes() != pages.ready_bytes()) take_from(number);
+  }
+  while (bytes != 0 && warm_ + limits_.extent_bytes <= limits_.capacity_bytes)
+    take_from(open_shared());
+  return all;
+}
+
 std::uint64_t allocator::largest_free_bytes() const {
   return limits_.capacity_bytes - (warm_ - idle_);
 }
@@ -249,17 +271,22 @@ void allocator::check() const {
   std::uint64_t warm = 0;
   std::uint64_t idle = 0;
   std::uint64_t empty = 0;
+  std::uint64_t ready = 0;
   for (std::uint32_t number = 0; number < extents_.size(); ++number) {
     check_pages(number);
     const extent& one = extents_[number];
     in_use += one.in_use;
     warm += one.pages.warm_bytes();
+    ready += one.pages.ready_bytes();
+    wire::insist(one.pages.ready_bytes() <= one.pages.idle_bytes(), "what is ready is idle",
+                 number);
     if (one.held) continue;
     idle += one.pages.idle_bytes();
     if (one.in_use == 0) empty += one.pages.warm_bytes();
   }
   wire::insist(in_use == in_use_, "bytes in use add up", in_use, in_use_);
   wire::insist(warm == warm_ && warm_ <= limits_.capacity_bytes, "warm bytes add up", warm, warm_);
+  wire::insist(ready == ready_, "ready bytes add up", ready, ready_);
   wire::insist(idle == idle_, "idle bytes add up", idle, idle_);
   wire::insist(empty == empty_warm_, "empty warm bytes add up", empty, empty_warm_);
 }

@@ -70,6 +70,17 @@ class allocator {
   /// What has to be done since the last call, in order.
   std::vector<extent_change> take_changes() { return std::exchange(changes_, {}); }
 
+  struct fresh_pages {
+    std::uint32_t extent = 0;
+    std::uint64_t offset = 0;
+    std::uint64_t size_bytes = 0;
+  };
+  /// Up to `bytes` of pages that nothing lives in and nobody has touched yet, to be touched by
+  /// somebody before they are needed. Opens an extent for that if the capacity allows.
+  std::vector<fresh_pages> take_fresh(std::uint64_t bytes);
+  /// Pages that nothing lives in but that have been touched: memory for the next blocks.
+  std::uint64_t ready_bytes() const { return ready_; }
+
   std::uint64_t capacity_bytes() const { return limits_.capacity_bytes; }
   std::uint64_t extent_bytes() const { return limits_.extent_bytes; }
   std::uint64_t in_use_bytes() const { return in_use_; }
@@ -93,7 +104,7 @@ class allocator {
 
   std::optional<block> allocate_shared(std::uint64_t size);
   std::optional<block> allocate_own(std::uint64_t size);
-  void open_shared();
+  std::uint32_t open_shared();
   std::uint32_t add_extent(std::uint64_t size, bool shared);
   std::optional<block> settle(const line_range& where);
   bool has_room(std::uint64_t bytes) const;
@@ -115,6 +126,7 @@ class allocator {
   // Sums over the extents, see count_in.
   std::uint64_t warm_ = 0;
   std::uint64_t idle_ = 0;         // of warm_: pages that may be given up
+  std::uint64_t ready_ = 0;        // see ready_bytes
   std::uint64_t empty_warm_ = 0;   // of idle_: in extents that are empty
   std::set<std::uint32_t> empty_;  // those extents
 };

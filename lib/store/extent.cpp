@@ -4,9 +4,18 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include <atomic>
 #include <utility>
 
 namespace mobula::store {
+
+namespace {
+
+std::atomic<bool> extents_are_dumped{false};
+
+}  // namespace
+
+void dump_extents(bool dumped) { extents_are_dumped = dumped; }
 
 extent_mapping::extent_mapping(int file, access how) {
   struct stat status {};
@@ -16,7 +25,7 @@ extent_mapping::extent_mapping(int file, access how) {
   void* const begin = mmap(nullptr, size, protection, MAP_SHARED | MAP_NORESERVE, file, 0);
   if (begin == MAP_FAILED) return;
   // A core dump would hold these pages once for each mapping.
-  madvise(begin, size, MADV_DONTDUMP);
+  if (!extents_are_dumped) madvise(begin, size, MADV_DONTDUMP);
   // Filling fresh memory takes a third of the time so, where the system lets us have large pages.
   if (how == access::write) madvise(begin, size, MADV_HUGEPAGE);
   bytes_ = {static_cast<std::byte*>(begin), size};

@@ -9,7 +9,11 @@
 
 namespace mobula::store {
 
-/// A shared mapping of a whole extent in this process; unmapped with this. Left out of core dumps.
+/// Whether extents that this process maps from now on are in its core dumps: with all of their
+/// memory, once for each process that dumps. They are not, unless this is asked for.
+void dump_extents(bool dumped);
+
+/// A shared mapping of a whole extent in this process; unmapped with this.
 class extent_mapping {
  public:
   enum class access : std::uint8_t { read, write };

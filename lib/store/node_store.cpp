@@ -1,5 +1,6 @@
 #include "store/node_store.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 
@@ -15,6 +16,10 @@ block block_at(const wire::location& where) {
 }
 
 }  // namespace
+
+std::uint64_t default_warm_ahead_bytes(std::uint64_t capacity_bytes) {
+  return std::min(capacity_bytes / 8, std::uint64_t{1} << 30);
+}
 
 node_store::node_store(node_store_options options)
     : options_{std::move(options)}, books_{options_.limits} {}
@@ -37,6 +42,8 @@ core::block_store::allocation node_store::allocate(std::uint64_t size_bytes) {
     books_.give_up(made->extent);
     return {{}, refusal(size_bytes, "the system gives no more shared memory (" + cause + ")")};
   }
+  asked_bytes_ += size_bytes;
+  warm_up_ahead();
   wire::location where;
   where.node = options_.node;
   where.incarnation = options_.incarnation;
@@ -85,10 +92,29 @@ bool node_store::apply_changes() {
       made_all = made_all && extents_[change.extent].has_value();
     } else if (extents_[change.extent]) {
       if (options_.before_release) options_.before_release(change.extent);
+      ahead_.drop(change.extent);
       extents_[change.extent]->release_memory(change.offset, change.size_bytes);
     }
   }
   return made_all;
+}
+
+// Not by every few bytes: what is missing is looked for among all extents.
+void node_store::warm_up_ahead() {
+  constexpr std::uint64_t step = std::uint64_t{1} << 20;
+  const std::uint64_t wanted = std::min(options_.warm_ahead_bytes, asked_bytes_);
+  const std::uint64_t ready = books_.ready_bytes();
+  if (ready >= wanted || wanted - ready < std::max(step, wanted / 4)) return;
+  const auto fresh = books_.take_fresh(wanted - ready);
+  // What the system refuses now it may refuse again: blocks are asked for all the same, and say so.
+  if (!apply_changes()) options_.warm_ahead_bytes = 0;
+  for (const auto& one : fresh) {
+    if (extents_[one.extent]) {
+      ahead_.add(one.extent, extents_[one.extent]->file(), one.offset, one.size_bytes);
+    } else {
+      books_.give_up(one.extent);
+    }
+  }
 }
 
 wire::error_value node_store::refusal(std::uint64_t size_bytes, const std::string& why) const {

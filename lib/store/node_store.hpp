@@ -10,6 +10,7 @@
 #include "core/block_store.hpp"
 #include "store/allocator.hpp"
 #include "store/extent.hpp"
+#include "store/warm_ahead.hpp"
 
 namespace mobula::store {
 
@@ -21,7 +22,13 @@ struct node_store_options {
   /// Told before the memory of an extent, none of whose blocks is in use, goes back to the system:
   /// who has it registered with a device lets go of it. May be empty.
   std::function<void(std::uint32_t extent)> before_release{};
+  /// Memory that is populated ahead of its use: as much as was asked for until now, at most so
+  /// much.
+  std::uint64_t warm_ahead_bytes = 0;
 };
+
+/// An eighth of the store, up to 1 GiB.
+std::uint64_t default_warm_ahead_bytes(std::uint64_t capacity_bytes);
 
 /// The object store of a node: extents in shared memory and who uses what of them. Lives in the
 /// node's scheduler process, under its lock. All of its memory goes with the last process that has
@@ -46,15 +53,20 @@ class node_store final : public core::block_store {
   std::uint64_t capacity_bytes() const override { return books_.capacity_bytes(); }
   std::uint64_t in_use_bytes() const { return books_.in_use_bytes(); }
   std::size_t blocks() const { return books_.blocks(); }
+  /// Waits until all that was to be populated ahead is. For tests and figures.
+  void finish_warming() { ahead_.finish(); }
 
  private:
   bool is_live(const wire::location& block) const;
   bool apply_changes();
+  void warm_up_ahead();
   wire::error_value refusal(std::uint64_t size_bytes, const std::string& why) const;
 
   node_store_options options_;
   allocator books_;
   std::vector<std::optional<extent>> extents_;  // by number
+  std::uint64_t asked_bytes_ = 0;               // until now
+  warm_ahead ahead_;                            // ends before the extents do
 };
 
 }  // namespace mobula::store

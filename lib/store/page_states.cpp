@@ -33,9 +33,11 @@ page_states::page_states(std::uint64_t size_bytes, bool warm) : size_bytes_{size
   const std::uint64_t pages = page_from(size_bytes);
   idle_.resize((pages + 63) / 64);
   cold_.resize(idle_.size());
+  fresh_.resize(idle_.size());
   (warm ? idle_bytes_ : cold_bytes_) = size_bytes;
   bits& those = warm ? idle_ : cold_;
   for_each_word(0, pages, [&](std::uint64_t word, std::uint64_t mask) { those[word] |= mask; });
+  if (warm) fresh_ = idle_;
 }
 
 // Of pages, of which the last of the extent may be a part of one.
@@ -62,9 +64,11 @@ void page_states::use(std::uint64_t begin, std::uint64_t end) {
   const amounts before = under(begin, end);
   idle_bytes_ -= before.idle_bytes;
   cold_bytes_ -= before.cold_bytes;
+  ready_bytes_ -= before.idle_bytes - count(fresh_, page_at(begin), page_from(end));
   for_each_word(page_at(begin), page_from(end), [&](std::uint64_t word, std::uint64_t mask) {
     idle_[word] &= ~mask;
     cold_[word] &= ~mask;
+    fresh_[word] &= ~mask;
   });
 }
 
@@ -77,6 +81,7 @@ std::uint64_t page_states::leave(std::uint64_t begin, std::uint64_t end, const l
   for_each_word(first, last, [&](std::uint64_t word, std::uint64_t mask) { idle_[word] |= mask; });
   const std::uint64_t bytes = bytes_of(first, last);
   idle_bytes_ += bytes;
+  ready_bytes_ += bytes;
   return bytes;
 }
 
@@ -87,11 +92,13 @@ std::vector<page_states::stretch> page_states::cool(std::uint64_t bytes) {
       const auto top = static_cast<unsigned>(std::countl_zero(idle_[word]));
       const std::uint64_t last = word * 64 + 64 - top;
       const auto ones = static_cast<unsigned>(std::countl_one(idle_[word] << top));
-      const std::uint64_t wanted = std::max<std::uint64_t>(page_from(bytes), 1);
+      const std::uint64_t wanted = page_from(bytes);
       const std::uint64_t first = last - std::min<std::uint64_t>(ones, wanted);
+      ready_bytes_ -= bytes_of(first, last) - count(fresh_, first, last);
       for_each_word(first, last, [&](std::uint64_t at, std::uint64_t mask) {
         idle_[at] &= ~mask;
         cold_[at] |= mask;
+        fresh_[at] &= ~mask;
       });
       const std::uint64_t got = bytes_of(first, last);
       idle_bytes_ -= got;
@@ -106,6 +113,29 @@ std::vector<page_states::stretch> page_states::cool(std::uint64_t bytes) {
     }
   }
   return cooled;
+}
+
+std::vector<page_states::stretch> page_states::take_fresh(std::uint64_t bytes) {
+  std::vector<stretch> taken;
+  for (std::size_t word = 0; word < fresh_.size() && bytes != 0; ++word) {
+    while (fresh_[word] != 0 && bytes != 0) {
+      const auto zeros = static_cast<unsigned>(std::countr_zero(fresh_[word]));
+      const auto ones = static_cast<unsigned>(std::countr_one(fresh_[word] >> zeros));
+      const std::uint64_t first = word * 64 + zeros;
+      const std::uint64_t last = first + std::min<std::uint64_t>(ones, page_from(bytes));
+      for_each_word(first, last,
+                    [&](std::uint64_t at, std::uint64_t mask) { fresh_[at] &= ~mask; });
+      const std::uint64_t got = bytes_of(first, last);
+      ready_bytes_ += got;
+      bytes -= std::min(bytes, got);
+      if (!taken.empty() && taken.back().offset + taken.back().size_bytes == first * page) {
+        taken.back().size_bytes += got;
+      } else {
+        taken.push_back({first * page, got});
+      }
+    }
+  }
+  return taken;
 }
 
 }  // namespace mobula::store

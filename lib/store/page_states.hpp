@@ -8,11 +8,13 @@
 
 namespace mobula::store {
 
-/// Which pages of an extent have memory, and in which of those nothing lives. Pure.
+/// Which pages of an extent may have memory, and in which of those nothing lives. Pure.
 ///
 ///     cold (address range only) --> used (something lives in it) <--> idle (memory, but empty)
 ///       ^                                                               |
 ///       \---------------------------------------------------------------/
+///
+/// Idle pages are fresh at first: what they count for comes only when they are touched.
 class page_states {
  public:
   static constexpr std::uint64_t page_bytes = 4096;
@@ -40,7 +42,13 @@ class page_states {
   /// Makes idle pages cold, from the back: up to `bytes` and less than a page more.
   std::vector<stretch> cool(std::uint64_t bytes);
 
+  /// Up to `bytes` of fresh pages, from the front and less than a page more: somebody touches them
+  /// now, so they are fresh no more.
+  std::vector<stretch> take_fresh(std::uint64_t bytes);
+
   std::uint64_t idle_bytes() const { return idle_bytes_; }
+  /// Of the idle bytes, those that are not fresh.
+  std::uint64_t ready_bytes() const { return ready_bytes_; }
   std::uint64_t warm_bytes() const { return size_bytes_ - cold_bytes_; }
 
  private:
@@ -50,8 +58,10 @@ class page_states {
 
   std::uint64_t size_bytes_ = 0;
   std::uint64_t idle_bytes_ = 0;
+  std::uint64_t ready_bytes_ = 0;
   std::uint64_t cold_bytes_ = 0;
   bits idle_;
+  bits fresh_;  // of idle_
   bits cold_;
 };
 

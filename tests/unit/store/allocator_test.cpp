@@ -30,11 +30,7 @@ class model {
         ASSERT_EQ(one.extent, sizes_.size());
         sizes_.push_back(one.size_bytes);
       } else {
-        ASSERT_LE(one.offset + one.size_bytes, sizes_[one.extent]);
-        const auto end = used_.lower_bound({one.extent, one.offset + one.size_bytes});
-        if (end == used_.begin()) continue;
-        const auto& [where, size] = *std::prev(end);
-        ASSERT_TRUE(where.first != one.extent || where.second + size <= one.offset);
+        is_free(one.extent, one.offset, one.size_bytes);
       }
     }
   }
@@ -53,6 +49,13 @@ class model {
       }
     }
     used_[{one.extent, one.offset}] = size;
+  }
+  void is_free(std::uint32_t extent, std::uint64_t offset, std::uint64_t size) {
+    ASSERT_LE(offset + size, sizes_[extent]);
+    const auto end = used_.lower_bound({extent, offset + size});
+    if (end == used_.begin()) return;
+    const auto& [where, bytes] = *std::prev(end);
+    ASSERT_TRUE(where.first != extent || where.second + bytes <= offset);
   }
   void released(const block& one) { used_.erase({one.extent, one.offset}); }
 
@@ -88,6 +91,12 @@ void run_against_model(std::uint64_t seed) {
       expected.changed(tested.take_changes());
       live[victim] = live.back();
       live.pop_back();
+    }
+    if (random() % 50 == 0) {
+      for (const auto& [extent, offset, size] : tested.take_fresh(random() % mib)) {
+        expected.changed(tested.take_changes());
+        expected.is_free(extent, offset, size);
+      }
     }
     if (step % 100 == 0) tested.check();
     if (testing::Test::HasFatalFailure()) return;
@@ -136,6 +145,28 @@ TEST(Allocator, IdlePagesBetweenBlocksMakeRoomForALargeOne) {
   for (const extent_change& change : tested.take_changes())
     given_up += change.what == extent_change::kind::release ? change.size_bytes : 0;
   EXPECT_EQ(given_up, 32 * mib);
+  tested.check();
+}
+
+TEST(Allocator, FreshPagesAreThoseThatNobodyHasTouched) {
+  allocator tested{{16 * mib, 4 * mib}};
+  const block first = *tested.allocate(mib / 2);
+  ASSERT_TRUE(tested.allocate(mib / 2));
+  auto fresh = tested.take_fresh(5 * mib);
+  ASSERT_EQ(fresh.size(), 2U);
+  EXPECT_EQ(fresh[0].extent, first.extent);
+  EXPECT_EQ(fresh[0].offset, mib);
+  EXPECT_EQ(fresh[0].size_bytes, 3 * mib);
+  EXPECT_EQ(fresh[1].size_bytes, 2 * mib);  // an extent was opened for it
+  EXPECT_EQ(tested.ready_bytes(), 5 * mib);
+  tested.release(first);
+  EXPECT_EQ(tested.ready_bytes(), 5 * mib + mib / 2);  // what was used is warm
+  std::uint64_t rest = 0;
+  for (const auto& one : tested.take_fresh(1000 * mib)) rest += one.size_bytes;
+  EXPECT_EQ(rest, 10 * mib);
+  EXPECT_TRUE(tested.take_fresh(mib).empty());
+  EXPECT_TRUE(tested.allocate(15 * mib));
+  EXPECT_EQ(tested.ready_bytes(), mib / 2);
   tested.check();
 }
 

@@ -168,6 +168,56 @@ TEST(NodeStore, GivesTheMemoryOfEmptyExtentsBack) {
   EXPECT_EQ(store.in_use_bytes(), 0U);
 }
 
+TEST(NodeStore, WarmsUpMemoryAheadAsMuchAsWasAskedForUpToItsLimit) {
+  auto how = options(256 * mib, 16 * mib);
+  how.warm_ahead_bytes = 24 * mib;
+  node_store store{how};
+  const auto resident = [&] {
+    store.finish_warming();
+    std::uint64_t sum = 0;
+    for (std::uint32_t i = 0; store.extent_file(i) >= 0; ++i)
+      sum += resident_bytes(store.extent_file(i));
+    return sum;
+  };
+  EXPECT_EQ(resident(), 0U);
+  // The blocks themselves are not written here: all memory is what was warmed up.
+  ASSERT_FALSE(store.allocate(100).error);
+  EXPECT_EQ(resident(), 0U);
+  ASSERT_FALSE(store.allocate(4 * mib).error);
+  EXPECT_EQ(resident(), 4 * mib + 4096);
+  for (int i = 0; i < 5; ++i) ASSERT_FALSE(store.allocate(4 * mib).error);
+  EXPECT_GE(resident(), 20 * mib);
+  EXPECT_LE(resident(), (24 + 24) * mib);
+  // Never more than the store may have, and whoever needs it has it.
+  std::uint64_t count = 0;
+  while (!store.allocate(8 * mib).error) ++count;
+  EXPECT_GE(store.in_use_bytes(), 248 * mib);
+  EXPECT_LE(resident(), 256 * mib);
+}
+
+TEST(NodeStore, GoesOnWhereTheSystemHasNothingToWarmUp) {
+  auto how = options(64 * mib);
+  how.warm_ahead_bytes = 16 * mib;
+  node_store store{how};
+  const auto first = store.allocate(mib);
+  ASSERT_FALSE(first.error);
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  rlimit none = before;
+  none.rlim_cur = 0;
+  setrlimit(RLIMIT_NOFILE, &none);
+  // There is room in the first extent; what it would warm up further can't be made.
+  const auto second = store.allocate(2 * mib);
+  setrlimit(RLIMIT_NOFILE, &before);
+  EXPECT_FALSE(second.error);
+  while (true) {
+    const auto made = store.allocate(mib);
+    if (made.error) break;
+    ASSERT_TRUE(store.bytes(made.where));
+  }
+  EXPECT_EQ(store.in_use_bytes(), 64 * mib);
+}
+
 TEST(NodeStore, WhatTheSystemRefusesIsAnErrorNotACrash) {
   node_store store{options(64 * mib)};
   const auto first = store.allocate(4 * mib);
