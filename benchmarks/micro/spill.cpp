@@ -6,7 +6,9 @@
 
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "micro/rows.hpp"
@@ -30,10 +32,15 @@ constexpr std::size_t object_bytes = std::size_t{8} << 20;
 constexpr std::size_t objects = 100;
 constexpr std::size_t all_bytes = objects * object_bytes;
 
+std::optional<std::string_view> variable(std::string_view name) {
+  const char* value = std::getenv(std::string{name}.c_str());
+  if (!value) return std::nullopt;
+  return value;
+}
+
 std::string disk() {
   return store::find_spill_folder(
-             {std::getenv("MOBULA_SPILL_DIR") ? std::getenv("MOBULA_SPILL_DIR") : "", ::getenv,
-              false})
+             {std::string{variable("MOBULA_SPILL_DIR").value_or("")}, variable, false})
       .path;
 }
 

@@ -96,7 +96,8 @@ struct runtime_options {
   amount memory_bytes = {};
   /// Custom resources of each node.
   resource_map resources = {};
-  /// Room for objects on each node, in bytes. Unset: MOBULA_STORE_BYTES, or a share of its memory.
+  /// Room for objects on each node, in bytes, at least 16 MiB. Unset: MOBULA_STORE_BYTES, or a
+  /// share of its memory.
   amount store_bytes = {};
 };
 

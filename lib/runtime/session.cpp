@@ -76,11 +76,16 @@ node_card session::card(const runtime_options& options, const launch::node_layou
   node_card mine;
   mine.host = host_name();
   const double memory = options.memory_bytes.value_or(
-      static_cast<double>(store::usable_memory_bytes() / nodes_on_host(node)));
+      static_cast<double>(host_memory().usable_bytes / nodes_on_host(node)));
   mine.total = amounts_of(node.cpus, options.gpus.value_or(settings_.gpus.value_or(0)), memory,
                           options.resources);
   mine.address = hello_.address;
   return mine;
+}
+
+store::host_memory session::host_memory() const {
+  return store::memory_of_host(
+      [this](std::string_view name) { return launch::find_variable(variables_, name); });
 }
 
 // Logical nodes of one host share its memory.
@@ -174,8 +179,12 @@ void session::start_scheduler(const launch::node_layout& node, std::size_t node_
   if (options.store_bytes.is_set() && !(given >= 1 && given <= 9e18))
     throw std::invalid_argument{"store_bytes is " + std::to_string(given) +
                                 ": give a number of bytes of at least 1"};
-  text.store_bytes = static_cast<std::uint64_t>(given);
-  if (text.store_bytes == 0) text.store_bytes = store::default_store_bytes(nodes_on_host(node));
+  // Workers follow the cpus; the driver and the scheduler are two more.
+  const store::store_share share{nodes_on_host(node), static_cast<unsigned>(node.cpus) + 2};
+  const store::store_size size =
+      store::choose_store_size(static_cast<std::uint64_t>(given), host_memory(), share);
+  if (!size.refusal.empty()) throw start_error{size.refusal};
+  text.store_bytes = size.bytes;
 
   launch::child_recipe recipe;
   recipe.as = launch::role::scheduler;

@@ -18,6 +18,7 @@
 #include "mobula/options.hpp"
 #include "runtime/process.hpp"
 #include "runtime/start_texts.hpp"
+#include "store/store_size.hpp"
 
 namespace mobula::detail {
 
@@ -45,6 +46,7 @@ class session {
   void together(const std::function<void()>& work);
   launch::rank_facts facts() const;
   node_card card(const runtime_options& options, const launch::node_layout& node) const;
+  store::host_memory host_memory() const;
   unsigned nodes_on_host(const launch::node_layout& node) const;
   void start_scheduler(const launch::node_layout& node, std::size_t node_count,
                        const runtime_options& options);

@@ -57,8 +57,8 @@ std::vector<std::string> candidates(const spill_folder_search& search) {
   if (!search.given.empty()) return {search.given};
   std::vector<std::string> all;
   for (const char* name : {"SLURM_TMPDIR", "TMPDIR"}) {
-    const char* value = search.variable ? search.variable(name) : nullptr;
-    if (value && *value) all.emplace_back(value);
+    const auto value = search.variable ? search.variable(name) : std::nullopt;
+    if (value && !value->empty()) all.emplace_back(*value);
   }
   all.emplace_back("/tmp");
   all.emplace_back("/var/tmp");

@@ -1,11 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <string_view>
 
 #include "store/descriptor.hpp"
+#include "store/variable_lookup.hpp"
 
 namespace mobula::store {
 
@@ -19,8 +19,7 @@ struct spill_folder {
 struct spill_folder_search {
   /// The folder that the user named (MOBULA_SPILL_DIR): then no other is looked at. May be empty.
   std::string given;
-  /// Reads an environment variable; null if it isn't set.
-  std::function<const char*(const char* name)> variable;
+  variable_lookup variable;
   /// Tests only: takes memory for a disk.
   bool accepts_memory = false;
 };

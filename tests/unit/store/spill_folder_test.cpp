@@ -9,7 +9,9 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "store/scratch_folder.hpp"
 
@@ -20,9 +22,10 @@ using ::testing::HasSubstr;
 
 // Tests' folders are wherever the tests run, which may be in memory.
 spill_folder find(const std::string& given, const std::map<std::string, std::string>& variables) {
-  const auto variable = [&](const char* name) {
-    const auto found = variables.find(name);
-    return found == variables.end() ? nullptr : found->second.c_str();
+  const auto variable = [&](std::string_view name) -> std::optional<std::string_view> {
+    const auto found = variables.find(std::string{name});
+    if (found == variables.end()) return std::nullopt;
+    return found->second;
   };
   return find_spill_folder({given, variable, true});
 }
