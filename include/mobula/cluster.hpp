@@ -29,6 +29,9 @@ struct node_state {
   std::uint32_t workers = 0;                     // worker processes now
   std::map<std::string, double> resources = {};  // "cpus", "gpus", "memory" (bytes), custom ones
   std::map<std::string, double> available = {};  // of these, what is free
+  std::uint64_t store_bytes = 0;                 // the object store's size
+  std::uint64_t store_used_bytes = 0;            // of it, what objects take
+  std::uint64_t store_objects = 0;               // how many; those in messages don't count
 };
 
 /// Where this code runs. Does not block. Thread-safe.
@@ -41,8 +44,8 @@ runtime_context context();
 /// @throws std::invalid_argument if the limit is negative
 std::vector<node_state> nodes(time_limit limit = forever);
 
-/// What all nodes have together: "cpus", "gpus", "memory" (bytes) and custom names. Waits and
-/// throws as nodes() does.
+/// What all nodes have together: "cpus", "gpus", "memory" (bytes), "store" (bytes of the object
+/// stores) and custom names. Waits and throws as nodes() does.
 std::map<std::string, double> cluster_resources(time_limit limit = forever);
 
 /// Of these, what is free now. Old by the time it is here: good for people and for guesses. Waits

@@ -75,6 +75,8 @@ class directory {
     return copies_.bytes() + fetches_.bytes() + rooms_.unused_bytes() + pins_.bytes_kept() +
            kept_.bytes_kept();
   }
+  /// Of these, what objects take, whole or being made.
+  std::uint64_t bytes_used() const { return bytes_in_use() - rooms_.free_in_slabs_bytes(); }
   std::uint64_t bytes_in_flight() const { return fetches_.bytes_in_flight(); }
   /// By which other nodes hold what is here.
   std::size_t pins() const { return pins_.pins(); }

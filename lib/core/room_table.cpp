@@ -121,6 +121,13 @@ room_table::table::iterator room_table::remove(table::iterator gone) {
   return rooms_.erase(gone);
 }
 
+std::uint64_t room_table::free_in_slabs_bytes() const {
+  std::uint64_t sum = 0;
+  for (const auto& [where, one] : rooms_)
+    if (one.slab) sum += one.where.size_bytes - one.objects_bytes;
+  return sum;
+}
+
 std::vector<process_id> room_table::slab_holders() const {
   std::vector<process_id> all;
   for (const auto& [where, one] : rooms_)

@@ -60,6 +60,8 @@ class room_table final : public block_store {
   /// Who holds slabs.
   std::vector<wire::process_id> slab_holders() const;
   std::size_t size() const { return rooms_.size(); }
+  /// Of all slabs, beyond what objects lie in them. Goes through all rooms.
+  std::uint64_t free_in_slabs_bytes() const;
   /// Of all rooms, beyond what objects lie in them.
   std::uint64_t unused_bytes() const { return unused_bytes_; }
 

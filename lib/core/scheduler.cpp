@@ -155,6 +155,7 @@ void scheduler::on_query(wire::process_id from, const wire::nodes_query& asked) 
   here.host = peers_[node_].host;
   here.total = books_.total();
   here.free = books_.free();
+  if (on_store_use) here.store = on_store_use();
   if (!from.is_scheduler()) return inquiries_.ask(from, asked.token, here, peers_);
   wire::nodes_reply answer;
   answer.token = asked.token;

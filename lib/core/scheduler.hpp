@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <deque>
 #include <map>
 #include <string_view>
@@ -76,6 +77,8 @@ class scheduler {
   /// lease_update for a request of which nothing waits here, count not 0, is answered by
   /// lease_queued of count 0: ask anew.
   void on_message(wire::process_id from, wire::blob message);
+  /// Asked for the use of the node's store, to be told with the rest; may be empty.
+  std::function<wire::store_use()> on_store_use;
   /// A process that was started can be talked to.
   void worker_joined(wire::process_id process);
   /// A worker of this node has ended; `begun` is what its task board shows.

@@ -37,12 +37,14 @@ std::vector<wire::nodes_reply::entry> ask_nodes(const time_limit& limit) {
   return detail::process::require().inquiries().nodes(deadline);
 }
 
-std::map<std::string, double> sum_of(resource_amounts wire::nodes_reply::entry::*which,
-                                     const time_limit& limit) {
-  std::map<std::string, double> sum;
-  for (const auto& node : ask_nodes(limit))
-    if (node.alive) add(sum, node.*which);
-  return sum;
+void add_total(std::map<std::string, double>& sum, const wire::nodes_reply::entry& node) {
+  add(sum, node.total);
+  sum["store"] += static_cast<double>(node.store.capacity_bytes);
+}
+
+void add_free(std::map<std::string, double>& sum, const wire::nodes_reply::entry& node) {
+  add(sum, node.free);
+  sum["store"] += static_cast<double>(node.store.capacity_bytes - node.store.used_bytes);
 }
 
 }  // namespace
@@ -73,18 +75,27 @@ std::vector<node_state> nodes(time_limit limit) {
     node.host = one.host;
     node.alive = one.alive;
     node.workers = one.workers;
-    add(node.resources, one.total);
-    add(node.available, one.free);
+    add_total(node.resources, one);
+    add_free(node.available, one);
+    node.store_bytes = one.store.capacity_bytes;
+    node.store_used_bytes = one.store.used_bytes;
+    node.store_objects = one.store.objects;
   }
   return all;
 }
 
 std::map<std::string, double> cluster_resources(time_limit limit) {
-  return sum_of(&wire::nodes_reply::entry::total, limit);
+  std::map<std::string, double> sum;
+  for (const auto& node : ask_nodes(limit))
+    if (node.alive) add_total(sum, node);
+  return sum;
 }
 
 std::map<std::string, double> available_resources(time_limit limit) {
-  return sum_of(&wire::nodes_reply::entry::free, limit);
+  std::map<std::string, double> sum;
+  for (const auto& node : ask_nodes(limit))
+    if (node.alive) add_free(sum, node);
+  return sum;
 }
 
 }  // namespace mobula

@@ -41,10 +41,11 @@ resource_amounts amounts_of(double cpus, double gpus, double memory_bytes,
                                 ": give a number of bytes of at least 0"};
   amounts.memory_bytes = static_cast<std::int64_t>(memory_bytes);
   for (const auto& [name, given] : resources) {  // sorted by name, as they travel
-    if (name.empty() || name == "cpus" || name == "gpus" || name == "memory")
+    if (name.empty() || name == "cpus" || name == "gpus" || name == "memory" ||
+        name == "store")
       throw std::invalid_argument{"a custom resource is named '" + name +
-                                  "': that is not a name of its own; cpus, gpus and memory have "
-                                  "options of their own"};
+                                  "': that is not a name of its own; cpus, gpus, memory and store "
+                                  "have options of their own"};
     const std::int64_t units = units_of(given.value_or(0), name);
     if (units != 0) amounts.custom.emplace_back(name, units);
   }

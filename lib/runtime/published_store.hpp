@@ -37,6 +37,7 @@ class published_store final : public core::block_store {
   std::optional<std::span<std::byte>> bytes(const wire::location& block) override {
     return memory_.bytes(block);
   }
+  void hold(std::uint32_t extent, bool held) { memory_.hold(extent, held); }
   std::span<std::byte> extent_bytes(std::uint32_t extent) { return memory_.extent_bytes(extent); }
 
  private:

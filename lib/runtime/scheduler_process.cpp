@@ -132,6 +132,10 @@ void scheduler_process::make_books(const job_cards& job) {
   if (links_) links_->set_addresses(std::move(addresses));
   core::worker_starter& starter = *this;
   scheduler_ = std::make_unique<core::scheduler>(told_.node, std::move(totals), starter, *gateway_);
+  scheduler_->on_store_use = [this] {
+    return wire::store_use{store_->capacity_bytes(), directory_->bytes_used(),
+                           directory_->copies()};
+  };
 }
 
 int scheduler_process::serve() {

@@ -24,7 +24,7 @@ class store_window final : public core::remote_memory {
       : store_{store}, registered_{links.context(), pinned_bytes}, reads_{links} {}
 
   std::optional<exposure> expose(const wire::location& block, wire::node_id reader) override;
-  void conceal(const wire::location& block) override { registered_.end_use(block.extent); }
+  void conceal(const wire::location& block) override { end_use(block.extent); }
   bool start(const read& how) override;
   std::vector<revoked_key> take_revoked() override;
   void forget_key(wire::node_id holder, std::uint64_t key) override {
@@ -34,10 +34,13 @@ class store_window final : public core::remote_memory {
   /// After each poll of the links: tells `whose` what has ended, and begins what was started.
   /// @return how many have ended
   std::size_t settle(core::directory& whose);
-  /// The extent, none of which is in use, gets other memory.
+  /// Some of the extent, which is not held, gets other memory.
   void forget_extent(std::uint32_t extent) { registered_.drop(extent); }
 
  private:
+  std::optional<ucp_mem_h> use(std::uint32_t extent, std::span<std::byte> memory);
+  void end_use(std::uint32_t extent);
+
   published_store& store_;
   ucx::registrations registered_;
   ucx::remote_reads reads_;  // goes first: afterwards nothing is written any more

@@ -19,8 +19,8 @@ struct node_store_options {
   std::uint32_t incarnation = 0;  // of the node: counts its lives in the job
   std::string host;               // for errors
   allocator_limits limits;
-  /// Told before the memory of an extent, none of whose blocks is in use, goes back to the system:
-  /// who has it registered with a device lets go of it. May be empty.
+  /// Told before memory of an extent that is not held, in which no block is in use, goes back to
+  /// the system: who has the extent registered with a device lets go of it. May be empty.
   std::function<void(std::uint32_t extent)> before_release{};
   /// Memory that is populated ahead of its use: as much as was asked for until now, at most so
   /// much.
@@ -49,6 +49,10 @@ class node_store final : public core::block_store {
   /// All of an extent's memory, mapped for writing; empty if there is none of that number, or it
   /// can't be mapped.
   std::span<std::byte> extent_bytes(std::uint32_t extent);
+
+  /// While an extent is held, none of its memory goes back to the system, used or not: a device
+  /// reads or writes there.
+  void hold(std::uint32_t extent, bool held) { books_.hold(extent, held); }
 
   std::uint64_t capacity_bytes() const override { return books_.capacity_bytes(); }
   std::uint64_t in_use_bytes() const { return books_.in_use_bytes(); }

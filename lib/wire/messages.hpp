@@ -544,6 +544,13 @@ struct nodes_query {
   static void fields(auto& visit, auto& self) { visit(self.token); }
 };
 
+/// A node's object store, as it is now. Not a message; part of nodes_reply.
+struct store_use {
+  std::uint64_t capacity_bytes = 0;
+  std::uint64_t used_bytes = 0;  // by objects, whole or being made
+  std::uint64_t objects = 0;     // copies that are here whole
+};
+
 struct nodes_reply {
   static constexpr auto type = message_type::nodes_reply;
   struct entry {
@@ -553,6 +560,7 @@ struct nodes_reply {
     std::string host;
     resource_amounts total;
     resource_amounts free;
+    store_use store;
     static void fields(auto& visit, auto& self) {
       visit(self.node);
       visit(self.alive);
@@ -560,6 +568,7 @@ struct nodes_reply {
       visit(self.host);
       visit(self.total);
       visit(self.free);
+      visit(self.store);
     }
   };
   std::uint64_t token = 0;

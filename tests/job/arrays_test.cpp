@@ -254,6 +254,32 @@ TEST(Arrays, ThatAreNotGivenAwayLeaveTheStoreAsItWas) {
   for (int i = 0; i < 200; ++i) EXPECT_EQ(got(remote<sum>(numbers(1'000'000, 1))), 1'000'000);
 }
 
+TEST(Arrays, TakeRoomInTheStoreAsLongAsTheyLive) {
+  ASSERT_TRUE(all_is_free());
+  const auto used = [] {
+    std::pair<std::uint64_t, std::uint64_t> sum;
+    for (const node_state& node : nodes(patience)) {
+      EXPECT_GE(node.store_bytes, node.store_used_bytes);
+      sum.first += node.store_used_bytes;
+      sum.second += node.store_objects;
+    }
+    return sum;
+  };
+  constexpr std::uint64_t bytes = 1'000'000 * sizeof(std::int64_t);
+  {
+    const auto large = put(numbers(1'000'000, 1));
+    const auto middle = remote<sequence>(80'000, 1);
+    got(middle);
+    EXPECT_TRUE(eventually([&] { return used().first >= bytes + 640'000; }));
+    EXPECT_GE(used().second, 2U);
+    EXPECT_LE(available_resources(patience).at("store") + static_cast<double>(bytes),
+              cluster_resources(patience).at("store"));
+    numbers being_written(1'000'000);
+    EXPECT_GE(used().first, 2 * bytes);
+  }
+  EXPECT_TRUE(eventually([&] { return used() == std::pair<std::uint64_t, std::uint64_t>{}; }));
+}
+
 TEST(Arrays, ATypeOfWideElementsKeepsThem) {
   struct point {
     double x, y, z;

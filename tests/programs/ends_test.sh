@@ -15,7 +15,7 @@ ways=(return_0 return_7 whispers_0 throw_134 exit_8 exit_12_nested no_object_10 
 # What is set, and the word that the refusal must name.
 settings=(MOBULA_CPU=3/MOBULA_CPUS MOBULA_RANK_PER_NODE=1/MOBULA_RANKS_PER_NODE MOBULA_CPUS=-1/cpus
           MOBULA_GPUS=nan/gpus MOBULA_STORE_BYTES=0/bytes MOBULA_STORE_BYTES=1MiB/16MiB
-          MOBULA_STORE_BYTES=900T/less MOBULA_SPILL_DIR=here/scratch MOBULA_WAIT=fast/spin)
+          MOBULA_STORE_BYTES=900T/less MOBULA_WAIT=fast/spin)
 output=$(mktemp)
 trap 'rm -f "$output" "$output".*' EXIT
 failures=0

@@ -28,6 +28,11 @@ std::optional<ucp_mem_h> registrations::use(std::uint32_t region, std::span<std:
   return one.memory;
 }
 
+std::size_t registrations::uses(std::uint32_t region) const {
+  const auto found = regions_.find(region);
+  return found == regions_.end() ? 0 : found->second.uses;
+}
+
 void registrations::end_use(std::uint32_t region) {
   const auto known = regions_.find(region);
   wire::insist(known != regions_.end() && known->second.uses != 0, "uses of a region add up",

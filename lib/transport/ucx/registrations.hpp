@@ -41,6 +41,7 @@ class registrations {
   /// @param memory  all of it, the same as long as it is registered
   std::optional<ucp_mem_h> use(std::uint32_t region, std::span<std::byte> memory);
   void end_use(std::uint32_t region);
+  std::size_t uses(std::uint32_t region) const;
   /// The key of a region in use, for that node.
   key_view key_for(std::uint32_t region, wire::node_id reader);
   /// The region's memory goes, or is another from now on. It is not in use.

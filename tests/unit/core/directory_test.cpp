@@ -567,28 +567,28 @@ struct told_pins final : local_pins {
 
 TEST_F(Directory, WhatAnEndedOwnerLeavesStaysForThoseWhoReadIt) {
   told_pins pins;
-  directory tested{1, 4, memory, nullptr, &pins, out, small_limits};
+  directory watched{1, 4, memory, nullptr, &pins, out, small_limits};
   const auto make_in = [&](object_id of) {
-    tested.on_message(worker, encoded(wire::store_allocate{9, 100, 0}));
+    watched.on_message(worker, encoded(wire::store_allocate{9, 100, 0}));
     const location where = out.take<wire::store_grant>()->where;
-    tested.on_message(worker, encoded(wire::store_made{of, where}));
-    tested.on_message(worker, encoded(wire::store_sealed{of, where}));
+    watched.on_message(worker, encoded(wire::store_made{of, where}));
+    watched.on_message(worker, encoded(wire::store_sealed{of, where}));
     return where;
   };
   const location read = make_in({owner, 77});
   const location unread = make_in({owner, 78});
   pins.now = {read};
-  tested.on_process_ended(owner);
-  EXPECT_EQ(tested.copies(), 0U);
+  watched.on_process_ended(owner);
+  EXPECT_EQ(watched.copies(), 0U);
   EXPECT_TRUE(memory.bytes(read));
   EXPECT_FALSE(memory.bytes(unread));
-  EXPECT_EQ(tested.bytes_in_use(), 100U);
+  EXPECT_EQ(watched.bytes_in_use(), 100U);
   pins.now = {};
   // It goes when memory is wanted.
-  tested.on_message(worker, encoded(wire::store_allocate{9, 100, 0}));
+  watched.on_message(worker, encoded(wire::store_allocate{9, 100, 0}));
   EXPECT_FALSE(memory.bytes(read));
-  tested.on_message(worker, encoded(wire::store_return{out.take<wire::store_grant>()->where}));
-  EXPECT_EQ(tested.bytes_in_use(), 0U);
+  watched.on_message(worker, encoded(wire::store_return{out.take<wire::store_grant>()->where}));
+  EXPECT_EQ(watched.bytes_in_use(), 0U);
 }
 
 TEST_F(Directory, AFreeThatOvertakesTheWordOfItsMakerIsNotLost) {

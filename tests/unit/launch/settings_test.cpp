@@ -29,10 +29,9 @@ TEST(Settings, DefaultWhenNothingIsSet) {
 }
 
 TEST(Settings, TakeEveryVariable) {
-  const settings got =
-      read_settings({"MOBULA_CPUS=2.5", "MOBULA_GPUS=4", "MOBULA_RANKS_PER_NODE=3",
-                     "MOBULA_WAIT=block", "MOBULA_STORE_BYTES=8GiB", "MOBULA_DEADLOCK_AFTER_MS=250",
-                     "MOBULA_DUMP_STORE=1"});
+  const settings got = read_settings({"MOBULA_CPUS=2.5", "MOBULA_GPUS=4", "MOBULA_RANKS_PER_NODE=3",
+                                      "MOBULA_WAIT=block", "MOBULA_STORE_BYTES=8GiB",
+                                      "MOBULA_DEADLOCK_AFTER_MS=250", "MOBULA_DUMP_STORE=1"});
   EXPECT_EQ(got.cpus, 2.5);
   EXPECT_EQ(got.gpus, 4.0);
   EXPECT_EQ(got.ranks_per_node, 3U);

@@ -103,8 +103,10 @@ TEST(Slabs, NoTwoBlocksOverlapWhateverTheOrder) {
       }
       const auto [at, fresh] = live.emplace(std::pair{block->extent, block->offset}, *block);
       ASSERT_TRUE(fresh);
-      if (const auto next = std::next(at); next != live.end() && next->first.first == block->extent)
+      const auto next = std::next(at);
+      if (next != live.end() && next->first.first == block->extent) {
         ASSERT_LE(block->offset + block->size_bytes, next->second.offset);
+      }
       if (at != live.begin() && std::prev(at)->first.first == block->extent) {
         const location& before = std::prev(at)->second;
         ASSERT_LE(before.offset + before.size_bytes, block->offset);
