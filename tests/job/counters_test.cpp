@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 #include <malloc.h>
 
+#include <array>
+
 #include "job/job.hpp"
 #include "runtime/process.hpp"
 
@@ -48,6 +50,18 @@ TEST(Counters, AMillionTasksLeaveNothingBehind) {
   const auto after = ::mallinfo2().uordblks;
   // A tenth of a byte a task is not a leak in each.
   EXPECT_LE(after, before + task_count / 10);
+}
+
+TEST(Counters, SmallObjectsCostLittleBeyondTheirBytes) {
+  constexpr std::size_t count = 100'000;
+  using kibibyte = std::array<char, 1024>;
+  std::vector<object_ref<kibibyte>> refs;
+  refs.reserve(count);
+  const auto before = ::mallinfo2();
+  for (std::size_t i = 0; i < count; ++i) refs.push_back(put(kibibyte{}));
+  const auto after = ::mallinfo2();
+  const auto used = after.uordblks + after.hblkhd - before.uordblks - before.hblkhd;
+  EXPECT_LE(used, count * (sizeof(kibibyte) + 256));
 }
 
 int one_of(std::vector<object_ref<int>> refs) { return get(refs.at(0)); }
