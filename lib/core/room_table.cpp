@@ -133,7 +133,7 @@ std::vector<process_id> room_table::slab_holders() const {
   for (const auto& [where, one] : rooms_)
     if (one.slab && one.holder) all.push_back(one.holder);
   std::ranges::sort(all);
-  all.erase(std::ranges::unique(all).begin(), all.end());
+  all.erase(std::unique(all.begin(), all.end()), all.end());
   return all;
 }
 

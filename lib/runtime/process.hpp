@@ -31,7 +31,7 @@ class inquiries;
 ///
 /// Whoever waits, progresses: a thread that has nothing to do polls the transport itself. While all
 /// threads are busy with user code the understudy does.
-class process : wire::receiver {
+class process final : wire::receiver {
  public:
   static constexpr std::uint64_t never = std::numeric_limits<std::uint64_t>::max();
 
