@@ -16,10 +16,11 @@ namespace mobula {
 
 namespace detail {
 
-/// The value of a ready object. @throws the error that stands in its place
+/// The value of a ready object; what it names is awaited. @throws the error that stands in its
+/// place
 template <class T>
-received<T> value_of(const object_ref<T>& ref) {
-  value_view view{access::record_of(ref)};
+received<T> value_of(const object_ref<T>& ref, std::uint64_t deadline_ns) {
+  value_view view{access::record_of(ref), deadline_ns};
   if constexpr (!std::is_void_v<T>) return decode<received<T>>(view.bytes());
 }
 
@@ -38,14 +39,16 @@ received<T> value_of(const object_ref<T>& ref) {
 /// @return the value; for an object_ref<void>, nothing
 /// @throws task_error if the function that makes it threw; worker_died, actor_died, owner_died,
 ///   object_lost and the like if it can't be had
-/// @throws timed_out if it is not there at the limit, made or brought to this node; it still comes
+/// @throws timed_out if it is not there at the limit, made and brought to this node with the arrays
+///   inside it; it still comes
 /// @throws deadlock in a task or actor, without a limit, if what it waits for waits for it
 /// @throws std::invalid_argument if the limit is negative
 /// @throws error if the ref is empty, before init or after shutdown
 template <class T>
 detail::received<T> get(const object_ref<T>& ref, time_limit limit = forever) {
+  const std::uint64_t deadline = detail::deadline_of(limit);
   detail::await(detail::access::record_of(ref), limit);
-  return detail::value_of(ref);
+  return detail::value_of(ref, deadline);
 }
 
 /// Waits for all of them, then returns their values in order; of object_ref<void> nothing.
@@ -55,13 +58,14 @@ auto get(const std::vector<object_ref<T>>& refs, time_limit limit = forever) {
   std::vector<detail::object*> records;
   records.reserve(refs.size());
   for (const auto& ref : refs) records.push_back(detail::access::record_of(ref));
+  const std::uint64_t deadline = detail::deadline_of(limit);
   detail::await_all(records, limit);
   if constexpr (std::is_void_v<T>) {
-    for (const auto& ref : refs) detail::value_of(ref);
+    for (const auto& ref : refs) detail::value_of(ref, deadline);
   } else {
     std::vector<detail::received<T>> values;
     values.reserve(refs.size());
-    for (const auto& ref : refs) values.push_back(detail::value_of(ref));
+    for (const auto& ref : refs) values.push_back(detail::value_of(ref, deadline));
     return values;
   }
 }
@@ -77,8 +81,9 @@ std::tuple<detail::received<T>...> get(const std::tuple<object_ref<T>...>& refs,
       [&](const object_ref<T>&... each) {
         // One more than there are, so that an empty tuple has a list too.
         detail::object* records[] = {detail::access::record_of(each)..., nullptr};
+        [[maybe_unused]] const std::uint64_t deadline = detail::deadline_of(limit);
         detail::await_all({records, sizeof...(T)}, limit);
-        return std::tuple<detail::received<T>...>{detail::value_of(each)...};
+        return std::tuple<detail::received<T>...>{detail::value_of(each, deadline)...};
       },
       refs);
 }

@@ -63,8 +63,8 @@ sealed_elements read_whole(decoder& from, std::size_t count, std::size_t element
 
 sealed_elements read_named(decoder& from, std::size_t element_bytes) {
   const handle object = from.ref();
-  await(object.get(), forever);
-  value_view value{object.get()};
+  await_inside(object.get());
+  value_view value{object.get(), deadline_of_reading()};
   return read_elements(value.bytes(), element_bytes);
 }
 

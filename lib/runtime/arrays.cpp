@@ -11,6 +11,7 @@
 #include "runtime/decode_scope.hpp"
 #include "runtime/process.hpp"
 #include "runtime/store_client.hpp"
+#include "runtime/waiting.hpp"
 #include "wire/messages.hpp"
 
 namespace mobula::detail {
@@ -132,6 +133,13 @@ wire::location array_rooms::give_away(const new_array& array) {
   seal(array);
   mine.now = new_array::memory::state::given_away;
   return mine.room;
+}
+
+void await_inside(object* record) { await_until(record, deadline_of_reading()); }
+
+std::uint64_t deadline_of_reading() noexcept {
+  const decode_scope* scope = decode_scope::current();
+  return scope ? scope->deadline_ns() : never;
 }
 
 handle object_being_read() {

@@ -15,9 +15,10 @@ namespace mobula::detail {
 class decode_scope {
  public:
   explicit decode_scope(std::vector<core::object*>& adopted) : adopted_{&adopted} { enter(); }
-  /// @param block  where its value lies in this node's store; null: in messages
-  decode_scope(core::object& container, const wire::location* block)
-      : container_{&container}, block_{block} {
+  /// @param block        where its value lies in this node's store; null: in messages
+  /// @param deadline_ns  for what the decoding waits for
+  decode_scope(core::object& container, const wire::location* block, std::uint64_t deadline_ns)
+      : container_{&container}, block_{block}, deadline_ns_{deadline_ns} {
     enter();
   }
   ~decode_scope() { current_ = outer_; }
@@ -43,6 +44,7 @@ class decode_scope {
   }
   /// Where in this node's store the value lies that is being decoded; null: in messages.
   const wire::location* block() const { return block_; }
+  std::uint64_t deadline_ns() const { return deadline_ns_; }
   /// One more count of the object whose value is being decoded; empty: it is of none.
   handle object() const;
 
@@ -55,6 +57,7 @@ class decode_scope {
   core::object* container_ = nullptr;
   wire::object_id argument_;
   const wire::location* block_ = nullptr;
+  std::uint64_t deadline_ns_ = never;
   decode_scope* outer_ = nullptr;
   static thread_local decode_scope* current_;
 };

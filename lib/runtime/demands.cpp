@@ -41,8 +41,7 @@ resource_amounts amounts_of(double cpus, double gpus, double memory_bytes,
                                 ": give a number of bytes of at least 0"};
   amounts.memory_bytes = static_cast<std::int64_t>(memory_bytes);
   for (const auto& [name, given] : resources) {  // sorted by name, as they travel
-    if (name.empty() || name == "cpus" || name == "gpus" || name == "memory" ||
-        name == "store")
+    if (name.empty() || name == "cpus" || name == "gpus" || name == "memory" || name == "store")
       throw std::invalid_argument{"a custom resource is named '" + name +
                                   "': that is not a name of its own; cpus, gpus, memory and store "
                                   "have options of their own"};

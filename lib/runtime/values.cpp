@@ -64,8 +64,9 @@ store_client::pinned_block value_of(core::object& one) {
 }
 
 struct reading {
-  explicit reading(core::object& ready)
-      : value{value_of(ready)}, scope{ready, value.where.size_bytes ? &value.where : nullptr} {}
+  reading(core::object& ready, std::uint64_t deadline_ns)
+      : value{value_of(ready)},
+        scope{ready, value.where.size_bytes != 0 ? &value.where : nullptr, deadline_ns} {}
   store_client::pinned_block value;
   decode_scope scope;
 };
@@ -73,8 +74,8 @@ static_assert(sizeof(reading) <= value_view::scope_bytes);
 
 }  // namespace
 
-value_view::value_view(object* ready) : record_{ready}, bytes_{{}} {
-  const auto* begun = new (scope_) reading{record_of(ready)};
+value_view::value_view(object* ready, std::uint64_t deadline_ns) : record_{ready}, bytes_{{}} {
+  const auto* begun = new (scope_) reading{record_of(ready), deadline_ns};
   bytes_ = decoder{begun->value.bytes};
 }
 

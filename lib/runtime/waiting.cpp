@@ -186,7 +186,11 @@ bool is_ready(const object* record) noexcept { return record_of(record).ready();
 void await(object* record, const time_limit& limit) {
   core::object& one = record_of(record);
   if (has_bytes(one) && limit.nanoseconds() >= 0 && process::current()) return;
-  const std::uint64_t deadline = deadline_of(limit);
+  await_until(record, deadline_of(limit));
+}
+
+void await_until(object* record, std::uint64_t deadline) {
+  core::object& one = record_of(record);
   process& home = process::require();
   if (!one.ready() && !suspendable_run()) {
     if (!one.owned) {

@@ -2,14 +2,11 @@
 
 #include <cstdint>
 
-namespace mobula {
-class time_limit;
-}
+#include "mobula/detail/backend.hpp"
 
 namespace mobula::detail {
 
-/// When a limit that begins now ends, in CLOCK_MONOTONIC.
-/// @throws std::invalid_argument if it is negative
-std::uint64_t deadline_of(const time_limit& limit);
+/// Waits until the object is ready and on this node. @throws timed_out
+void await_until(object* record, std::uint64_t deadline_ns);
 
 }  // namespace mobula::detail

@@ -46,6 +46,19 @@ struct resident {
   int scheduler() { return ::getppid(); }
   bytes make(std::size_t size) { return bytes(size, 7); }
   std::vector<object_ref<bytes>> keep(std::size_t size) { return {put(bytes(size, 7))}; }
+  std::vector<shared_array<int>> arrays() {
+    std::vector<shared_array<int>> made;
+    for (int i = 0; i < 3; ++i) made.emplace_back(std::size_t{1'000'000}, i);
+    return made;
+  }
+  std::string get_arrays_within(std::vector<object_ref<std::vector<shared_array<int>>>> refs,
+                                std::chrono::milliseconds limit) {
+    try {
+      return std::to_string(get(refs.at(0), limit).at(2)[999'999]);
+    } catch (const timed_out&) {
+      return "timed out";
+    }
+  }
   std::string nodes_within(std::chrono::milliseconds limit) {
     try {
       return std::to_string(nodes(limit).size());
@@ -114,6 +127,23 @@ class Fetching : public testing::Test {
   std::optional<actor_handle<resident>> here_, there_;
   int scheduler_ = 0;
 };
+
+// The value comes in a message; what it names does not.
+TEST_F(Fetching, EndsAtTheLimitOfGetAlsoOfWhatLiesInsideTheValue) {
+  const auto all = there_->call<&resident::arrays>();
+  ASSERT_EQ(wait(std::vector{all}, {.timeout = patience}).ready.size(), 1U);
+  {
+    const stopped_process mute{scheduler_};
+    EXPECT_THROW(get(all, 0s), timed_out);
+    EXPECT_THROW(get(all, 20ms), timed_out);
+    EXPECT_THROW(get(std::vector{all}, 20ms), timed_out);
+    EXPECT_EQ(got(here_->call<&resident::get_arrays_within>(std::vector{all}, 20ms)), "timed out");
+  }
+  EXPECT_EQ(got(all).at(1)[5], 1);
+  EXPECT_EQ(got(here_->call<&resident::get_arrays_within>(std::vector{all},
+                                                          std::chrono::milliseconds{patience})),
+            "2");
+}
 
 TEST_F(Fetching, EndsAtTheLimitOfGet) {
   const auto one = make_there();

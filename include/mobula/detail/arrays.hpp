@@ -82,7 +82,8 @@ void write_elements(encoder& to, const new_array& array, std::size_t count,
                     std::size_t element_bytes);
 /// The same of one that is sealed already.
 void write_elements(encoder& to, const sealed_elements& array, std::size_t element_bytes);
-/// Reads an array, however it travelled; waits for one that is named to be brought to this node.
+/// Reads an array, however it travelled; waits for one that is named to be brought to this node,
+/// within the deadline of the value around it.
 /// @throws what stands in the place of a named one
 sealed_elements read_elements(decoder& from, std::size_t element_bytes);
 /// The same, its word having been read.

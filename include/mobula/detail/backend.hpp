@@ -248,8 +248,17 @@ void call_actor(object* actor, const call_request& call, const call_options* opt
 /// Puts an encoded value.
 object* put(encoder& value);
 
+/// When a limit that begins now ends, in nanoseconds of CLOCK_MONOTONIC; `never` for none.
+/// @throws std::invalid_argument if it is negative
+std::uint64_t deadline_of(const time_limit& limit);
+inline constexpr std::uint64_t never = ~std::uint64_t{0};
+
 /// Waits until the object is ready. @throws timed_out
 void await(object* record, const time_limit& limit);
+/// The same, for what lies inside the value that the calling thread decodes, within its deadline.
+void await_inside(object* record);
+/// That deadline.
+std::uint64_t deadline_of_reading() noexcept;
 /// Waits until all are ready. @throws timed_out, naming how many are not
 void await_all(std::span<object* const> records, const time_limit& limit);
 /// Checks the arguments of a wait: `count` in [1, records.size()], or 0 of none; the limit not
@@ -282,14 +291,15 @@ class completion_queue {
 /// The bytes of a ready object, kept in place while this lives.
 class value_view {
  public:
+  /// @param deadline_ns  for what has to be waited for when the value is decoded
   /// @throws the error that stands in the value's place
-  explicit value_view(object* ready);
+  explicit value_view(object* ready, std::uint64_t deadline_ns = never);
   ~value_view();
   value_view(const value_view&) = delete;
   value_view& operator=(const value_view&) = delete;
   decoder& bytes() { return bytes_; }
   /// Room for what the library keeps here: whose refs are being read, and what keeps it in place.
-  static constexpr std::size_t scope_bytes = 14 * sizeof(void*);
+  static constexpr std::size_t scope_bytes = 15 * sizeof(void*);
 
  private:
   object* record_;

@@ -227,9 +227,12 @@ sealed_elements new_array::seal() const {
 }
 handle new_array::seal_as_object() const { throw error("the backend of tests has no store"); }
 handle object_being_read() { return {}; }
+std::uint64_t deadline_of(const time_limit&) { return never; }
+std::uint64_t deadline_of_reading() noexcept { return never; }
+void await_inside(object* record) { await(record, forever); }
 std::shared_ptr<const void> keep_what_is_read() { return nullptr; }
 
-value_view::value_view(object* ready) : record_{ready}, bytes_{ready->bytes} {
+value_view::value_view(object* ready, std::uint64_t) : record_{ready}, bytes_{ready->bytes} {
   if (ready->failure) throw_error(*ready->failure);
 }
 value_view::~value_view() = default;
