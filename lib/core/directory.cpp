@@ -194,9 +194,7 @@ void directory::on_process_ended(process_id ended) {
   if (ended.is_scheduler()) {
     fetches_.on_node_ended(ended.node());
     lends_.on_node_ended(ended.node());
-    kept_.begin_owners_end();
-    copies_.on_node_ended(ended.node());
-    kept_.owner_gone();
+    kept_.at_owners_end([&] { copies_.on_node_ended(ended.node()); });
     return;
   }
   // All that it had to say of its rooms is here.
@@ -207,10 +205,10 @@ void directory::on_process_ended(process_id ended) {
   fetches_.on_process_ended(ended);
   // Its rooms first: what is freed then must not be reported to it.
   rooms_.on_process_ended(ended);
-  kept_.begin_owners_end();
-  for (const copy_table::orphan& one : copies_.on_process_ended(ended))
-    wire::send(out_, one.object.owner(), wire::store_orphan{one.object, one.where});
-  kept_.owner_gone();
+  kept_.at_owners_end([&] {
+    for (const copy_table::orphan& one : copies_.on_process_ended(ended))
+      wire::send(out_, one.object.owner(), wire::store_orphan{one.object, one.where});
+  });
   room_requests_.on_process_ended(ended);
 }
 

@@ -37,7 +37,7 @@ class kept_blocks final : public block_store {
   std::uint64_t capacity_bytes() const override { return memory_.capacity_bytes(); }
   allocation allocate(std::uint64_t size_bytes) override { return memory_.allocate(size_bytes); }
   void release(const wire::location& block) override {
-    if (!owner_ended_ || !pins_ || !pins_->is_pinned(block)) return memory_.release(block);
+    if (!may_be_read(block)) return memory_.release(block);
     kept_.push_back(block);
     bytes_ += block.size_bytes;
   }
@@ -45,29 +45,37 @@ class kept_blocks final : public block_store {
     return memory_.bytes(block);
   }
 
-  /// What is released from here on may be in use, until `owner_gone`.
-  void begin_owners_end() {
+  /// Frees what an ended owner leaves: what is released meanwhile may be in use.
+  template <class Free>
+  void at_owners_end(const Free& free) {
     owner_ended_ = true;
-    if (pins_) pins_->look();
+    looked_ = false;
+    free();
+    owner_ended_ = false;
   }
-  void owner_gone() { owner_ended_ = false; }
   /// Releases what nobody reads any more. For when memory is wanted.
   void let_go() {
     if (kept_.empty()) return;
-    pins_->look();
     bytes_ = 0;
-    owner_ended_ = true;
-    for (const wire::location& block : std::exchange(kept_, {})) release(block);
-    owner_ended_ = false;
+    at_owners_end([this] {
+      for (const wire::location& block : std::exchange(kept_, {})) release(block);
+    });
   }
 
-  std::size_t size() const { return kept_.size(); }
   std::uint64_t bytes_kept() const { return bytes_; }
 
  private:
+  // Most processes that end leave nothing, and nobody has to look.
+  bool may_be_read(const wire::location& block) {
+    if (!owner_ended_ || !pins_) return false;
+    if (!std::exchange(looked_, true)) pins_->look();
+    return pins_->is_pinned(block);
+  }
+
   block_store& memory_;
   local_pins* pins_;
   bool owner_ended_ = false;
+  bool looked_ = false;  // since it ended
   std::vector<wire::location> kept_;
   std::uint64_t bytes_ = 0;
 };
