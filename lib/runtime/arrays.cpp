@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "mobula/detail/call.hpp"
 #include "mobula/errors.hpp"
 #include "runtime/casts.hpp"
 #include "runtime/decode_scope.hpp"
@@ -36,7 +37,7 @@ constexpr std::size_t bytes_max = std::size_t{1} << 56;
 std::shared_ptr<std::byte> aligned_bytes(std::size_t bytes) {
   constexpr std::align_val_t aligned{alignment};
   auto* begin = static_cast<std::byte*>(::operator new(bytes, aligned));
-  return {begin, [](std::byte* gone) { ::operator delete (gone, std::align_val_t{alignment}); }};
+  return {begin, aligned_deleter{alignment}};
 }
 
 }  // namespace
@@ -90,14 +91,8 @@ handle new_array::seal_as_object() const {
   if (mine.now == memory::state::object) return mine.object;
   process& home = *mine.home;
   array_rooms::seal(*this);
-  wire::value_view value;
-  value.kind = wire::value_kind::stored;
-  value.where = mine.room;
   const std::lock_guard held{home.lock()};
-  core::object& promised = home.owner().promise();
-  home.store().made(promised.id, mine.room);
-  home.owner().fulfil(promised, value, {});
-  mine.object = handle{opaque(promised)};
+  mine.object = handle{opaque(home.store().make_object(mine.room, {}))};
   mine.now = memory::state::object;
   return mine.object;
 }

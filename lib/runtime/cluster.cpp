@@ -37,6 +37,8 @@ std::vector<wire::nodes_reply::entry> ask_nodes(const time_limit& limit) {
   return detail::process::require().inquiries().nodes(deadline);
 }
 
+using adder = void(std::map<std::string, double>& sum, const wire::nodes_reply::entry& node);
+
 void add_total(std::map<std::string, double>& sum, const wire::nodes_reply::entry& node) {
   add(sum, node.total);
   sum["store"] += static_cast<double>(node.store.capacity_bytes);
@@ -45,6 +47,13 @@ void add_total(std::map<std::string, double>& sum, const wire::nodes_reply::entr
 void add_free(std::map<std::string, double>& sum, const wire::nodes_reply::entry& node) {
   add(sum, node.free);
   sum["store"] += static_cast<double>(node.store.capacity_bytes - node.store.used_bytes);
+}
+
+std::map<std::string, double> sum_of(adder& add_one, const time_limit& limit) {
+  std::map<std::string, double> sum;
+  for (const auto& node : ask_nodes(limit))
+    if (node.alive) add_one(sum, node);
+  return sum;
 }
 
 }  // namespace
@@ -85,17 +94,11 @@ std::vector<node_state> nodes(time_limit limit) {
 }
 
 std::map<std::string, double> cluster_resources(time_limit limit) {
-  std::map<std::string, double> sum;
-  for (const auto& node : ask_nodes(limit))
-    if (node.alive) add_total(sum, node);
-  return sum;
+  return sum_of(add_total, limit);
 }
 
 std::map<std::string, double> available_resources(time_limit limit) {
-  std::map<std::string, double> sum;
-  for (const auto& node : ask_nodes(limit))
-    if (node.alive) add_free(sum, node);
-  return sum;
+  return sum_of(add_free, limit);
 }
 
 }  // namespace mobula

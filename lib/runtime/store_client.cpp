@@ -99,6 +99,17 @@ void store_client::made(wire::object_id object, const wire::location& where) {
   wire::send(whose_.port(), whose_.scheduler(), wire::store_made{object, where});
 }
 
+core::object& store_client::make_object(const wire::location& where,
+                                        std::span<core::object* const> contains) {
+  core::object& promised = whose_.owner().promise();
+  made(promised.id, where);
+  wire::value_view value;
+  value.kind = wire::value_kind::stored;
+  value.where = where;
+  whose_.owner().fulfil(promised, value, contains);
+  return promised;
+}
+
 void store_client::abandon(const wire::location& room) {
   if (slabs_.release(room)) return give_back(store::slabs::first_bytes);
   wire::send(whose_.port(), whose_.scheduler(), wire::store_return{room});

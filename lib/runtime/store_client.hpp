@@ -65,6 +65,9 @@ class store_client {
   void unpin(std::uint32_t number) { pins_.unpin(number); }
   /// `object` lies there now and will not change; before its owner hears of that.
   void made(wire::object_id object, const wire::location& where);
+  /// An object of this process lies there now, and will not change: made, with one count for the
+  /// caller.
+  core::object& make_object(const wire::location& where, std::span<core::object* const> contains);
   /// No object has been made of the room.
   void abandon(const wire::location& room);
   /// Whether `read` would find a copy.

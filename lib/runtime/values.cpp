@@ -18,27 +18,20 @@ namespace mobula::detail {
 object* put(encoder& value) {
   process& home = process::require();
   const refs_inside inside{value};
-  wire::value_view view;
   if (value.size() <= inline_bytes_max) {
+    wire::value_view view;
     view.bytes = value.bytes();
     const std::lock_guard held{home.lock()};
     return opaque(home.owner().put(view, inside.records()));
   }
-  core::object* promised = nullptr;
+  const wire::location where = home.store().write(value);
+  object* made = nullptr;
   {
     const std::lock_guard held{home.lock()};
-    promised = &home.owner().promise();
-  }
-  handle guard{opaque(*promised)};
-  view.kind = wire::value_kind::stored;
-  view.where = home.store().write(value);
-  {
-    const std::lock_guard held{home.lock()};
-    home.store().made(promised->id, view.where);
-    home.owner().fulfil(*promised, view, inside.records());
+    made = opaque(home.store().make_object(where, inside.records()));
   }
   home.rest();
-  return guard.take();
+  return made;
 }
 
 namespace {
