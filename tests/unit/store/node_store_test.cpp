@@ -195,20 +195,26 @@ TEST(NodeStore, WarmsUpMemoryAheadAsMuchAsWasAskedForUpToItsLimit) {
   EXPECT_LE(resident(), 256 * mib);
 }
 
+// What the action comes to where the process can open no file.
+auto without_descriptors(const auto& action) {
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  rlimit none = before;
+  none.rlim_cur = 0;
+  setrlimit(RLIMIT_NOFILE, &none);
+  auto result = action();
+  setrlimit(RLIMIT_NOFILE, &before);
+  return result;
+}
+
 TEST(NodeStore, GoesOnWhereTheSystemHasNothingToWarmUp) {
   auto how = options(64 * mib);
   how.warm_ahead_bytes = 16 * mib;
   node_store store{how};
   const auto first = store.allocate(mib);
   ASSERT_FALSE(first.error);
-  rlimit before{};
-  getrlimit(RLIMIT_NOFILE, &before);
-  rlimit none = before;
-  none.rlim_cur = 0;
-  setrlimit(RLIMIT_NOFILE, &none);
   // There is room in the first extent; what it would warm up further can't be made.
-  const auto second = store.allocate(2 * mib);
-  setrlimit(RLIMIT_NOFILE, &before);
+  const auto second = without_descriptors([&] { return store.allocate(2 * mib); });
   EXPECT_FALSE(second.error);
   while (true) {
     const auto made = store.allocate(mib);
@@ -222,13 +228,7 @@ TEST(NodeStore, WhatTheSystemRefusesIsAnErrorNotACrash) {
   node_store store{options(64 * mib)};
   const auto first = store.allocate(4 * mib);
   ASSERT_FALSE(first.error);
-  rlimit before{};
-  getrlimit(RLIMIT_NOFILE, &before);
-  rlimit none = before;
-  none.rlim_cur = 0;
-  setrlimit(RLIMIT_NOFILE, &none);
-  const auto second = store.allocate(4 * mib);
-  setrlimit(RLIMIT_NOFILE, &before);
+  const auto second = without_descriptors([&] { return store.allocate(4 * mib); });
   ASSERT_TRUE(second.error);
   EXPECT_EQ(second.error->code, wire::error_code::store_full);
   EXPECT_NE(second.error->what.find("Too many open files"), std::string::npos)

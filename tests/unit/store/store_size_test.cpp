@@ -2,7 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -11,6 +10,8 @@
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include "store/scratch_folder.hpp"
 
 namespace mobula::store {
 namespace {
@@ -21,19 +22,17 @@ constexpr std::uint64_t gib = std::uint64_t{1} << 30;
 class StoreSize : public testing::Test {
  protected:
   StoreSize() {
-    std::string name = testing::TempDir() + "mobula_store_size_XXXXXX";
-    root_ = mkdtemp(name.data());
     write("/proc/meminfo",
           "MemTotal:       67108864 kB\nMemFree:        1 kB\n"
           "MemAvailable:   62914560 kB\n");
   }
-  ~StoreSize() override { std::filesystem::remove_all(root_); }
 
   void write(const std::string& path, const std::string& text) {
     std::filesystem::create_directories(std::filesystem::path{root_ + path}.parent_path());
     std::ofstream{root_ + path} << text;
   }
-  std::string root_;
+  const scratch_folder folder_;
+  const std::string& root_ = folder_.path();
 };
 
 std::uint64_t usable(const std::string& root) { return memory_of_host({}, root).usable_bytes; }
