@@ -32,6 +32,7 @@ struct node_state {
   std::uint64_t store_bytes = 0;                 // the object store's size
   std::uint64_t store_used_bytes = 0;            // of it, what objects take
   std::uint64_t store_objects = 0;               // how many; those in messages don't count
+  std::uint64_t store_spilled_bytes = 0;         // what objects take that are on disk alone
 };
 
 /// Where this code runs. Does not block. Thread-safe.

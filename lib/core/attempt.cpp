@@ -30,12 +30,14 @@ void attempt_pool::give_back(attempt& one) {
   one.host = nullptr;
   one.next = one.previous = nullptr;
   one.fetches_left = 0;
+  one.returning = false;
   one.run_here = false;
   one.asked = 0;
   one.limited = false;
   one.list = nullptr;
   one.looked = 0;
   one.resolved.clear();
+  one.stored.clear();
   one.awaited.clear();
   one.awaited_sorted.clear();
   if (one.message_capacity > kept_message_bytes_max) {

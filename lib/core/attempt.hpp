@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -49,6 +50,15 @@ struct awaiting {
   const awaited_list* list = nullptr;  // instead of `objects`; lives as long as the wait
 };
 
+/// An argument that lies in the store of this node, or is brought there.
+struct stored_argument {
+  std::size_t index = 0;    // in attempt::resolved
+  bool here = false;        // `place` is known
+  wire::location place;     // where its bytes are, as of then, or for as long as it is pinned
+  std::uint64_t as_of = 0;  // as in store_fetched
+  std::optional<std::uint32_t> pin;
+};
+
 /// One push of a task or call to this worker. The executor makes and ends them; whoever runs it
 /// reads the first part, and may keep something of its own in `context`.
 struct attempt {
@@ -61,8 +71,9 @@ struct attempt {
   wire::caller_id caller;    // of a call
   std::uint64_t number = 0;  // of a call
   void* context = nullptr;   // the runtime's; null when it begins
-  /// push.resolved, decoded. Stored values lie on this node when the attempt begins.
-  std::vector<wire::resolved_argument> resolved;
+  std::vector<wire::resolved_argument> resolved;  // push.resolved, decoded
+  /// Those of them that are stored: pinned on this node from the begin to the end.
+  std::vector<stored_argument> stored;
 
   // The executor's own from here on.
   lease_slot* lease = nullptr;
@@ -70,8 +81,9 @@ struct attempt {
   attempt* next = nullptr;
   attempt* previous = nullptr;
   std::uint32_t fetches_left = 0;
-  bool run_here = false;  // pushed by run_here_source: may begin on top
-  bool limited = false;   // as in `awaiting`, of its last wait, with what follows
+  bool returning = false;  // its arguments were here, and are brought back and pinned one by one
+  bool run_here = false;   // pushed by run_here_source: may begin on top
+  bool limited = false;    // as in `awaiting`, of its last wait, with what follows
   const awaited_list* list = nullptr;
   std::size_t needed = 0;
   std::vector<wire::object_id> awaited;
@@ -94,6 +106,13 @@ class attempt_list {
   std::size_t size() const { return size_; }
   attempt* front() const { return first_; }
   attempt* back() const { return last_; }
+  void push_front(attempt& one) {
+    one.next = first_;
+    one.previous = nullptr;
+    (first_ ? first_->previous : last_) = &one;
+    first_ = &one;
+    ++size_;
+  }
   void push_back(attempt& one) {
     one.previous = last_;
     one.next = nullptr;

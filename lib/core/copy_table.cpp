@@ -10,56 +10,63 @@ using wire::location;
 using wire::object_id;
 using wire::process_id;
 
-void copy_table::add(object_id object, const location& where, process_id maker) {
-  copy made;
+copy& copy_table::insert(object_id object, const location& where, bool replica) {
+  const auto [at, fresh] = copies_.try_emplace({object, where});
+  invariant(fresh, "an object has one copy of a name", where.extent, where.offset);
+  copy& made = at->second;
   made.object = object;
-  if (maker != object.owner()) made.maker = maker;
-  const bool fresh = copies_.emplace(where, made).second;
-  invariant(fresh, "a new block is not in use", where.extent, where.offset);
+  made.name = made.place = where;
+  made.replica = replica;
   involved_.add(object.owner());
-  if (made.maker) involved_.add(made.maker);
-  bytes_ += where.size_bytes;
+  memory_.add(made);
+  return made;
 }
 
-void copy_table::add_replica(object_id object, const location& where) {
-  add(object, where, object.owner());
-  copies_.find(where)->second.replica = true;
-  const bool only = replicas_.emplace(object, where).second;
+copy& copy_table::add(object_id object, const location& where, process_id maker) {
+  copy& made = insert(object, where, false);
+  if (maker != object.owner()) {
+    made.maker = maker;
+    involved_.add(maker);
+  }
+  return made;
+}
+
+copy& copy_table::add_replica(object_id object, const location& where) {
+  copy& made = insert(object, where, true);
+  const bool only = replicas_.emplace(object, &made).second;
   invariant(only, "an object has one replica on a node", object.high(), object.low());
+  return made;
 }
 
-copy_table::copy* copy_table::find(object_id object, const location& where) {
-  const auto at = copies_.find(where);
-  return at != copies_.end() && at->second.object == object ? &at->second : nullptr;
+copy* copy_table::find(object_id object, const location& name) {
+  const auto at = copies_.find({object, name});
+  return at != copies_.end() ? &at->second : nullptr;
 }
 
-const location* copy_table::replica_of(object_id object) const {
+copy* copy_table::replica_of(object_id object) {
   const auto at = replicas_.find(object);
-  return at == replicas_.end() ? nullptr : &at->second;
+  return at == replicas_.end() ? nullptr : at->second;
 }
 
-bool copy_table::seal(process_id maker, object_id object, const location& where) {
-  const auto at = copies_.find(where);
-  if (at == copies_.end() || at->second.object != object || at->second.maker != maker) return false;
+void copy_table::promote(copy& replica) { memory_.promote(replica); }
+
+bool copy_table::seal(process_id maker, object_id object, const location& name) {
+  copy* const one = find(object, name);
+  if (!one || one->maker != maker || !maker) return false;
   involved_.remove(maker);
-  at->second.maker = {};
+  one->maker = {};
   return true;
 }
 
-bool copy_table::free(object_id object, const location& where) {
-  const auto at = copies_.find(where);
-  if (at == copies_.end() || at->second.object != object) return false;
-  drop(at);
-  return true;
-}
+void copy_table::free(copy& gone) { drop(copies_.find({gone.object, gone.name})); }
 
 std::vector<copy_table::orphan> copy_table::on_process_ended(process_id ended) {
   std::vector<orphan> orphans;
   if (!involved_.is_involved(ended)) return orphans;
   end_owners([ended](process_id owner) { return owner == ended; });
-  for (auto& [where, one] : copies_) {
+  for (auto& [called, one] : copies_) {
     if (one.maker != ended) continue;
-    orphans.push_back({one.object, where});
+    orphans.push_back({one.object, one.name});
     involved_.remove(ended);
     one.maker = {};
   }
@@ -77,10 +84,11 @@ void copy_table::end_owners(Gone owner_is_gone) {
 }
 
 copy_table::table::iterator copy_table::drop(table::iterator one) {
-  const auto& [where, gone] = *one;
-  memory_.release(where);
-  bytes_ -= where.size_bytes;
-  if (gone.replica) replicas_.erase(gone.object);
+  copy& gone = one->second;
+  if (on_gone) on_gone(gone);
+  memory_.release(gone);
+  const auto replica = replicas_.find(gone.object);
+  if (replica != replicas_.end() && replica->second == &gone) replicas_.erase(replica);
   if (gone.maker) involved_.remove(gone.maker);
   involved_.remove(gone.object.owner());
   return copies_.erase(one);

@@ -2,11 +2,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <unordered_map>
 #include <vector>
 
-#include "core/block_store.hpp"
+#include "core/copy.hpp"
 #include "core/process_counts.hpp"
+#include "core/spilling.hpp"
 #include "wire/ids.hpp"
 
 namespace mobula::core {
@@ -22,26 +24,24 @@ namespace mobula::core {
 /// its owner; both are processes, and the end of either is told. Nobody writes into a copy: what is
 /// being written is a room's.
 /// Replicas and what an owner made itself begin sealed.
+///
+/// Copies stay where they are, as records, from `add` to their end.
 class copy_table {
  public:
-  struct copy {
-    wire::object_id object;
-    wire::process_id maker;  // unsealed: who tells its owner
-    bool replica = false;    // brought here from another node
-  };
+  explicit copy_table(spilling& memory) : memory_{memory} {}
 
-  explicit copy_table(block_store& memory) : memory_{memory} {}
-
-  void add(wire::object_id object, const wire::location& where, wire::process_id maker);
-  void add_replica(wire::object_id object, const wire::location& where);
-  /// The copy, if exactly that one is here; a location that differs in anything is none.
-  copy* find(wire::object_id object, const wire::location& where);
-  /// Where the object's replica on this node is; null if there is none.
-  const wire::location* replica_of(wire::object_id object) const;
+  copy& add(wire::object_id object, const wire::location& where, wire::process_id maker);
+  copy& add_replica(wire::object_id object, const wire::location& where);
+  /// The copy, if exactly that one is here; a name that differs in anything is none.
+  copy* find(wire::object_id object, const wire::location& name);
+  /// The object's replica on this node; null if there is none.
+  copy* replica_of(wire::object_id object);
+  /// It is the only copy there is, as far as its owner knows.
+  void promote(copy& replica);
 
   /// False: not here (any more), or not the maker's to seal.
-  bool seal(wire::process_id maker, wire::object_id object, const wire::location& where);
-  bool free(wire::object_id object, const wire::location& where);
+  bool seal(wire::process_id maker, wire::object_id object, const wire::location& name);
+  void free(copy& gone);
 
   struct orphan {
     wire::object_id object;
@@ -53,22 +53,35 @@ class copy_table {
   /// All processes of that node have ended.
   void on_node_ended(wire::node_id node);
 
+  /// Told before a copy is released.
+  std::function<void(copy&)> on_gone;
+
   std::size_t size() const { return copies_.size(); }
-  std::uint64_t bytes() const { return bytes_; }
 
  private:
-  using table = std::unordered_map<wire::location, copy>;
+  // A block that a copy has left is used for others, which may be called the same.
+  struct key {
+    wire::object_id object;
+    wire::location name;
+    bool operator==(const key&) const = default;
+  };
+  struct key_hash {
+    std::size_t operator()(const key& of) const noexcept {
+      return std::hash<wire::object_id>{}(of.object) ^ std::hash<wire::location>{}(of.name);
+    }
+  };
+  using table = std::unordered_map<key, copy, key_hash>;
 
+  copy& insert(wire::object_id object, const wire::location& where, bool replica);
   table::iterator drop(table::iterator one);
   template <class Gone>
   void end_owners(Gone owner_is_gone);
 
-  block_store& memory_;
+  spilling& memory_;
   table copies_;
-  std::unordered_map<wire::object_id, wire::location> replicas_;
+  std::unordered_map<wire::object_id, copy*> replicas_;
   /// Copies that a process owns or makes: most that end have none, and cost no search.
   process_counts involved_;
-  std::uint64_t bytes_ = 0;
 };
 
 }  // namespace mobula::core

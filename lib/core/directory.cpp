@@ -3,6 +3,7 @@
 #include <string>
 
 #include "core/errors.hpp"
+#include "core/holders.hpp"
 #include "wire/codec.hpp"
 
 namespace mobula::core {
@@ -26,19 +27,32 @@ wire::error_value lost(process_id where, process_id owner, wire::node_id node, c
 
 }  // namespace
 
-directory::directory(wire::node_id node, std::uint32_t nodes, block_store& memory,
-                     remote_memory* remote, local_pins* pins, wire::outbox& out, limits named)
+directory::directory(wire::node_id node, std::uint32_t nodes, const parts& with,
+                     const limits& named)
     : self_{process_id::scheduler_of(node)},
       nodes_{nodes},
-      remote_{remote},
-      out_{out},
-      rooms_{memory, out},
-      kept_{rooms_, pins},
-      pins_{kept_, remote},
-      room_requests_{rooms_, out},
-      copies_{pins_},
-      lends_{pins_, remote, out, named.fetch.whole_bytes, named.fetch.part_bytes},
-      fetches_{self_, nodes, pins_, remote, copies_, lends_, ended_, out, named.fetch} {}
+      remote_{with.remote},
+      out_{with.out},
+      rooms_{with.memory, out_},
+      kept_{rooms_, with.pins},
+      pins_{kept_, remote_},
+      places_{pins_, kept_, with.disk},
+      copies_{places_},
+      evictor_{copies_,  places_,      pins_, with.pins, with.memory.capacity_bytes(),
+               with.out, named.evictor},
+      line_{rooms_, kept_, evictor_, out_, named.line},
+      returns_{self_, pins_, places_, line_, with.pins, out_},
+      lends_{pins_, remote_, out_, named.fetch.whole_bytes, named.fetch.part_bytes},
+      disk_lends_{places_, out_, named.fetch.whole_bytes, named.fetch.part_bytes},
+      fetches_{self_,  nodes,     pins_,  remote_, line_,      copies_,
+               lends_, with.pins, ended_, out_,    named.fetch} {
+  copies_.on_gone = [this](copy& gone) { on_gone(gone); };
+  line_.may_come = [this] { return memory_may_come(); };
+  line_.holders = [this, pins = with.pins] {
+    const std::string& why = places_.has_disk() ? places_.refusal() : no_disk;
+    return who_holds(rooms_, places_, pins_, pins, why);
+  };
+}
 
 bool directory::on_message(process_id from, wire::blob message) {
   // Rooms and fetches are for processes of this node alone: only their ends are waited for here.
@@ -65,6 +79,9 @@ bool directory::on_message(process_id from, wire::blob message) {
     case message_type::store_free:
       on_free(from, message);
       return true;
+    case message_type::store_keep:
+      if (const auto m = wire::decode<wire::store_keep>(message)) on_keep(*m);
+      return true;
     case message_type::store_fetch:
       if (local) on_fetch(from, message);
       return true;
@@ -87,27 +104,51 @@ void directory::on_nodes_message(wire::node_id from, wire::blob message) {
   if (const auto pinned = wire::decode<wire::store_pinned>(message)) {
     fetches_.on_pinned(from, *pinned);
   } else if (const auto unpin = wire::decode<wire::store_unpin>(message)) {
+    for (const std::uint64_t token : unpin->tokens) disk_lends_.unpin(from, token);
     lends_.on_unpin(from, *unpin);
   } else if (const auto revoked = wire::decode<wire::key_revoke>(message)) {
     for (const std::uint64_t key : revoked->keys)
       if (remote_) remote_->forget_key(from, key);
   } else if (const auto read = wire::decode<wire::store_read>(message)) {
-    lends_.on_read(from, *read);
+    if (!disk_lends_.on_read(from, *read)) lends_.on_read(from, *read);
   } else if (const auto part = wire::decode<wire::store_part>(message)) {
     fetches_.on_part(from, *part);
   }
 }
 
 void directory::on_allocate(process_id from, const wire::store_allocate& request) {
-  kept_.let_go();
-  room_requests_.ask(from, request);
+  // Not each time: those who read here would all have to ask again.
+  constexpr std::uint64_t let_go_after_ns = 100'000'000;
+  if (!kept_.empty() && now_ns_ >= let_go_at_ns_) {
+    let_go_at_ns_ = now_ns_ + let_go_after_ns;
+    kept_.let_go();
+  }
+  room_line::want want;
+  want.whose = from;
+  want.size_bytes = request.size_bytes;
+  want.take = [this, from, request] {
+    return rooms_.give(from, request.size_bytes, request.slab_bytes);
+  };
+  want.taken = [this, from, token = request.token](const block_store::allocation& made) {
+    wire::store_grant answer;
+    answer.token = token;
+    std::vector<std::byte> error;
+    if (made.error) {
+      error = encoded(*made.error);
+      answer.error = error;
+    } else {
+      answer.where = made.where;
+    }
+    wire::send(out_, from, answer);
+  };
+  line_.ask(std::move(want));
 }
 
 void directory::on_made(process_id from, const wire::store_made& told) {
   if (copies_.find(told.object, told.where) || !rooms_.made(from, told.where)) return;
-  copies_.add(told.object, told.where, from);
+  copy& made = copies_.add(told.object, told.where, from);
   // Its owner's end has been acted on here: nobody would ever free it.
-  if (ended_.has(told.object.owner())) copies_.free(told.object, told.where);
+  if (ended_.has(told.object.owner())) copies_.free(made);
 }
 
 // True: it waits until the holder of the room has said all that it had to say of that place.
@@ -124,7 +165,7 @@ bool directory::defer(process_id from, wire::blob message, wire::object_id objec
 }
 
 void directory::on_reply(process_id from, const wire::store_reply& answer) {
-  if (answer.token == room_requests::token) return room_requests_.on_reply(from);
+  if (answer.token == room_line::token) return line_.on_reply(from);
   handle_deferred(from, answer.token);
 }
 
@@ -141,7 +182,65 @@ void directory::handle_deferred(process_id holder, std::uint64_t token) {
 void directory::on_free(process_id from, wire::blob message) {
   const auto told = wire::decode<wire::store_free>(message);
   if (!told || defer(from, message, told->object, told->where)) return;
-  copies_.free(told->object, told->where);
+  if (copy* const gone = copies_.find(told->object, told->where)) free(*gone);
+}
+
+void directory::free(copy& gone) {
+  // Who asked for it since it was offered to its owner may be reading it.
+  if (gone.offered && gone.wanted) {
+    kept_.at_owners_end([&] { copies_.free(gone); });
+  } else {
+    copies_.free(gone);
+  }
+}
+
+void directory::on_keep(const wire::store_keep& told) {
+  if (copy* const one = copies_.find(told.object, told.where)) evictor_.keep(*one);
+}
+
+void directory::on_gone(copy& gone) {
+  evictor_.forget(gone);
+  const process_id owner = gone.object.owner();
+  returns_.gone(gone, ended_.has(owner) ? owner_ended(owner)
+                                        : lost(self_, owner, self_.node(), "has it no more"));
+  if (gone.range != 0) pins_.forget_readers(gone.name);
+}
+
+void directory::on_disk(std::uint64_t token, const std::string& failure) {
+  const spilling::end what = places_.on_disk(token, failure);
+  switch (what.what) {
+    case spilling::ended::stayed:
+      if (!failure.empty()) evictor_.write_failed(now_ns_);
+      break;
+    case spilling::ended::came_back:
+      returns_.came_back(*what.whose, failure);
+      break;
+    case spilling::ended::part:
+      disk_lends_.on_disk(token, failure.empty());
+      break;
+    case spilling::ended::nothing:
+    case spilling::ended::left:
+      break;
+  }
+}
+
+void directory::tick(std::uint64_t now_ns) {
+  now_ns_ = now_ns;
+  places_.tick(now_ns);
+  line_.tick(now_ns);
+}
+
+void directory::flush() {
+  line_.settle();
+  fetches_.flush();
+}
+
+// Or else nobody's patience helps: objects that are held, and can't leave, stay.
+bool directory::memory_may_come() {
+  const bool to_disk = places_.has_disk() && places_.refusal().empty();
+  const bool on_loan = kept_.bytes_kept() + pins_.bytes_kept() + places_.bytes_ending() != 0;
+  return on_loan || places_.order(true).front() ||
+         (to_disk && places_.bytes_in_memory() + fetches_.bytes() + rooms_.unused_bytes() != 0);
 }
 
 void directory::on_fetch(process_id from, wire::blob message) {
@@ -153,12 +252,11 @@ void directory::on_fetch(process_id from, wire::blob message) {
   const wire::node_id holder = request.from.node;
   if (ended_.has(owner)) return refuse_fetch(out_, who, owner_ended(owner));
   if (holder == self_.node()) {
-    if (!copies_.find(request.object, request.from))
-      return refuse_fetch(out_, who, lost(self_, owner, holder, "has it no more"));
-    return wire::send(out_, from, wire::store_fetched{request.token, request.from, {}});
+    if (copy* const here = copies_.find(request.object, request.from))
+      return returns_.ask(who, *here);
+    return refuse_fetch(out_, who, lost(self_, owner, holder, "has it no more"));
   }
-  if (const location* here = copies_.replica_of(request.object))
-    return wire::send(out_, from, wire::store_fetched{request.token, *here, {}});
+  if (copy* const here = copies_.replica_of(request.object)) return returns_.ask(who, *here);
   if (holder >= nodes_ || ended_.has(process_id::scheduler_of(holder))) {
     return refuse_fetch(
         out_, who,
@@ -176,14 +274,23 @@ void directory::on_pin(process_id from, wire::blob message) {
   const wire::node_id reader = from.node();
   const bool referred = request.way == wire::pin_way::referred;
   if (!referred && defer(from, message, request.object, request.where)) return;
-  const location* const replica = copies_.replica_of(request.object);
-  const location where = referred && replica ? *replica : request.where;
-  const copy_table::copy* const held = copies_.find(request.object, where);
-  if (held && where.size_bytes == request.where.size_bytes) {
-    if (lends_.takes(reader, request, where, 0)) lends_.grant(reader, request.token, where);
+  copy* const replica = referred ? copies_.replica_of(request.object) : nullptr;
+  copy* const held = replica ? replica : copies_.find(request.object, request.where);
+  if (held && held->name.size_bytes == request.where.size_bytes) {
+    lend(reader, request, *held);
   } else if (!referred || !fetches_.wait_for(reader, request)) {
     lends_.refuse(reader, request.token);
   }
+}
+
+void directory::lend(wire::node_id reader, const wire::store_pin& request, copy& held) {
+  const bool in_memory = held.is_in == residence::memory || held.is_in == residence::leaving;
+  // What is on disk has no place, and spreads its readers by its name.
+  if (!lends_.takes(reader, request, in_memory ? held.place : held.name, 0)) return;
+  if (!in_memory) return disk_lends_.grant(reader, request.token, held);
+  held.wanted = true;
+  places_.used(held);
+  lends_.grant(reader, request.token, held.place);
 }
 
 void directory::on_process_ended(process_id ended) {
@@ -194,6 +301,7 @@ void directory::on_process_ended(process_id ended) {
   if (ended.is_scheduler()) {
     fetches_.on_node_ended(ended.node());
     lends_.on_node_ended(ended.node());
+    disk_lends_.on_node_ended(ended.node());
     kept_.at_owners_end([&] { copies_.on_node_ended(ended.node()); });
     return;
   }
@@ -209,7 +317,8 @@ void directory::on_process_ended(process_id ended) {
     for (const copy_table::orphan& one : copies_.on_process_ended(ended))
       wire::send(out_, one.object.owner(), wire::store_orphan{one.object, one.where});
   });
-  room_requests_.on_process_ended(ended);
+  returns_.on_process_ended(ended);
+  line_.on_process_ended(ended);
 }
 
 }  // namespace mobula::core

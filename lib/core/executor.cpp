@@ -8,13 +8,13 @@
 namespace mobula::core {
 
 executor::executor(wire::process_id self, run_here_source& source, task_board& board,
-                   wire::outbox& out, executor_limits limits)
+                   wire::outbox& out, executor_limits limits, argument_pins* pins)
     : self_{self},
       source_{source},
       board_{board},
       out_{out},
       limits_{limits},
-      fetcher_{self, out} {}
+      fetcher_{self, pins, out} {}
 
 void executor::on_message(wire::process_id from, wire::blob message) {
   const auto handle = [&]<class Message>(void (executor::*handler)(const Message&)) {
@@ -127,18 +127,11 @@ bool executor::take_arguments(attempt& one) {
   one.state = attempt_state::queued;
   if (one.push.resolved_count == 0) return one.push.resolved.empty();
   wire::reader in{one.push.resolved};
-  bool elsewhere = false;
-  for (std::uint32_t i = 0; i < one.push.resolved_count && !in.failed(); ++i) {
-    const auto& argument =
-        one.resolved.emplace_back(wire::decode_part<wire::resolved_argument>(in));
-    elsewhere |= argument.value.kind == wire::value_kind::stored &&
-                 argument.value.where.node != self_.node();
-  }
+  for (std::uint32_t i = 0; i < one.push.resolved_count && !in.failed(); ++i)
+    one.resolved.push_back(wire::decode_part<wire::resolved_argument>(in));
   if (!in.finished()) return false;
-  if (elsewhere) {
-    one.state = attempt_state::fetching;
-    fetcher_.fetch(one);
-  }
+  fetcher_.take(one);
+  if (one.fetches_left != 0) one.state = attempt_state::fetching;
   return true;
 }
 
@@ -165,8 +158,9 @@ void executor::on_fetched(const wire::store_fetched& answer) {
     one->host->fetched(*one);
   } else {
     lease.fetching.remove(*one);
-    lease.queued.push_back(*one);
+    one->returning ? lease.queued.push_front(*one) : lease.queued.push_back(*one);
   }
+  if (lease.returning == one) lease.returning = nullptr;
   if (lease.runnable()) became_runnable(lease);
 }
 
@@ -249,6 +243,7 @@ void executor::drop_pushed_by(wire::process_id process, attempt_list& list) {
 
 void executor::drop(attempt& one) {
   fetcher_.forget(one);
+  if (one.lease && one.lease->returning == &one) one.lease->returning = nullptr;
   if (one.run_here) --one.lease->guests;
   one.state = attempt_state::ended;
   pool_.give_back(one);

@@ -96,8 +96,9 @@ struct outcome {
 /// Cpus of a lease: held -> waiting (fresh, then with a deadline) -> lent -> claimed -> held.
 class executor {
  public:
+  /// @param pins  null: blocks of this node's store are never moved
   executor(wire::process_id self, run_here_source& source, task_board& board, wire::outbox& out,
-           executor_limits limits = {});
+           executor_limits limits = {}, argument_pins* pins = nullptr);
   executor(const executor&) = delete;
   executor& operator=(const executor&) = delete;
 
@@ -180,6 +181,9 @@ class executor {
   attempt* next_resumable();
   attempt* next_new();
   attempt* next_of(lease_slot& lease);
+  attempt* next_call(lease_slot& lease);
+  bool pin_arguments(attempt& one);
+  void fail_pins(attempt& one);
   attempt* run(attempt& one);
   void fail_nesting(attempt& one);
   void ask_run_here(lease_slot& lease);

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "core/errors.hpp"
 #include "core/executor.hpp"
 #include "core/invariant.hpp"
 #include "wire/codec.hpp"
@@ -143,19 +144,52 @@ attempt* executor::next_new() {
 }
 
 attempt* executor::next_of(lease_slot& lease) {
+  if (lease.returning) return nullptr;
   while (attempt* one = lease.queued.pop_front()) {
     if (!may_begin_in(lease, *one)) {
       give_back(*one, wire::return_reason::blocked);
     } else if (begun_ >= limits_.suspended_max && one->kind == attempt_kind::task) {
       fail_nesting(*one);
-    } else {
+    } else if (pin_arguments(*one)) {
       return one;
+    } else if (lease.returning) {
+      lease.fetching.push_back(*one);
+      if (!lease.suspended.empty()) became_blocked(lease);
+      return nullptr;
     }
   }
-  const bool takes_calls = lease.actor && lease.actor->state == actor_state::alive &&
-                           lease.begun() < lease.actor->max_concurrency() &&
-                           begun_ < limits_.suspended_max;
-  return takes_calls ? lease.actor->next() : nullptr;
+  return next_call(lease);
+}
+
+attempt* executor::next_call(lease_slot& lease) {
+  while (lease.actor && lease.actor->state == actor_state::alive &&
+         lease.begun() < lease.actor->max_concurrency() && begun_ < limits_.suspended_max) {
+    attempt* const call = lease.actor->next();
+    // One whose arguments are brought back keeps its turn.
+    if (!call || (!pin_arguments(*call) && lease.returning)) return nullptr;
+    if (lease.actor->next() != call) continue;  // it has failed
+    lease.actor->take_next();
+    return call;
+  }
+  return nullptr;
+}
+
+// False: they are brought back before it can begin, or it has failed and is no more.
+bool executor::pin_arguments(attempt& one) {
+  switch (fetcher_.pin(one)) {
+    case argument_fetcher::readiness::pinned:
+      return true;
+    case argument_fetcher::readiness::moved:
+      one.state = attempt_state::fetching;
+      one.lease->returning = &one;
+      fetcher_.bring_back(one);
+      return false;
+    case argument_fetcher::readiness::no_pins:
+      break;
+  }
+  if (one.host) one.host->take_next();
+  fail_pins(one);
+  return false;
 }
 
 attempt* executor::run(attempt& one) {
@@ -238,6 +272,7 @@ void executor::finish(attempt& running, const outcome& how) {
   running_ = lease.running = nullptr;
   running.state = attempt_state::ended;
   if (running.run_here) --lease.guests;
+  fetcher_.forget(running);
   pool_.give_back(running);
   if (waiting_threads_ != 0) let_go();
 
@@ -294,6 +329,12 @@ void executor::fail_nesting(attempt& one) {
   wire::writer text{encoded.data()};
   wire::encode_part(text, error);
   fail(one, encoded);
+}
+
+void executor::fail_pins(attempt& one) {
+  fail(one, encoded(make_error(wire::error_code::internal, self_,
+                               "not begun: this process reads so many objects in place that it "
+                               "can't mark the task's arguments too: let go of views")));
 }
 
 void executor::ask_run_here(lease_slot& lease) {

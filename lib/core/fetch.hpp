@@ -5,17 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "core/fetch_asker.hpp"
 #include "wire/ids.hpp"
 #include "wire/reading_messages.hpp"
 #include "wire/store_messages.hpp"
 
 namespace mobula::core {
-
-/// Who wants an object to be here.
-struct fetch_asker {
-  wire::process_id process;
-  std::uint64_t token = 0;
-};
 
 /// A stretch of an object.
 struct fetch_piece {
@@ -25,16 +20,18 @@ struct fetch_piece {
 
 /// An object that is being brought to this node.
 ///
+///     in_line --there is memory for it--> to_ask
 ///     to_ask --its turn--> asked --whole--> here
 ///                            --pinned--> reading --the last piece came--> here
 ///                            --elsewhere--> to_ask, of that node
 ///     asked, reading --failed--> (draining, while RMA still writes here) --> to_ask, or failed
 struct fetch {
-  enum class phase : std::uint8_t { to_ask, asked, reading, draining };
+  enum class phase : std::uint8_t { in_line, to_ask, asked, reading, draining };
 
   wire::object_id object;
-  wire::location where;  // the block here that it fills
-  phase now = phase::to_ask;
+  wire::location where;  // the block here that it fills; in_line: its size alone
+  phase now = phase::in_line;
+  std::uint64_t in_line = 0;  // its number there
   wire::fetch_urgency urgency = wire::fetch_urgency::prefetch;
   std::vector<fetch_asker> askers;
   std::vector<wire::location> sources;  // the first is in use; others stand by

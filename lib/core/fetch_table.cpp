@@ -16,23 +16,18 @@ using wire::node_id;
 using wire::object_id;
 using wire::process_id;
 
-void refuse_fetch(wire::outbox& out, const fetch_asker& who, const wire::error_value& error) {
-  const std::vector<std::byte> bytes = encoded(error);
-  wire::store_fetched answer;
-  answer.token = who.token;
-  answer.error = bytes;
-  wire::send(out, who.process, answer);
-}
-
 fetch_table::fetch_table(process_id self, std::uint32_t nodes, block_store& memory,
-                         remote_memory* remote, copy_table& copies, lender& lends,
-                         const ended_processes& ended, wire::outbox& out, fetch_limits limits)
+                         remote_memory* remote, room_line& line, copy_table& copies, lender& lends,
+                         const local_pins* pins, const ended_processes& ended, wire::outbox& out,
+                         fetch_limits limits)
     : self_{self},
       nodes_{nodes},
       memory_{memory},
       remote_{remote},
+      line_{line},
       copies_{copies},
       lends_{lends},
+      pins_{pins},
       ended_{ended},
       out_{out},
       limits_{limits},
@@ -56,18 +51,33 @@ void fetch_table::ask(const fetch_asker& who, const wire::store_fetch& request) 
     }
     return;
   }
-  const block_store::allocation room = memory_.allocate(from.size_bytes);
-  if (room.error) return refuse_fetch(out_, who, *room.error);
-
   fetch& one = fetches_[request.object];
   one.object = request.object;
-  one.where = room.where;
+  one.where.size_bytes = from.size_bytes;
   one.urgency = request.urgency;
   one.sources.push_back(from);
   one.askers.push_back(who);
   one.begin_with_source();
-  renew_token(one);
+  room_line::want want;
+  want.size_bytes = from.size_bytes;
+  want.take = [this, size = from.size_bytes] { return memory_.allocate(size); };
+  want.taken = [this, object = request.object](const block_store::allocation& room) {
+    begin(object, room);
+  };
+  const std::uint64_t number = line_.ask(std::move(want));
+  // It may be over already.
+  if (const auto still = fetches_.find(request.object); number != 0 && still != fetches_.end())
+    still->second.in_line = number;
+}
+
+void fetch_table::begin(object_id object, const block_store::allocation& room) {
+  fetch& one = fetches_.at(object);
+  one.in_line = 0;
+  if (room.error) return fail(one, *room.error);
+  one.where = room.where;
+  one.now = fetch::phase::to_ask;
   bytes_ += one.where.size_bytes;
+  renew_token(one);
   make_hungry(one);
   pump();
 }
@@ -310,7 +320,9 @@ bool fetch_table::wait_for(node_id reader, const wire::store_pin& request) {
   const auto at = fetches_.find(request.object);
   if (at == fetches_.end()) return false;
   fetch& one = at->second;
-  if (one.where.size_bytes != request.where.size_bytes || one.level >= request.level) return false;
+  if (one.now == fetch::phase::in_line || one.where.size_bytes != request.where.size_bytes ||
+      one.level >= request.level)
+    return false;
   if (lends_.takes(reader, request, one.where, one.readers.size()))
     one.readers.push_back({reader, request.token});
   return true;
@@ -361,6 +373,7 @@ void fetch_table::next_source(fetch& one, std::string_view why) {
 
 void fetch_table::ask_source(fetch& one) {
   one.begin_with_source();
+  if (one.now == fetch::phase::in_line) return;
   one.now = fetch::phase::to_ask;
   one.by_rma = one.stalled = false;
   renew_token(one);
@@ -374,10 +387,9 @@ void fetch_table::unpin(fetch& one) {
 void fetch_table::complete(fetch& one) {
   invariant(one.received_bytes == one.where.size_bytes, "a fetched object is whole",
             one.received_bytes, one.where.size_bytes);
-  copies_.add_replica(one.object, one.where);
+  const copy& made = copies_.add_replica(one.object, one.where);
   wire::send(out_, one.object.owner(), wire::replica_add{one.object, one.where});
-  for (const fetch_asker& who : one.askers)
-    wire::send(out_, who.process, wire::store_fetched{who.token, one.where, {}});
+  for (const fetch_asker& who : one.askers) tell_fetched(out_, who, made, pins_);
   for (const auto& reader : std::exchange(one.readers, {}))
     lends_.grant(reader.node, reader.token, one.where);
   end(one, true);
@@ -389,6 +401,11 @@ void fetch_table::fail(fetch& one, const wire::error_value& error) {
 }
 
 void fetch_table::end(fetch& one, bool keep_block) {
+  if (one.now == fetch::phase::in_line) {
+    line_.withdraw(one.in_line);
+    fetches_.erase(object_id{one.object});
+    return;
+  }
   refuse_readers(one);
   release_reserve(one);
   if (one.by_rma && !one.asked.empty()) {

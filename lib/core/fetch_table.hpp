@@ -15,6 +15,7 @@
 #include "core/fetch_queue.hpp"
 #include "core/lender.hpp"
 #include "core/remote_memory.hpp"
+#include "core/room_line.hpp"
 #include "wire/outbox.hpp"
 #include "wire/reading_messages.hpp"
 
@@ -33,9 +34,11 @@ class fetch_table {
  public:
   /// @param nodes   of the job
   /// @param remote  null: the transport has no RMA
+  /// @param pins    null: the node's processes read nothing in place
   fetch_table(wire::process_id self, std::uint32_t nodes, block_store& memory,
-              remote_memory* remote, copy_table& copies, lender& lends,
-              const ended_processes& ended, wire::outbox& out, fetch_limits limits);
+              remote_memory* remote, room_line& line, copy_table& copies, lender& lends,
+              const local_pins* pins, const ended_processes& ended, wire::outbox& out,
+              fetch_limits limits);
 
   /// Answers with store_fetched, now or when it is here.
   void ask(const fetch_asker& who, const wire::store_fetch& request);
@@ -64,6 +67,7 @@ class fetch_table {
     std::vector<fetch_piece> asked;
   };
 
+  void begin(wire::object_id object, const block_store::allocation& room);
   fetch* find(wire::node_id from, std::uint64_t token);
   bool may_act(const fetch& one) const;
   void make_hungry(fetch& one);
@@ -92,8 +96,10 @@ class fetch_table {
   std::uint32_t nodes_;
   block_store& memory_;
   remote_memory* remote_;
+  room_line& line_;
   copy_table& copies_;
   lender& lends_;
+  const local_pins* pins_;
   const ended_processes& ended_;
   wire::outbox& out_;
   fetch_limits limits_;
@@ -105,8 +111,5 @@ class fetch_table {
   std::uint64_t bytes_ = 0;
   std::uint64_t last_token_ = 0;
 };
-
-/// The answer to a store_fetch that can't be served.
-void refuse_fetch(wire::outbox& out, const fetch_asker& who, const wire::error_value& error);
 
 }  // namespace mobula::core

@@ -22,6 +22,7 @@ void hosted_actor::add(attempt& call) {
 }
 
 void hosted_actor::remove_waiting(attempt& call) {
+  if (&call == ready_.front()) return ready_.remove(call);
   lines_.at(call.caller).remove(call);
   advance(call.caller);
 }

@@ -32,13 +32,17 @@ class hosted_actor {
   void add(attempt& call);
   /// The arguments of a call that was `fetching` are here.
   void fetched(const attempt& call) { advance(call.caller); }
-  /// Takes out a call that was `fetching`.
+  /// Takes out a call that was `fetching`, or whose turn had come.
   void remove_waiting(attempt& call);
-  /// The next call whose turn it is; null: none now.
-  attempt* next() { return ready_.pop_front(); }
+  /// The next call whose turn it is; null: none now. It stays here until it is taken.
+  attempt* next() const { return has_ready() ? ready_.front() : nullptr; }
+  void take_next() { ready_.pop_front(); }
   /// A call whose turn has not come, its arguments being here; null: it is not among them.
   const attempt* find_ready(wire::task_id task, std::uint32_t attempt_number) const;
-  bool has_ready() const { return !ready_.empty(); }
+  /// Nothing overtakes a call that waits for its arguments when its turn has come.
+  bool has_ready() const {
+    return !ready_.empty() && ready_.front()->state != attempt_state::fetching;
+  }
   /// No call waits here.
   bool drained() const { return ready_.empty() && lines_.empty(); }
   /// Takes out any call; null when none is left.

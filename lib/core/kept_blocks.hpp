@@ -8,22 +8,10 @@
 #include <vector>
 
 #include "core/block_store.hpp"
+#include "core/local_pins.hpp"
 #include "wire/ids.hpp"
 
 namespace mobula::core {
-
-/// Which blocks of a node's store its processes are reading. They show it in shared memory.
-class local_pins {
- public:
-  /// Takes note of what is pinned now. Whoever pins a block that it had heard of before, and is not
-  /// seen, sees that somebody has looked, and asks where the block is.
-  virtual void look() = 0;
-  /// As of the last look.
-  virtual bool is_pinned(const wire::location& block) const = 0;
-
- protected:
-  ~local_pins() = default;
-};
 
 /// Keeps blocks that are released while processes of the node still read them.
 ///
@@ -48,20 +36,25 @@ class kept_blocks final : public block_store {
   /// Frees what an ended owner leaves: what is released meanwhile may be in use.
   template <class Free>
   void at_owners_end(const Free& free) {
+    if (owner_ended_) return free();
     owner_ended_ = true;
     looked_ = false;
     free();
     owner_ended_ = false;
   }
-  /// Releases what nobody reads any more. For when memory is wanted.
-  void let_go() {
-    if (kept_.empty()) return;
-    bytes_ = 0;
+  /// Whether that is being done.
+  bool owner_ends() const { return owner_ended_; }
+  /// Releases what nobody reads any more. For when memory is wanted. @returns whether there was any
+  bool let_go() {
+    if (kept_.empty()) return false;
+    const std::uint64_t before = std::exchange(bytes_, 0);
     at_owners_end([this] {
       for (const wire::location& block : std::exchange(kept_, {})) release(block);
     });
+    return bytes_ != before;
   }
 
+  bool empty() const { return kept_.empty(); }
   std::uint64_t bytes_kept() const { return bytes_; }
 
  private:

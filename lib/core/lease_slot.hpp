@@ -27,8 +27,9 @@ struct lease_slot {
   attempt_list suspended;  // in the order in which they blocked
   attempt_list resumable;
   attempt* running = nullptr;
-  wire::task_id expected;    // being pushed here by run_here_source
-  std::uint32_t guests = 0;  // attempts that it pushed: not of the lease's owner
+  attempt* returning = nullptr;  // whose arguments are brought back: what comes next in the lease
+  wire::task_id expected;        // being pushed here by run_here_source
+  std::uint32_t guests = 0;      // attempts that it pushed: not of the lease's owner
   cpus_state cpus = cpus_state::held;
   bool lends = true;     // false: an actor's that holds no cpus
   bool revoked = false;  // or given up: nothing of it begins any more

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -65,6 +66,12 @@ struct sibling_block {
   std::unique_ptr<object[]> objects;
 };
 
+/// Where in this node's memory an object was said to be, and when: as in store_fetched.
+struct memory_place {
+  wire::location place;
+  std::uint64_t as_of = 0;
+};
+
 /// What only some objects have.
 struct object_extras {
   object_extras();
@@ -82,6 +89,8 @@ struct object_extras {
   std::unique_ptr<sibling_block> siblings;
   /// An actor's handle that calls were made on from this process.
   std::unique_ptr<actor_client> client;
+  /// Stored: what this node's scheduler has said last, where that is more than its location tells.
+  std::optional<memory_place> here;
   /// Stored: why the last fetch of it to this node failed. Whoever reads it next is told; only then
   /// is it fetched anew. Kept until it is here: of several who hear of the failure, one may try
   /// again before the others have read it. Empty: it has not failed.

@@ -372,6 +372,9 @@ bool object_table::on_message(process_id from, wire::blob message) {
     case wire::message_type::replica_add:
       if (const auto m = wire::decode<wire::replica_add>(message)) on_replica(*m);
       return true;
+    case wire::message_type::store_offer:
+      if (const auto m = wire::decode<wire::store_offer>(message)) on_offer(*m);
+      return true;
     case wire::message_type::store_orphan:
       if (const auto m = wire::decode<wire::store_orphan>(message)) on_orphan(*m);
       return true;
@@ -444,6 +447,23 @@ void object_table::on_replica(const wire::replica_add& message) {
                       wire::store_free{message.object, message.where});
   }
   one->more().copies.push_back(message.where);
+}
+
+// A node is short of memory. The last copy it keeps, and may put on disk.
+void object_table::on_offer(const wire::store_offer& message) {
+  const process_id scheduler = process_id::scheduler_of(message.where.node);
+  object* one = find(message.object);
+  const bool stored = one && one->state.load() == object_state::stored;
+  const bool is_first = stored && one->at == message.where;
+  if (is_first && (!one->extras || one->extras->copies.empty()))
+    return wire::send(out_, scheduler, wire::store_keep{message.object, message.where});
+  if (is_first) {
+    one->at = one->extras->copies.front();
+    one->extras->copies.erase(one->extras->copies.begin());
+  } else if (stored && one->extras) {
+    std::erase(one->extras->copies, message.where);
+  }
+  wire::send(out_, scheduler, wire::store_free{message.object, message.where});
 }
 
 void object_table::on_orphan(const wire::store_orphan& message) {

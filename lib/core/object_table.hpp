@@ -117,6 +117,7 @@ class object_table {
   void on_borrow_release(wire::process_id from, wire::blob ids);
   void on_replica(const wire::replica_add& message);
   void on_orphan(const wire::store_orphan& message);
+  void on_offer(const wire::store_offer& message);
   void add_borrower(object& one, wire::process_id who);
   void count_borrower(object& one, wire::process_id who, std::int32_t change);
   void ask_owner(wire::object_id ref, wire::process_id borrower, std::span<object* const> held);

@@ -12,6 +12,7 @@ void pin_table::release(const location& where) {
   if (at != blocks_.end() && at->second.pins != 0) {
     invariant(!at->second.released, "a block is released once", where.extent, where.offset);
     at->second.released = true;
+    at->second.owner_ended = memory_.owner_ends();
     bytes_kept_ += where.size_bytes;
     return;
   }
@@ -49,8 +50,11 @@ pin_table::pin_map::iterator pin_table::drop(pin_map::iterator one) {
             gone.block.offset);
   if (--at->second.pins == 0 && at->second.released) {
     bytes_kept_ -= gone.block.size_bytes;
+    const bool owner_ended = at->second.owner_ended;
     blocks_.erase(at);
-    memory_.release(gone.block);
+    // Processes here may go on reading it.
+    const auto release = [&] { memory_.release(gone.block); };
+    owner_ended ? memory_.at_owners_end(release) : release();
   }
   return next;
 }
@@ -59,6 +63,11 @@ void pin_table::on_node_ended(node_id node) {
   auto at = pins_.lower_bound({node, 0});
   while (at != pins_.end() && at->first.first == node) at = drop(at);
   for (auto& [where, one] : blocks_) one.spread.forget(node);
+}
+
+void pin_table::forget_readers(const location& name) {
+  const auto at = blocks_.find(name);
+  if (at != blocks_.end() && at->second.pins == 0) blocks_.erase(at);
 }
 
 std::size_t pin_table::pins_of(const location& where) const {

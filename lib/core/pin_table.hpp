@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/block_store.hpp"
+#include "core/kept_blocks.hpp"
 #include "core/reader_spread.hpp"
 #include "core/remote_memory.hpp"
 #include "wire/ids.hpp"
@@ -22,7 +23,7 @@ namespace mobula::core {
 class pin_table final : public block_store {
  public:
   /// @param remote  null: the transport has no RMA
-  pin_table(block_store& memory, remote_memory* remote) : memory_{memory}, remote_{remote} {}
+  pin_table(kept_blocks& memory, remote_memory* remote) : memory_{memory}, remote_{remote} {}
 
   std::uint64_t capacity_bytes() const override { return memory_.capacity_bytes(); }
   allocation allocate(std::uint64_t size_bytes) override { return memory_.allocate(size_bytes); }
@@ -43,6 +44,8 @@ class pin_table final : public block_store {
 
   /// How readers of that block are spread; kept until the block is released.
   reader_spread& spread(const wire::location& block) { return blocks_[block].spread; }
+  /// Of what is no block (any more), and nobody asks for.
+  void forget_readers(const wire::location& name);
   std::size_t pins_of(const wire::location& block) const;
 
   std::size_t pins() const { return pins_.size(); }
@@ -53,6 +56,7 @@ class pin_table final : public block_store {
   struct read_block {
     std::size_t pins = 0;
     bool released = false;
+    bool owner_ended = false;  // by which it was released
     reader_spread spread;
   };
   struct pin_record {
@@ -63,7 +67,7 @@ class pin_table final : public block_store {
 
   pin_map::iterator drop(pin_map::iterator one);
 
-  block_store& memory_;
+  kept_blocks& memory_;
   remote_memory* remote_;
   pin_map pins_;
   std::unordered_map<wire::location, read_block> blocks_;

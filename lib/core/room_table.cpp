@@ -77,6 +77,7 @@ bool room_table::made(process_id maker, const location& block) {
 }
 
 void room_table::release(const location& block) {
+  ++releases_;
   const auto found = at(block);
   if (found == rooms_.end()) return memory_.release(block);
   room& one = found->second;
@@ -115,6 +116,7 @@ void room_table::on_process_ended(process_id holder) {
 }
 
 room_table::table::iterator room_table::remove(table::iterator gone) {
+  ++releases_;
   const location where = gone->second.where;
   unused_bytes_ -= where.size_bytes - gone->second.objects_bytes;
   memory_.release(where);

@@ -57,9 +57,17 @@ class room_table final : public block_store {
   /// Its rooms go, or stay, orphaned, for what lies in them.
   void on_process_ended(wire::process_id holder);
 
+  /// Calls `look(holder, size_bytes)` for each room that is for one object, and has none yet.
+  template <class Look>
+  void look_at_empty(const Look& look) const {
+    for (const auto& [at, one] : rooms_)
+      if (!one.slab && one.holder && one.objects == 0) look(one.holder, one.where.size_bytes);
+  }
   /// Who holds slabs.
   std::vector<wire::process_id> slab_holders() const;
   std::size_t size() const { return rooms_.size(); }
+  /// How often something became free, in the store or in a slab.
+  std::uint64_t releases() const { return releases_; }
   /// Of all slabs, beyond what objects lie in them. Goes through all rooms.
   std::uint64_t free_in_slabs_bytes() const;
   /// Of all rooms, beyond what objects lie in them.
@@ -78,6 +86,7 @@ class room_table final : public block_store {
   wire::outbox& out_;
   table rooms_;
   std::uint64_t unused_bytes_ = 0;
+  std::uint64_t releases_ = 0;
 };
 
 }  // namespace mobula::core

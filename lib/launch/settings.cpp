@@ -59,6 +59,26 @@ bool take_store_bytes(settings& into, std::string_view value) {
   return true;
 }
 
+bool take_spill_folder(settings& into, std::string_view value) {
+  if (value.empty() || value.front() != '/') return false;
+  into.spill_folder = value;
+  return true;
+}
+
+bool take_spill_bytes(settings& into, std::string_view value) {
+  const auto bytes = parse_bytes(value);
+  if (!bytes) return false;
+  into.spill_bytes = *bytes;
+  return true;
+}
+
+bool take_store_wait(settings& into, std::string_view value) {
+  const auto number = parse_number<std::uint32_t>(value);
+  if (!number || *number == 0) return false;
+  into.store_wait_ms = *number;
+  return true;
+}
+
 bool take_dump_store(settings& into, std::string_view value) {
   return take_choice(into.dump_store, value, {{"0", false}, {"1", true}});
 }
@@ -81,7 +101,7 @@ bool take_rma_pinned_bytes(settings& into, std::string_view value) {
   return true;
 }
 
-constexpr std::array<setting_row, 12> table{{
+constexpr std::array<setting_row, 15> table{{
     {"MOBULA_CPUS", "cpus", "the cores that the node's ranks may use",
      "cpus that each node offers, unless the program says it", false,
      [](settings& into, std::string_view value) { return take_amount(into.cpus, value); },
@@ -98,6 +118,15 @@ constexpr std::array<setting_row, 12> table{{
     {"MOBULA_STORE_BYTES", "bytes", "a share of the node's memory",
      "memory of each node's object store", false, take_store_bytes,
      "a number of bytes, such as 8GiB"},
+    {"MOBULA_SPILL_DIR", "", "the first of $SLURM_TMPDIR, $TMPDIR, /tmp and /var/tmp on a disk",
+     "folder of each node's disk for objects that its memory has no room for", false,
+     take_spill_folder, "the absolute path of a folder on a local disk, such as /scratch"},
+    {"MOBULA_SPILL_BYTES", "bytes", "four fifths of what is free there",
+     "what these may take of that disk; 0: nothing goes to disk", false, take_spill_bytes,
+     "a number of bytes, such as 100GiB, or 0"},
+    {"MOBULA_STORE_WAIT_MS", "milliseconds", "10000",
+     "how long who finds no room in the store waits, without any becoming free, for store_full",
+     false, take_store_wait, "a number of milliseconds, at least 1"},
     {"MOBULA_DUMP_STORE", "", "0", "1: core dumps hold the objects of the node's store too", false,
      take_dump_store, "0 or 1"},
     {"MOBULA_DEADLOCK_AFTER_MS", "milliseconds", "10000",

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "launch/environment.hpp"
@@ -20,6 +21,9 @@ struct settings {
   std::uint32_t ranks_per_node = 0;
   wait_mode wait = wait_mode::automatic;
   std::uint64_t store_bytes = 0;
+  std::string spill_folder;                  // empty: the first disk that will do
+  std::optional<std::uint64_t> spill_bytes;  // 0: no spilling
+  std::uint32_t store_wait_ms = 10'000;
   bool dump_store = false;
   std::uint32_t deadlock_after_ms = 10'000;
   bool rma = true;

@@ -89,6 +89,7 @@ std::vector<node_state> nodes(time_limit limit) {
     node.store_bytes = one.store.capacity_bytes;
     node.store_used_bytes = one.store.used_bytes;
     node.store_objects = one.store.objects;
+    node.store_spilled_bytes = one.store.spilled_bytes;
   }
   return all;
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/kept_blocks.hpp"
+#include "core/local_pins.hpp"
 #include "store/pin_page.hpp"
 #include "transport/ring/broker.hpp"
 #include "transport/ring/port.hpp"
@@ -17,9 +17,19 @@ class node_pins final : public core::local_pins {
     // Counted first: who pins from here on, and is not seen, sees that.
     port_.store_moves().fetch_add(1, std::memory_order_seq_cst);
     pinned_ = {};
-    for (const auto& page : broker_.pin_pages()) pinned_.add(page);
+    for (const auto& [process, page] : broker_.pin_pages()) pinned_.add(page);
   }
+  std::uint64_t looks() const override { return port_.store_moves().load(); }
   bool is_pinned(const wire::location& block) const override { return pinned_.contains(block); }
+  std::vector<wire::process_id> readers_of(const wire::location& block) const override {
+    std::vector<wire::process_id> readers;
+    for (const auto& [process, page] : broker_.pin_pages()) {
+      store::pinned_blocks pinned;
+      pinned.add(page);
+      if (pinned.contains(block)) readers.push_back(process);
+    }
+    return readers;
+  }
 
  private:
   const ring::broker& broker_;

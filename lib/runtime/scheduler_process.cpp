@@ -68,6 +68,16 @@ scheduler_process::scheduler_process(scheduler_start told, launch::record_channe
     links_ = std::make_unique<ucx::links>(told_.node, told_.job_token, how);
   }
   gateway_ = std::make_unique<transport::gateway>(port_, links_.get());
+  open_store();
+  for (const int one :
+       {broker_.event(), seats_->descriptor(), gateway_->local_event(), gateway_->remote_event(),
+        parent_.descriptor(), disk_ ? disk_->event() : -1})
+    watch(one);
+}
+
+scheduler_process::~scheduler_process() = default;
+
+void scheduler_process::open_store() {
   store::node_store_options memory;
   memory.node = told_.node;
   memory.host = host_name();
@@ -82,14 +92,32 @@ scheduler_process::scheduler_process(scheduler_start told, launch::record_channe
         told_.rma_pinned_bytes != 0 ? told_.rma_pinned_bytes : store_window::all;
     window_ = std::make_unique<store_window>(*store_, *links_, pinned);
   }
-  directory_ = std::make_unique<core::directory>(told_.node, told_.nodes, *store_, window_.get(),
-                                                 &pins_, *gateway_);
-  for (const int one : {broker_.event(), seats_->descriptor(), gateway_->local_event(),
-                        gateway_->remote_event(), parent_.descriptor()})
-    watch(one);
+  const std::string no_disk = open_disk();
+  core::directory::limits limits;
+  if (told_.store_wait_ns != 0) limits.line.patience_ns = told_.store_wait_ns;
+  directory_ = std::make_unique<core::directory>(
+      told_.node, told_.nodes,
+      core::directory::parts{*store_, *gateway_, window_.get(), &pins_, disk_.get()}, limits);
+  directory_->no_disk = no_disk;
 }
 
-scheduler_process::~scheduler_process() = default;
+// @returns why there is no spilling, or nothing
+std::string scheduler_process::open_disk() {
+  if (told_.spill_folder.empty()) return told_.no_spilling;
+  store::spill_options options;
+  options.folder = told_.spill_folder;
+  options.quota_bytes = told_.spill_bytes;
+  std::string refusal;
+  auto file = store::spill_file::open(options, refusal);
+  if (file) {
+    disk_ = std::make_unique<node_disk>(std::move(file));
+  } else {
+    std::fprintf(stderr,
+                 "mobula: node %u: objects that find no room in memory will not go to disk: %s\n",
+                 unsigned{told_.node}, refusal.c_str());
+  }
+  return refusal;
+}
 
 void scheduler_process::watch(int descriptor) {
   if (descriptor < 0) return;
@@ -133,8 +161,8 @@ void scheduler_process::make_books(const job_cards& job) {
   core::worker_starter& starter = *this;
   scheduler_ = std::make_unique<core::scheduler>(told_.node, std::move(totals), starter, *gateway_);
   scheduler_->on_store_use = [this] {
-    return wire::store_use{store_->capacity_bytes(), directory_->bytes_used(),
-                           directory_->copies()};
+    return wire::store_use{store_->capacity_bytes(), directory_->bytes_used(), directory_->copies(),
+                           directory_->bytes_on_disk()};
   };
 }
 
@@ -166,9 +194,12 @@ int scheduler_process::serve() {
 }
 
 bool scheduler_process::act() {
-  scheduler_->tick(ring::now_ns());
+  const std::uint64_t now = ring::now_ns();
+  scheduler_->tick(now);
+  directory_->tick(now);
   std::size_t came = gateway_->poll(*this);
   if (window_) came += window_->settle(*directory_);
+  if (disk_) came += disk_->settle(*directory_);
   directory_->flush();
   gateway_->flush();
   return came != 0;
@@ -178,7 +209,8 @@ void scheduler_process::sleep() {
   const std::uint64_t now = ring::now_ns();
   const auto ticket = gateway_->prepare_sleep(now);
   if (!ticket) return;
-  std::uint64_t until = std::min(*ticket, scheduler_->next_deadline_ns());
+  std::uint64_t until =
+      std::min({*ticket, scheduler_->next_deadline_ns(), directory_->next_deadline_ns()});
   if (said_done_) until = std::min(until, leave_by_ns_);
   int timeout_ms = -1;
   if (until != std::numeric_limits<std::uint64_t>::max())

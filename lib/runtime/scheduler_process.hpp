@@ -14,6 +14,7 @@
 #include "core/scheduler.hpp"
 #include "launch/record_channel.hpp"
 #include "launch/seats.hpp"
+#include "runtime/node_disk.hpp"
 #include "runtime/node_pins.hpp"
 #include "runtime/published_store.hpp"
 #include "runtime/start_texts.hpp"
@@ -50,6 +51,8 @@ class scheduler_process final : wire::receiver,
     std::vector<core::begun_entry> begun;
   };
 
+  void open_store();
+  std::string open_disk();
   void meet_the_others();
   void make_books(const job_cards& job);
   bool act();
@@ -86,6 +89,7 @@ class scheduler_process final : wire::receiver,
   std::unique_ptr<launch::seats> seats_;
   std::unique_ptr<published_store> store_;
   std::unique_ptr<store_window> window_;  // null: no RMA
+  std::unique_ptr<node_disk> disk_;       // null: no spilling
   std::unique_ptr<core::directory> directory_;
   std::unique_ptr<core::scheduler> scheduler_;
   std::map<wire::process_id, death> dying_;  // ended; what they sent is not all acted on

@@ -28,6 +28,8 @@
 #include "runtime/inquiries.hpp"
 #include "runtime/waiting.hpp"
 #include "store/extent.hpp"
+#include "store/spill_file.hpp"
+#include "store/spill_folder.hpp"
 #include "store/store_size.hpp"
 
 namespace mobula::detail {
@@ -185,6 +187,8 @@ void session::start_scheduler(const launch::node_layout& node, std::size_t node_
       store::choose_store_size(static_cast<std::uint64_t>(given), host_memory(), share);
   if (!size.refusal.empty()) throw start_error{size.refusal};
   text.store_bytes = size.bytes;
+  text.store_wait_ns = std::uint64_t{settings_.store_wait_ms} * 1'000'000;
+  choose_disk(text, share.nodes_on_host);
 
   launch::child_recipe recipe;
   recipe.as = launch::role::scheduler;
@@ -198,6 +202,24 @@ void session::start_scheduler(const launch::node_layout& node, std::size_t node_
     scheduler_.emplace(recipe);
     return 0;
   });
+}
+
+void session::choose_disk(scheduler_start& text, unsigned nodes_on_host) const {
+  if (settings_.spill_bytes == 0) {
+    text.no_spilling = "MOBULA_SPILL_BYTES is 0";
+    return;
+  }
+  const store::spill_folder found =
+      store::find_spill_folder({settings_.spill_folder, [this](std::string_view name) {
+                                  return launch::find_variable(variables_, name);
+                                }});
+  text.spill_folder = found.path;
+  text.no_spilling = found.refusal;
+  text.spill_bytes =
+      settings_.spill_bytes.value_or(store::default_spill_bytes(found.free_bytes) / nodes_on_host);
+  if (found.refusal.empty()) return;
+  if (!settings_.spill_folder.empty()) throw start_error{found.refusal};
+  std::fprintf(stderr, "mobula: node %u: %s\n", unsigned{text.node}, found.refusal.c_str());
 }
 
 std::string session::hear_from_scheduler() {

@@ -50,6 +50,7 @@ class session {
   unsigned nodes_on_host(const launch::node_layout& node) const;
   void start_scheduler(const launch::node_layout& node, std::size_t node_count,
                        const runtime_options& options);
+  void choose_disk(scheduler_start& text, unsigned nodes_on_host) const;
   std::string hear_from_scheduler();
   void watch_scheduler();
   [[noreturn]] void scheduler_has_ended(const launch::exit_status& how);

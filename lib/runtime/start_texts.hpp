@@ -33,6 +33,10 @@ struct scheduler_start {
   std::uint32_t other_seats = 0;  // that join through the door
   std::uint64_t job_token = 0;
   std::uint64_t store_bytes = 0;
+  std::uint64_t store_wait_ns = 0;
+  std::string spill_folder;  // empty: no spilling, and why
+  std::string no_spilling;
+  std::uint64_t spill_bytes = 0;
   bool rma = true;
   std::uint64_t rma_pinned_bytes = 0;
   launch::wait_mode wait = launch::wait_mode::automatic;
@@ -46,6 +50,10 @@ struct scheduler_start {
     visit(self.other_seats);
     visit(self.job_token);
     visit(self.store_bytes);
+    visit(self.store_wait_ns);
+    visit(self.spill_folder);
+    visit(self.no_spilling);
+    visit(self.spill_bytes);
     visit(self.rma);
     visit(self.rma_pinned_bytes);
     visit(self.wait);

@@ -102,11 +102,14 @@ void store_client::made(wire::object_id object, const wire::location& where) {
 core::object& store_client::make_object(const wire::location& where,
                                         std::span<core::object* const> contains) {
   core::object& promised = whose_.owner().promise();
+  // Read first: it can't be moved before it is made.
+  const std::uint64_t as_of = moves();
   made(promised.id, where);
   wire::value_view value;
   value.kind = wire::value_kind::stored;
   value.where = where;
   whose_.owner().fulfil(promised, value, contains);
+  if (as_of != 0) promised.more().here = core::memory_place{where, as_of};
   return promised;
 }
 
@@ -128,34 +131,56 @@ store_client::grant store_client::await_grant(std::uint64_t token) {
   return got;
 }
 
-std::optional<wire::location> store_client::copy_here(const core::object& stored) const {
-  if (stored.where().node == whose_.self().node()) return stored.where();
+std::optional<core::memory_place> store_client::copy_here(const core::object& stored) const {
+  const wire::node_id mine = whose_.self().node();
+  if (stored.extras && stored.extras->here) return stored.extras->here;
+  if (stored.where().node == mine) return core::memory_place{stored.where(), 0};
   if (stored.extras) {
     for (const auto& copy : stored.extras->copies)
-      if (copy.node == whose_.self().node()) return copy;
+      if (copy.node == mine) return core::memory_place{copy, 0};
   }
   return std::nullopt;
 }
 
+std::uint64_t store_client::moves() const {
+  return whose_.port().store_moves().load(std::memory_order_seq_cst);
+}
+
+bool store_client::is_here(const core::object& stored) const {
+  const auto known = copy_here(stored);
+  return known && known->as_of == moves();
+}
+
+core::argument_pins::answer store_client::pin(const wire::location& place, std::uint64_t as_of) {
+  const auto number = pins_.pin(place);
+  if (!number) return {std::nullopt, true};
+  if (moves() == as_of) return {number, false};
+  pins_.unpin(*number);
+  return {};
+}
+
 std::optional<store_client::pinned_block> store_client::read(core::object& stored) {
-  std::optional<wire::location> here;
-  std::vector<std::byte> error;
+  pinned_block read;
   {
     const std::lock_guard held{whose_.lock()};
-    here = copy_here(stored);
-    if (!here && stored.extras) {
-      error = stored.extras->fetch_error;
+    const auto known = copy_here(stored);
+    const answer pinned = known ? pin(known->place, known->as_of) : answer{};
+    if (pinned.full) throw_no_pins();
+    if (!pinned.pin) {
+      if (!stored.extras || stored.extras->fetch_error.empty()) return std::nullopt;
       stored.extras->fetch_error_told = true;
+      throw_encoded(std::vector<std::byte>{stored.extras->fetch_error});
     }
+    read.where = known->place;
+    read.pin = block_pin{whose_, *pinned.pin};
   }
-  if (here) return read_here(*here);
-  if (!error.empty()) throw_encoded(error);
-  return std::nullopt;
+  read.bytes = mapped(read.where);
+  return read;
 }
 
 bool store_client::bring(core::object& one, core::waiter& who) {
   if (one.state.load(std::memory_order_relaxed) != core::object_state::stored) return false;
-  if (copy_here(one)) return false;
+  if (is_here(one)) return false;
   auto under_way = fetches_.find(&one);
   if (under_way == fetches_.end()) {
     // It failed when nobody waited: who does now is to hear of it.
@@ -179,15 +204,27 @@ void store_client::withdraw(core::object& one, core::waiter& who) {
   if (const auto at = fetches_.find(&one); at != fetches_.end()) at->second.waiters.remove(who);
 }
 
-void store_client::on_fetched(const wire::store_fetched& answer) {
-  const auto at = fetches_.find(fetched_as(answer.token));
+void store_client::on_fetched(const wire::store_fetched& told) {
+  const auto at = fetches_.find(fetched_as(told.token));
   if (at == fetches_.end()) return;
   core::object& one = *at->first;
-  if (answer.error.empty() || !looks_elsewhere(one, at->second, answer.error))
-    end(one, answer.where, answer.error);
+  if (!told.error.empty()) {
+    if (!looks_elsewhere(one, at->second, told.error)) fail(one, told.error);
+    return;
+  }
+  // Of what is ours, the scheduler has told the owner before it answered.
+  if (!one.owned) one.at = told.where;
+  if (told.as_of != 0 || told.place != told.where) {
+    one.more().here = core::memory_place{told.place, told.as_of};
+  } else if (one.extras) {
+    one.extras->here.reset();
+  }
+  if (one.extras) one.extras->fetch_error.clear();
+  end(one);
 }
 
 bool store_client::looks_elsewhere(core::object& one, fetch& how, wire::blob error) {
+  if (one.extras) one.extras->here.reset();
   if (!core::is_elsewhere_perhaps(error)) return false;
   ++how.failures;
   core::object_table& objects = whose_.owner().objects();
@@ -205,40 +242,45 @@ bool store_client::looks_elsewhere(core::object& one, fetch& how, wire::blob err
 
 void store_client::on_located(core::object& one, fetch& how) {
   if (one.where() != how.from) return begin(one, how);
-  end(one, how.from, how.lost);
+  fail(one, std::vector<std::byte>{how.lost});
 }
 
-void store_client::end(core::object& one, const wire::location& where, wire::blob error) {
+void store_client::fail(core::object& one, wire::blob error) {
+  one.more().fetch_error.assign(error.begin(), error.end());
+  one.extras->fetch_error_told = false;
+  end(one);
+}
+
+void store_client::end(core::object& one) {
   auto ended = fetches_.extract(&one);
-  if (!error.empty()) {
-    one.more().fetch_error.assign(error.begin(), error.end());
-    one.extras->fetch_error_told = false;
-  } else {
-    if (one.extras) one.extras->fetch_error.clear();
-    // Of what is ours, the scheduler has told the owner before it answered.
-    if (!one.owned) one.at = where;
-  }
   ended.mapped().waiters.tell(one);
   whose_.owner().objects().drop(one);
 }
 
-store_client::pinned_block store_client::read_here(const wire::location& where) {
-  pinned_block read{where, maps_->extents.readable(where), {}};
-  if (read.bytes.size() != where.size_bytes) {
+std::span<const std::byte> store_client::mapped(const wire::location& place) {
+  const auto bytes = maps_->extents.readable(place);
+  if (bytes.size() != place.size_bytes) {
     throw_error(core::make_error(wire::error_code::object_lost, whose_.self(),
                                  "the memory that holds the object can't be mapped into this "
                                  "process: raise its limit of address space or of mappings"));
   }
+  return bytes;
+}
+
+store_client::pinned_block store_client::read_here(const wire::location& place) {
+  pinned_block read{place, mapped(place), {}};
   const std::lock_guard held{whose_.lock()};
-  const auto number = pins_.pin(where);
-  if (!number) {
-    throw_error(core::make_error(wire::error_code::internal, whose_.self(),
-                                 "this process reads so many objects in place (" +
-                                     std::to_string(pins_.pins()) +
-                                     ") that it can't mark one more: let go of views"));
-  }
+  const auto number = pins_.pin(place);
+  if (!number) throw_no_pins();
   read.pin = block_pin{whose_, *number};
   return read;
+}
+
+void store_client::throw_no_pins() const {
+  throw_error(core::make_error(wire::error_code::internal, whose_.self(),
+                               "this process reads so many objects in place (" +
+                                   std::to_string(pins_.pins()) +
+                                   ") that it can't mark one more: let go of views"));
 }
 
 void store_client::on_message(wire::blob message) {

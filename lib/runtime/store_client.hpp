@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/argument_pins.hpp"
 #include "core/object.hpp"
 #include "mobula/detail/backend.hpp"
 #include "runtime/block_pin.hpp"
@@ -31,7 +32,11 @@ inline constexpr std::size_t inline_results_bytes_max = std::size_t{16} << 20;
 /// An object is fetched once, whoever waits for it here, and until the answer comes: also when
 /// everybody has given up meanwhile, so that who comes back finds it here. Until then it is held.
 /// What one place has no more is looked for in the others that its owner knows.
-class store_client {
+///
+/// The scheduler moves what nobody has pinned: to disk, and back to another place. So whoever reads
+/// pins a place first, then looks whether blocks have been moved since it was told of it, and asks
+/// the scheduler then.
+class store_client final : public core::argument_pins {
  public:
   explicit store_client(process& whose);
   ~store_client();
@@ -54,15 +59,18 @@ class store_client {
     std::span<const std::byte> bytes;
     block_pin pin;
   };
-  /// A stored object; nothing: there is no copy on this node, see `bring`.
+  /// A stored object; nothing: it is not known to be in this node's memory, see `bring`.
   /// @throws what the last fetch of it failed with
   std::optional<pinned_block> read(core::object& stored);
-  /// A copy on this node that something else keeps there meanwhile.
-  pinned_block read_here(const wire::location& where);
+  /// A block of this node that something else keeps there meanwhile.
+  pinned_block read_here(const wire::location& place);
+  /// The same, without a pin of its own.
+  std::span<const std::byte> mapped(const wire::location& place);
 
   // Under the lock.
 
-  void unpin(std::uint32_t number) { pins_.unpin(number); }
+  answer pin(const wire::location& place, std::uint64_t as_of) override;
+  void unpin(std::uint32_t number) override { pins_.unpin(number); }
   /// `object` lies there now and will not change; before its owner hears of that.
   void made(wire::object_id object, const wire::location& where);
   /// An object of this process lies there now, and will not change: made, with one count for the
@@ -70,11 +78,13 @@ class store_client {
   core::object& make_object(const wire::location& where, std::span<core::object* const> contains);
   /// No object has been made of the room.
   void abandon(const wire::location& room);
-  /// Whether `read` would find a copy.
-  bool is_here(const core::object& stored) const { return copy_here(stored).has_value(); }
-  /// Has an object brought to this node. @returns whether `who` will be told when that is over, by
-  /// success or failure. False: it is here, or not in a store at all, or an earlier fetch of it
-  /// failed when nobody waited any more; `read` knows which
+  /// Whether this node has a copy, in memory or on disk.
+  bool is_near(const core::object& stored) const { return copy_here(stored).has_value(); }
+  /// Whether `read` would find one in memory.
+  bool is_here(const core::object& stored) const;
+  /// Has an object brought into this node's memory. @returns whether `who` will be told when that
+  /// is over, by success or failure. False: it is here, or not in a store at all, or an earlier
+  /// fetch of it failed when nobody waited any more; `read` knows which
   bool bring(core::object& one, core::waiter& who);
   /// `who` waits for `bring` no more.
   void withdraw(core::object& one, core::waiter& who);
@@ -105,11 +115,14 @@ class store_client {
   grant await_grant(std::uint64_t token);
   void give_back(std::uint64_t kept_bytes_max);
   void begin(core::object& one, fetch& how);
-  void end(core::object& one, const wire::location& where, wire::blob error);
+  void fail(core::object& one, wire::blob error);
+  void end(core::object& one);
   bool looks_elsewhere(core::object& one, fetch& how, wire::blob error);
   void on_located(core::object& one, fetch& how);
-  void on_fetched(const wire::store_fetched& answer);
-  [[nodiscard]] std::optional<wire::location> copy_here(const core::object& stored) const;
+  void on_fetched(const wire::store_fetched& told);
+  [[nodiscard]] std::optional<core::memory_place> copy_here(const core::object& stored) const;
+  std::uint64_t moves() const;
+  [[noreturn]] void throw_no_pins() const;
 
   process& whose_;
   store::slabs slabs_;

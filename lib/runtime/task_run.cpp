@@ -131,32 +131,37 @@ void task_run::call() {
 
 void task_run::decode_arguments() {
   result_count_ = attempt_->push.result_count;
+  for (const auto& stored : attempt_->stored)
+    read_.push_back(where_.home().store().mapped(stored.place));
   wire::blob bytes = attempt_->push.arguments;
-  for (const auto& given : attempt_->resolved) {
-    if (given.value.kind == wire::value_kind::stored)
-      read_.push_back(where_.home().store().read_here(given.value.where));
-    if (given.parameter == wire::resolved_argument::all_arguments) bytes = bytes_of(given);
-  }
+  if (const auto all = find(wire::resolved_argument::all_arguments)) bytes = all->bytes;
   values_.emplace(bytes);
   arguments_ = &*values_;
 }
 
-wire::blob task_run::bytes_of(const wire::resolved_argument& given) const {
-  if (given.value.kind != wire::value_kind::stored) return given.value.bytes;
-  const auto at = std::ranges::find(read_, given.value.where, &store_client::pinned_block::where);
-  return at->bytes;
+std::optional<task_run::given_value> task_run::find(std::uint32_t parameter) const {
+  const auto& all = attempt_->resolved;
+  const auto at = std::ranges::find(all, parameter, &wire::resolved_argument::parameter);
+  if (at == all.end()) return std::nullopt;
+  if (at->value.kind != wire::value_kind::stored)
+    return given_value{at->object, at->value.bytes, nullptr};
+  const auto& stored = attempt_->stored;
+  const auto which = std::ranges::find(stored, static_cast<std::size_t>(at - all.begin()),
+                                       &core::stored_argument::index) -
+                     stored.begin();
+  const auto n = static_cast<std::size_t>(which);
+  return given_value{at->object, read_[n], &stored[n].place};
 }
 
 decoder* task_run::resolved(std::uint32_t parameter) {
-  for (const auto& given : attempt_->resolved) {
-    if (given.parameter != parameter) continue;
-    const bool stored = given.value.kind == wire::value_kind::stored;
-    decode_scope::current()->begin(given.object, stored ? &given.value.where : nullptr);
-    resolved_.emplace(bytes_of(given));
-    return &*resolved_;
+  const auto given = find(parameter);
+  if (!given) {
+    decode_scope::current()->begin({}, nullptr);
+    return nullptr;
   }
-  decode_scope::current()->begin({}, nullptr);
-  return nullptr;
+  decode_scope::current()->begin(given->object, given->place);
+  resolved_.emplace(given->bytes);
+  return &*resolved_;
 }
 
 encoder& task_run::result(std::uint32_t index) {

@@ -64,7 +64,13 @@ class task_run final : public invocation {
   void run();
   void call();
   void decode_arguments();
-  wire::blob bytes_of(const wire::resolved_argument& given) const;
+  /// An argument that was given as a ref.
+  struct given_value {
+    wire::object_id object;
+    wire::blob bytes;
+    const wire::location* place = nullptr;  // in this node's store; null: in no store
+  };
+  std::optional<given_value> find(std::uint32_t parameter) const;
   void store_result(std::uint32_t index);
   void fail(const wire::error_value& error);
   void finish();
@@ -78,7 +84,7 @@ class task_run final : public invocation {
   const function_entry* function_ = nullptr;
   wire::caller_id caller_;
   std::vector<core::object*> adopted_;            // by decoding the arguments; one count each
-  std::vector<store_client::pinned_block> read_;  // stored arguments
+  std::vector<std::span<const std::byte>> read_;  // as attempt::stored, which pins them
   std::optional<decoder> values_;
   std::optional<decoder> resolved_;
   std::optional<std::uint32_t> open_result_;

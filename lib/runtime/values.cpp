@@ -11,6 +11,7 @@
 #include "runtime/process.hpp"
 #include "runtime/refs_inside.hpp"
 #include "runtime/store_client.hpp"
+#include "runtime/waiting.hpp"
 #include "wire/codec.hpp"
 
 namespace mobula::detail {
@@ -37,14 +38,14 @@ object* put(encoder& value) {
 namespace {
 
 // A value that is being read. What is in no store is kept by its record.
-store_client::pinned_block value_of(core::object& one) {
+store_client::pinned_block value_of(core::object& one, std::uint64_t deadline_ns) {
   switch (one.state.load(std::memory_order_acquire)) {
     case core::object_state::inlined:
       return {{}, one.bytes(), {}};
     case core::object_state::stored:
       for (;;) {
         if (auto read = process::require().store().read(one)) return std::move(*read);
-        await(opaque(one), forever);
+        await_until(opaque(one), deadline_ns);
       }
     case core::object_state::failed: {
       wire::reader from{one.bytes()};
@@ -58,7 +59,7 @@ store_client::pinned_block value_of(core::object& one) {
 
 struct reading {
   reading(core::object& ready, std::uint64_t deadline_ns)
-      : value{value_of(ready)},
+      : value{value_of(ready, deadline_ns)},
         scope{ready, value.where.size_bytes != 0 ? &value.where : nullptr, deadline_ns} {}
   store_client::pinned_block value;
   decode_scope scope;

@@ -22,7 +22,8 @@ namespace {
 
 enum class until : std::uint8_t {
   ready,  // made, wherever that is
-  here,   // and on this node, so that its bytes can be read
+  near,   // and on this node, if only on its disk: many may not fit into memory together
+  here,   // and in its memory, so that its bytes can be read
 };
 
 // The run that can be suspended where the calling code is. Null: it is on a thread of its own, or
@@ -97,7 +98,13 @@ class countdown {
   };
   // What has been made on another node sets out at once, however many others are not made yet.
   bool is_on_its_way(watch_one& mine) {
-    return what_ == until::here && home_.store().bring(mine.of, mine);
+    if (what_ == until::ready) return false;
+    if (what_ == until::near && is_near(mine.of)) return false;
+    return home_.store().bring(mine.of, mine);
+  }
+  bool is_near(const core::object& one) const {
+    return one.state.load(std::memory_order_relaxed) == core::object_state::stored &&
+           home_.store().is_near(one);
   }
   void one_there() {
     if (left_ != 0 && --left_ == 0 && who_) who_->wake();
@@ -213,7 +220,7 @@ void await_all(std::span<object* const> records, const time_limit& limit) {
     if (!has_bytes(record_of(record))) missing.push_back(&record_of(record));
   }
   if (missing.empty()) return;
-  const std::size_t late = wait_for(home, missing, missing.size(), until::here, deadline);
+  const std::size_t late = wait_for(home, missing, missing.size(), until::near, deadline);
   if (late != 0) throw_timed_out(late, records.size());
 }
 

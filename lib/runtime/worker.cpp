@@ -23,8 +23,12 @@ core::executor_limits limits_for(std::size_t page_bytes) {
 worker::worker(process& where, core::deadlock_limits limits)
     : process_{where},
       board_{where.port().board()},
-      executor_{where.self(), where.owner(), board_, where.port(),
-                limits_for(where.port().board().size())},
+      executor_{where.self(),
+                where.owner(),
+                board_,
+                where.port(),
+                limits_for(where.port().board().size()),
+                &where.store()},
       deadlock_finder_{where.self(), where.owner(), executor_, *this, where.port(), limits} {
   process_.set_executor(&executor_);
   process_.set_deadlock_finder(&deadlock_finder_);

@@ -1,7 +1,6 @@
 #include "store/store_size.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
@@ -145,17 +144,6 @@ store_size choose_store_size(std::uint64_t asked_bytes, const host_memory& host,
                        mib_in_words(largest) + " or less, or leave it unset"};
   }
   return {bytes, {}};
-}
-
-std::string bytes_in_words(std::uint64_t size) {
-  constexpr std::array units{"KiB", "MiB", "GiB", "TiB"};
-  if (size < 1024) return std::to_string(size) + " bytes";
-  double amount = static_cast<double>(size) / 1024;
-  std::size_t unit = 0;
-  for (; amount >= 1024 && unit + 1 < units.size(); ++unit) amount /= 1024;
-  std::array<char, 32> text;
-  std::snprintf(text.data(), text.size(), amount < 10 ? "%.1f %s" : "%.0f %s", amount, units[unit]);
-  return text.data();
 }
 
 }  // namespace mobula::store

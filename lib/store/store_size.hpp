@@ -4,6 +4,7 @@
 #include <string>
 
 #include "store/variable_lookup.hpp"
+#include "wire/bytes_in_words.hpp"
 
 namespace mobula::store {
 
@@ -45,7 +46,6 @@ struct store_size {
 store_size choose_store_size(std::uint64_t asked_bytes, const host_memory& host,
                              const store_share& share);
 
-/// "1.5 GiB", "200 MiB", "12 bytes".
-std::string bytes_in_words(std::uint64_t size);
+using wire::bytes_in_words;
 
 }  // namespace mobula::store

@@ -64,6 +64,8 @@ enum class message_type : std::uint16_t {
   store_freed = 68,
   store_query = 69,
   store_reply = 70,
+  store_offer = 75,
+  store_keep = 76,
   // One node's store read by another (reading_messages.hpp), as are store_read and store_part.
   store_pin = 71,
   store_pinned = 72,
@@ -547,8 +549,9 @@ struct nodes_query {
 /// A node's object store, as it is now. Not a message; part of nodes_reply.
 struct store_use {
   std::uint64_t capacity_bytes = 0;
-  std::uint64_t used_bytes = 0;  // by objects, whole or being made
-  std::uint64_t objects = 0;     // copies that are here whole
+  std::uint64_t used_bytes = 0;     // by objects, whole or being made
+  std::uint64_t objects = 0;        // copies that are here whole, in memory or on disk
+  std::uint64_t spilled_bytes = 0;  // of these, on disk alone
 };
 
 struct nodes_reply {

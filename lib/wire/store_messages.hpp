@@ -52,7 +52,8 @@ constexpr bool is_known(fetch_urgency it) {
   return it >= fetch_urgency::argument && it <= fetch_urgency::prefetch;
 }
 
-/// Process to its node's scheduler: bring the object here, from `from` or another holder.
+/// Process to its node's scheduler: bring the object into this node's memory, from `from` or
+/// another holder, or from this node's disk.
 struct store_fetch {
   static constexpr auto type = message_type::store_fetch;
   std::uint64_t token = 0;
@@ -67,15 +68,22 @@ struct store_fetch {
   }
 };
 
-/// The answer: where it is on this node. `error` is empty, or an encoded error_value.
+/// The answer. `error` is empty, or an encoded error_value.
 struct store_fetched {
   static constexpr auto type = message_type::store_fetched;
   std::uint64_t token = 0;
-  location where;
+  location where;  // names this node's copy, for the copy's life
+  location place;  // its bytes are there now, unless blocks have been moved
+  /// How often the scheduler had looked at what is read here, in order to move it or use its memory
+  /// again, when this was true. Whoever has pinned the place and sees that number still reads the
+  /// right bytes; otherwise it asks again.
+  std::uint64_t as_of = 0;
   blob error;
   static void fields(auto& visit, auto& self) {
     visit(self.token);
     visit(self.where);
+    visit(self.place);
+    visit(self.as_of);
     visit(self.error);
   }
 };
@@ -147,6 +155,30 @@ struct store_reply {
   static constexpr auto type = message_type::store_reply;
   std::uint64_t token = 0;
   static void fields(auto& visit, auto& self) { visit(self.token); }
+};
+
+/// Scheduler to owner: this node is short of memory and would drop its copy, which came from
+/// another. Answered by store_free, if the object is no more or has another copy, which the owner
+/// relies on from then on; otherwise by store_keep.
+struct store_offer {
+  static constexpr auto type = message_type::store_offer;
+  object_id object;
+  location where;
+  static void fields(auto& visit, auto& self) {
+    visit(self.object);
+    visit(self.where);
+  }
+};
+
+/// Owner to scheduler: there is no other copy.
+struct store_keep {
+  static constexpr auto type = message_type::store_keep;
+  object_id object;
+  location where;
+  static void fields(auto& visit, auto& self) {
+    visit(self.object);
+    visit(self.where);
+  }
 };
 
 /// Scheduler to owner: this node holds a copy too. Answered by store_free if the object is no more.

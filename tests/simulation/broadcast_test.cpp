@@ -93,11 +93,8 @@ class broadcast {
           rma{n, memory, [&whole](wire::node_id from) { return whole.rma_of(from); }},
           tested{n,
                  nodes,
-                 memory,
-                 whole.how_ == way::rma ? &rma : nullptr,
-                 nullptr,
-                 out,
-                 {{whole.how_ == way::whole ? object_bytes : 0, 200, 200, 3, 600, 900}}} {}
+                 {memory, out, whole.how_ == way::rma ? &rma : nullptr},
+                 {{whole.how_ == way::whole ? object_bytes : 0, 200, 200, 3, 600, 900}, {}, {}}} {}
 
     /// What comes for the scheduler.
     struct scheduler_side final : wire::receiver {

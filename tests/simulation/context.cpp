@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/errors.hpp"
 #include "simulation/peer.hpp"
 #include "simulation/strand.hpp"
 #include "simulation/world.hpp"
@@ -134,8 +135,17 @@ awaitable<ref> context::put_stored(std::size_t filler_bytes, std::vector<ref> in
   it->inside = std::move(inside);
   return {of_,
           [this, it] {
-            if (!of_.allocate(it->made.id(), it->bytes.size())) return false;
             wire::value_view view;
+            if (of_.take_refusal()) {
+              const auto error = core::encoded(core::make_error(
+                  wire::error_code::store_full, of_.home().self(), "there was no room"));
+              view.kind = wire::value_kind::failed;
+              view.bytes = error;
+              of_.home().owner().fulfil(it->made.record(), view, {});
+              it->inside.clear();
+              return true;
+            }
+            if (!of_.allocate(it->made.id(), it->bytes.size())) return false;
             view.kind = wire::value_kind::stored;
             view.where = of_.room();
             of_.forget_room();

@@ -50,7 +50,7 @@ peer::peer(world& where, process_id self)
       out_{where.net().join(self, *this)},
       owner_{self, out_, where.options().owner},
       board_{where},
-      executor_{self, owner_, board_, out_, where.options().executor},
+      executor_{self, owner_, board_, out_, where.options().executor, this},
       deadlock_finder_{self, owner_, executor_, *this, out_, where.options().deadlock},
       tick_at_ns_{never} {
   owner_.tick(where.time().now_ns());
@@ -124,6 +124,12 @@ void peer::take(process_id from, wire::blob message) {
   }
 }
 
+core::argument_pins::answer peer::pin(const wire::location& place, std::uint64_t as_of) {
+  return world_.node_at(self_.node()).pins().pin(self_, place, as_of);
+}
+
+void peer::unpin(std::uint32_t pin) { world_.node_at(self_.node()).pins().unpin(self_, pin); }
+
 std::string peer::name_of(wire::function_id function) {
   return "function " + std::to_string(function.offset);
 }
@@ -161,11 +167,11 @@ void peer::on_store_answer(wire::blob message) {
   if (!asker) return world_.failed("an answer of the store that nobody asked for");
   strand& one = *strands_.at(asker.mapped());
   if (grant) {
-    if (!grant->error.empty() && !world_.options().deaths)
+    if (!grant->error.empty() && !world_.options().deaths && world_.options().disk_bytes == 0)
       return world_.failed("the store is full");
     grant->error.empty() ? one.granted(grant->where) : one.refused();
   } else {
-    one.fetched(fetched->where, fetched->error);
+    one.fetched(*fetched);
   }
   keep_running(one);
 }

@@ -36,7 +36,7 @@ class sim_board final : public core::task_board {
 };
 
 /// A simulated process that runs user code: the driver or a worker.
-class peer final : public wire::receiver, core::deadlock_host {
+class peer final : public wire::receiver, core::deadlock_host, core::argument_pins {
  public:
   peer(world& where, wire::process_id self);
   ~peer();
@@ -68,6 +68,8 @@ class peer final : public wire::receiver, core::deadlock_host {
  private:
   void on_message(wire::process_id from, wire::blob message) override;
   void on_closed(wire::process_id ended) override;
+  answer pin(const wire::location& place, std::uint64_t as_of) override;
+  void unpin(std::uint32_t pin) override;
   std::string name_of(wire::function_id function) override;
   void fail(core::attempt& victim, std::string what) override;
   void take(wire::process_id from, wire::blob message);

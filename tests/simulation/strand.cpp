@@ -87,17 +87,19 @@ void strand::stop_waiting() {
 }
 
 bool strand::bring(const ref& one) {
-  const core::object& record = one.record();
-  if (record.state.load() != core::object_state::stored || here_ || !fetch_error_.empty())
-    return true;
+  core::object& record = one.record();
+  if (record.state.load() != core::object_state::stored || !fetch_error_.empty()) return true;
   const wire::node_id mine = home_.self().node();
-  if (record.where().node == mine) {
-    here_ = record.where();
-  } else if (record.extras) {
+  if (!told_ && record.where().node == mine) told_ = core::memory_place{record.where(), 0};
+  if (!told_ && record.extras) {
     for (const auto& copy : record.extras->copies)
-      if (copy.node == mine) here_ = copy;
+      if (copy.node == mine) told_ = core::memory_place{copy, 0};
   }
-  if (here_) return true;
+  const std::uint64_t looks = home_.where().node_at(mine).pins().looks();
+  if (told_ && told_->as_of == looks) {
+    here_ = std::exchange(told_, std::nullopt)->place;
+    return true;
+  }
   if (!std::exchange(asked_, true)) {
     wire::send(home_.out(), home_.scheduler(),
                wire::store_fetch{home_.new_token(*this), one.id(), record.where()});
@@ -106,12 +108,12 @@ bool strand::bring(const ref& one) {
   return false;
 }
 
-void strand::fetched(const wire::location& where, wire::blob error) {
+void strand::fetched(const wire::store_fetched& answer) {
   asked_ = false;
-  if (error.empty()) {
-    here_ = where;
+  if (answer.error.empty()) {
+    told_ = core::memory_place{answer.place, answer.as_of};
   } else {
-    fetch_error_.assign(error.begin(), error.end());
+    fetch_error_.assign(answer.error.begin(), answer.error.end());
   }
 }
 
@@ -196,7 +198,8 @@ void strand::adopt_arguments(const plain_arguments& given) {
     read_value& value = ctx_.values.emplace_back();
     wire::blob bytes = argument.value.bytes;
     if (argument.value.kind == wire::value_kind::stored) {
-      const auto memory = where.node_at(home_.self().node()).memory().bytes(argument.value.where);
+      const auto stored = std::ranges::find(attempt_->stored, i, &core::stored_argument::index);
+      const auto memory = where.node_at(home_.self().node()).memory().bytes(stored->place);
       if (!memory) {
         // The end of an owner frees what it owned, also under those who are about to read it.
         if (!where.options().deaths) where.failed("a stored argument is not on its task's node");
@@ -241,6 +244,10 @@ bool strand::prepare_results() {
     auto bytes = value.encoded();
     std::optional<wire::location> where;
     if (bytes.size() > home_.where().options().inline_bytes_max) {
+      if (take_refusal()) {
+        ctx_.fails = true;
+        return true;
+      }
       if (!allocate(wire::result_of(attempt_->push.task, index), bytes.size())) return false;
       where = std::exchange(granted_, std::nullopt);
       const auto memory = home_.where().node_at(home_.self().node()).memory().bytes(*where);

@@ -49,15 +49,20 @@ class strand {
   bool take_failure() { return std::exchange(failed_, false); }
   /// Waits in place until `resume_in_place`.
   void stay();
-  /// Brings the value's bytes to this node; false: not yet. For each object anew.
+  /// Brings the value's bytes into this node's memory; false: not yet. For each object anew; true
+  /// holds for this very moment.
   bool bring(const ref& one);
   read_value read(const ref& one);
   /// Room in the store; false: not yet.
   bool allocate(wire::object_id object, std::size_t size);
   void granted(const wire::location& where) { granted_ = where; }
-  /// There is no room: the owner of the result has ended.
-  void refused() { ctx_.fails = true; }
-  void fetched(const wire::location& where, wire::blob error);
+  /// There is no room: the owner of the result has ended, or too many read what is here.
+  void refused() { refused_ = true; }
+  bool take_refusal() {
+    if (refused_) asked_ = false;
+    return std::exchange(refused_, false);
+  }
+  void fetched(const wire::store_fetched& answer);
   const wire::location& room() const { return *granted_; }
   void forget_room() { granted_.reset(); }
   void adopt_arguments(const plain_arguments& given);
@@ -93,6 +98,8 @@ class strand {
   std::size_t still_needed_ = 0;
   std::optional<wire::location> granted_;
   bool asked_ = false;
+  bool refused_ = false;
+  std::optional<core::memory_place> told_;  // where the value is brought to
   std::optional<wire::location> here_;
   std::vector<std::byte> fetch_error_;
   std::vector<core::object*> adopted_;  // with the arguments; one count each

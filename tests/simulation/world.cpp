@@ -32,100 +32,7 @@ resource_amounts amounts(double cpus, double gpus) {
   return made;
 }
 
-core::scheduler_limits limits_of(const world_options& options, wire::node_id id) {
-  core::scheduler_limits limits = options.scheduler;
-  limits.seed = wire::mix(options.seed + id) | 1;
-  return limits;
-}
-
 }  // namespace
-
-node::node(world& where, wire::node_id id, std::vector<core::node_totals> totals)
-    : world_{where},
-      self_{process_id::scheduler_of(id)},
-      out_{where.net().join(self_, *this)},
-      memory_{id, where.options().store_bytes},
-      directory_{id, where.options().nodes, memory_, nullptr, nullptr, out_},
-      scheduler_{id, std::move(totals), *this, out_, limits_of(where.options(), id)},
-      tick_at_ns_{never} {}
-
-void node::on_message(process_id from, wire::blob message) {
-  world_.trace(from, self_, message);
-  if (directory_.on_message(from, message)) return;
-  if (wire::type_of(message) == wire::message_type::process_ended) {
-    // Acted on once nothing of them is on its way.
-    if (const auto told = wire::decode<wire::process_ended>(message)) {
-      for (const process_id ended : told->processes) world_.net().told_of_end(self_, ended);
-    }
-  }
-  scheduler_.on_message(from, message);
-  plan_tick();
-}
-
-void node::on_closed(process_id ended) {
-  directory_.on_process_ended(ended);
-  if (const auto found = dying_.extract(ended)) {
-    scheduler_.worker_ended(ended, found.mapped().cause, found.mapped().begun);
-  }
-  plan_tick();
-}
-
-void node::worker_died(process_id process, std::string cause,
-                       std::vector<core::begun_entry> begun) {
-  dying_[process] = {std::move(cause), std::move(begun)};
-  world_.time().after(world_.random()() % 500'000,
-                      [this, process] { world_.net().told_of_end(self_, process); });
-}
-
-void node::start_worker(process_id process) {
-  world_.time().after(100'000 + world_.random()() % 2'000'000, [this, process] {
-    world_.start(process);
-    scheduler_.worker_joined(process);
-    plan_tick();
-  });
-}
-
-void node::end_worker(process_id process) {
-  world_.time().after(0, [this, process] { world_.kill(process, "ended by its scheduler"); });
-}
-
-void node::plan_tick() {
-  const std::uint64_t wanted = scheduler_.next_deadline_ns();
-  if (wanted == never) return;
-  const std::uint64_t when = std::max(wanted, world_.time().now_ns() + 1000);
-  if (when >= tick_at_ns_) return;
-  tick_at_ns_ = when;
-  world_.time().at(when, [this, when] {
-    if (tick_at_ns_ != when) return;
-    tick_at_ns_ = never;
-    scheduler_.tick(world_.time().now_ns());
-    plan_tick();
-  });
-}
-
-std::string node::leftovers(bool objects_may_stay) const {
-  std::ostringstream text;
-  const auto say = [&](const char* what, std::uint64_t count) {
-    if (count != 0) text << ' ' << what << ' ' << count;
-  };
-  say("requests", scheduler_.waiting_count());
-  say("dropped messages", scheduler_.dropped());
-  say("fetches", directory_.fetches());
-  if (!(scheduler_.books().free() == scheduler_.books().total())) text << " booked resources";
-  if (objects_may_stay) return text.str();
-  say("leases", scheduler_.lease_count());
-  say("copies", directory_.copies());
-  say("bytes", directory_.bytes_in_use());
-  say("blocks", memory_.blocks());
-  return text.str();
-}
-
-std::string node::state() const {
-  std::ostringstream text;
-  text << core::name_of(self_) << ':' << leftovers() << " workers " << scheduler_.worker_count()
-       << " free cpus " << scheduler_.books().free().cpus << '\n';
-  return text.str();
-}
 
 world::world(world_options named)
     : options_{named},
@@ -293,9 +200,17 @@ bool world::allowed(wire::error_code error) const {
       return options_.deaths;
     case wire::error_code::deadlock:
       return options_.deadlocks;
+    case wire::error_code::store_full:
+      return options_.disk_bytes != 0;
     default:
       return false;
   }
+}
+
+std::uint64_t world::written_to_disk() const {
+  std::uint64_t sum = 0;
+  for (const auto& one : nodes_) sum += one->disk().written();
+  return sum;
 }
 
 std::uint32_t world::runs_of(label task) const {
@@ -326,6 +241,7 @@ bool world::run(std::function<body(context&)> main) {
 
 void world::check_end() {
   std::string left;
+  for (const auto& one : nodes_) one->directory().let_go();
   for (const auto& [id, one] : peers_)
     if (!one->leftovers(may_leave_objects_).empty()) left += one->state();
   for (const auto& one : nodes_)

@@ -10,9 +10,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "core/directory.hpp"
-#include "core/memory_block_store.hpp"
 #include "core/scheduler.hpp"
+#include "simulation/node.hpp"
 #include "simulation/peer.hpp"
 #include "transport/sim/network.hpp"
 
@@ -26,6 +25,10 @@ struct world_options {
   delays messages = {};
   std::size_t inline_bytes_max = 256;
   std::size_t store_bytes = std::size_t{1} << 20;
+  /// Of each node's disk; 0: it has none. With one, stores may be too small for all at once: then
+  /// that one is full is a right answer.
+  std::size_t disk_bytes = 0;
+  bool rma = false;
   core::owner::limits owner = {};
   core::executor_limits executor = {};
   core::scheduler_limits scheduler = {};
@@ -38,40 +41,6 @@ struct world_options {
   bool kills_lose = true;
   /// Prints every message.
   bool trace = false;
-};
-
-/// A simulated node: its scheduler process.
-class node final : public wire::receiver, core::worker_starter {
- public:
-  node(world& where, wire::node_id id, std::vector<core::node_totals> totals);
-
-  core::scheduler& scheduler() { return scheduler_; }
-  const core::directory& directory() const { return directory_; }
-  core::memory_block_store& memory() { return memory_; }
-  void worker_died(wire::process_id process, std::string cause,
-                   std::vector<core::begun_entry> begun);
-  std::string leftovers(bool objects_may_stay = false) const;
-  std::string state() const;
-
- private:
-  struct death {
-    std::string cause;
-    std::vector<core::begun_entry> begun;
-  };
-  void on_message(wire::process_id from, wire::blob message) override;
-  void on_closed(wire::process_id ended) override;
-  void start_worker(wire::process_id process) override;
-  void end_worker(wire::process_id process) override;
-  void plan_tick();
-
-  world& world_;
-  wire::process_id self_;
-  wire::outbox& out_;
-  core::memory_block_store memory_;
-  core::directory directory_;
-  core::scheduler scheduler_;
-  std::map<wire::process_id, death> dying_;
-  std::uint64_t tick_at_ns_;
 };
 
 /// Nodes, processes and programs, in virtual time, from one seed; and the checks of every step.
@@ -122,6 +91,8 @@ class world {
 
   std::uint64_t tasks_submitted() const { return tasks_.size(); }
   std::uint64_t tasks_begun() const { return begun_; }
+  /// Objects that went to a disk.
+  std::uint64_t written_to_disk() const;
   /// How often the task ran, so far.
   std::uint32_t runs_of(label task) const;
   std::string state() const;

@@ -183,9 +183,9 @@ descriptor_answer broker::arena_of(wire::process_id process) const {
   return {answer_kind::found, std::move(copy)};
 }
 
-std::vector<std::span<const std::byte, pins_bytes>> broker::pin_pages() const {
-  std::vector<std::span<const std::byte, pins_bytes>> pages;
-  for (const auto& [process, memory] : members_) pages.push_back(memory.pins());
+std::vector<broker::pin_page> broker::pin_pages() const {
+  std::vector<pin_page> pages;
+  for (const auto& [process, memory] : members_) pages.push_back({process, memory.pins()});
   return pages;
 }
 

@@ -58,7 +58,11 @@ class broker final : public arena_source {
   }
   std::optional<arena_answer> next_arena() override;
   /// The pages of pins of all who have joined and not been forgotten.
-  std::vector<std::span<const std::byte, pins_bytes>> pin_pages() const;
+  struct pin_page {
+    wire::process_id process;
+    std::span<const std::byte, pins_bytes> bytes;
+  };
+  std::vector<pin_page> pin_pages() const;
   /// What the process shows on its page, also after its death until it is forgotten. False:
   /// unknown.
   bool read_board(wire::process_id process, std::span<std::byte, board_bytes> page) const;

@@ -1,9 +1,12 @@
 // Goal: whatever the order of messages and deaths, a reader gets the right bytes or a right error,
-// nobody writes where others write, and when all is freed nothing is left in any store.
+// nobody writes where others write, what is pinned is not moved, and when all is freed nothing is
+// left in any store or on any disk.
 // Method: a few nodes with their directories; processes that make, read and free objects as the
 // directory's contract says; messages that keep their order between two processes and nothing more;
 // reads over RMA that take any time, and are refused now and then (in every other run there is no
-// RMA); deaths of processes and of a node at any step. MOBULA_TEST_SEED replays one run.
+// RMA); in every third run stores that are much too small, above disks that take any time, fail now
+// and then and end too; deaths of processes and of a node at any step. MOBULA_TEST_SEED replays one
+// run.
 
 #include <gtest/gtest.h>
 
@@ -18,6 +21,7 @@
 
 #include "core/directory.hpp"
 #include "core/memory_block_store.hpp"
+#include "core/memory_disk.hpp"
 #include "core/memory_of_others.hpp"
 #include "core/sent_messages.hpp"
 
@@ -39,7 +43,10 @@ std::byte pattern(object_id object, std::uint64_t at) {
 class world {
  public:
   world(std::uint64_t seed, bool with_deaths)
-      : random_{seed}, with_deaths_{with_deaths}, with_rma_{seed % 2 == 0} {
+      : random_{seed},
+        with_deaths_{with_deaths},
+        with_rma_{seed % 2 == 0},
+        is_small_{seed % 3 == 0} {
     for (wire::node_id n = 0; n < nodes; ++n) {
       sites_[n] = std::make_unique<site>(*this, n);
       for (std::uint32_t i = 1; i <= processes_a_node; ++i) alive_.push_back({n, i});
@@ -49,7 +56,11 @@ class world {
   void run(int steps) {
     for (int i = 0; i < steps && !testing::Test::HasFailure(); ++i) step();
     while (!testing::Test::HasFailure() &&
-           (deliver_one() || end_remote_read() || finish_writing() || free_one())) {
+           (deliver_one() || end_remote_read() || end_on_disk() || finish_writing() ||
+            finish_reading() || free_one() || let_time_pass())) {
+    }
+    for (const auto& [n, one] : sites_) one->tested.let_go();
+    while (deliver_one()) {
     }
     for (const process_id one : alive_) give_back(one);
     while (deliver_one()) {
@@ -66,9 +77,15 @@ class world {
       EXPECT_EQ(one->others.exposed(), 0U) << "node " << n;
       EXPECT_EQ(one->others.begun(), 0U) << "node " << n;
       EXPECT_EQ(one->memory.blocks(), 0U) << "node " << n;
+      EXPECT_EQ(one->tested.bytes_on_disk(), 0U) << "node " << n;
+      EXPECT_EQ(one->disk.ranges(), 0U) << "node " << n;
+      EXPECT_EQ(one->disk.begun(), 0U) << "node " << n;
     }
   }
   int reads_that_succeeded() const { return succeeded_; }
+  int written_to_disk() const { return written_; }
+  int offered() const { return offered_; }
+  int asked_again() const { return asked_again_; }
 
  private:
   using message = std::vector<std::byte>;
@@ -90,23 +107,48 @@ class world {
     process_id to_;
     message bytes_;
   };
+  // What the processes of a node show that they read.
+  struct shown_pins final : local_pins {
+    void look() override {
+      seen = now;
+      ++count;
+    }
+    std::uint64_t looks() const override { return count; }
+    bool is_pinned(const location& block) const override {
+      return std::ranges::any_of(seen, [&](const auto& pin) { return is_at(pin, block); });
+    }
+    std::vector<process_id> readers_of(const location& block) const override {
+      std::vector<process_id> all;
+      for (const auto& pin : now)
+        if (is_at(pin, block)) all.push_back(pin.first);
+      return all;
+    }
+    // A place is all that a pin tells.
+    static bool is_at(const std::pair<process_id, location>& pin, const location& block) {
+      return pin.second.offset == block.offset && pin.second.extent == block.extent;
+    }
+    std::vector<std::pair<process_id, location>> now;
+    std::vector<std::pair<process_id, location>> seen;
+    std::uint64_t count = 0;
+  };
   struct site {
     site(world& all, wire::node_id n)
         : out{all, process_id::scheduler_of(n)},
-          memory{n, 60'000},
+          memory{n, all.is_small_ ? 4'000U : 60'000U},
+          disk{20'000},
           others{n, memory, [&all](wire::node_id from) { return all.memory_of(from); }},
           tested{n,
                  nodes,
-                 memory,
-                 all.with_rma_ ? &others : nullptr,
-                 nullptr,
-                 out,
-                 {{60, 64, 90, 3, 270, 400}}} {
+                 {memory, out, all.with_rma_ ? &others : nullptr, &pins,
+                  all.is_small_ ? &disk : nullptr},
+                 {{60, 64, 90, 3, 270, 400}, {400, 10}, {8, 10, 50}}} {
       others.refuses = [&all] { return all.pick(20) == 0; };
     }
     network out;
     memory_block_store memory;
+    memory_disk disk;
     memory_of_others others;
+    shown_pins pins;
     directory tested;
   };
   struct thing {
@@ -128,6 +170,12 @@ class world {
     process_id reader;
     object_id object;
   };
+  // What a process reads in place, under its pin.
+  struct holding {
+    process_id reader;
+    object_id object;
+    location place;
+  };
 
   std::uint64_t pick(std::uint64_t count) { return random_() % count; }
   process_id anybody() { return alive_[pick(alive_.size())]; }
@@ -147,6 +195,9 @@ class world {
   }
 
   void step() {
+    if (pick(4) == 0) let_time_pass();
+    if (pick(4) == 0) end_on_disk();
+    if (pick(8) == 0) finish_reading();
     const std::uint64_t chance = pick(1000);
     if (chance < 80) {
       make();
@@ -160,7 +211,7 @@ class world {
       end_remote_read();
     } else if (chance < 452 && with_deaths_ && alive_.size() > 2) {
       kill(anybody());
-    } else if (chance < 453 && with_deaths_ && dead_nodes_ == 0) {
+    } else if (chance < 453 && with_deaths_ && dead_nodes_ == 0 && alive_.size() > 5) {
       kill_node(static_cast<wire::node_id>(pick(nodes)));
     } else {
       deliver_one();
@@ -274,6 +325,54 @@ class world {
     return true;
   }
 
+  bool end_on_disk() {
+    std::vector<wire::node_id> busy;
+    for (auto& [n, one] : sites_)
+      if (one->disk.begun() != 0 && !is_dead(process_id::scheduler_of(n))) busy.push_back(n);
+    if (busy.empty()) return false;
+    site& one = *sites_.at(busy[pick(busy.size())]);
+    const bool fails = pick(30) == 0;
+    if (fails) spoiled_ = true;
+    ++written_;
+    const std::uint64_t token = one.disk.finish(pick(one.disk.begun()), !fails);
+    one.tested.on_disk(token, fails ? "the disk is broken" : "");
+    one.tested.flush();
+    return true;
+  }
+  // False: nobody waits for that.
+  bool let_time_pass() {
+    ++now_ns_;
+    bool awaited = false;
+    for (auto& [n, one] : sites_) {
+      if (is_dead(process_id::scheduler_of(n))) continue;
+      awaited |= one->tested.next_deadline_ns() != ~std::uint64_t{0};
+      one->tested.tick(now_ns_);
+      one->tested.flush();
+    }
+    return awaited;
+  }
+
+  // @return whether the place is pinned, and what was to be read lies there
+  bool pin(const holding& one, std::uint64_t as_of) {
+    shown_pins& pins = site_of(one.reader).pins;
+    pins.now.emplace_back(one.reader, one.place);
+    if (pins.count == as_of) return true;
+    pins.now.pop_back();
+    return false;
+  }
+  bool finish_reading() {
+    if (holdings_.empty()) return false;
+    const std::size_t which = pick(holdings_.size());
+    const holding one = holdings_[which];
+    holdings_.erase(holdings_.begin() + static_cast<std::ptrdiff_t>(which));
+    // Its owner's end frees it under a reader, but not what the reader has pinned.
+    expect_whole(one.object, memory_at(one.place));
+    auto& pins = site_of(one.reader).pins.now;
+    pins.erase(std::ranges::find(pins, std::pair{one.reader, one.place}));
+    --things_.at(one.object).readers;
+    return true;
+  }
+
   void read() {
     std::vector<object_id> known;
     for (const auto& [id, one] : things_)
@@ -283,6 +382,11 @@ class world {
     thing& one = things_[object];
     const process_id reader = anybody();
     ++one.readers;
+    // It may know where the object was.
+    if (const auto told = known_.find({reader, object}); told != known_.end() && pick(2) == 0) {
+      const holding here{reader, object, told->second.first};
+      if (pin(here, told->second.second)) return holdings_.push_back(here);
+    }
     reads_[++last_token_] = {reader, object};
     say(reader, process_id::scheduler_of(reader.node()),
         wire::store_fetch{last_token_, object, one.copies[pick(one.copies.size())],
@@ -334,6 +438,7 @@ class world {
       while (from_it && way.second == to && !messages.empty()) deliver(way);
     }
     if (to.is_scheduler()) {
+      std::erase_if(site_of(to).pins.now, [ended](const auto& pin) { return pin.first == ended; });
       site_of(to).tested.on_process_ended(ended);
       site_of(to).tested.flush();
       const bool first = to.node() == ended.node();
@@ -365,6 +470,13 @@ class world {
       told(self, ready->object, ready->value.where);
     } else if (const auto replica = wire::decode<wire::replica_add>(bytes)) {
       told(self, replica->object, replica->where);
+    } else if (const auto offer = wire::decode<wire::store_offer>(bytes)) {
+      ++offered_;
+      std::vector<location>& copies = things_.at(offer->object).copies;
+      if (copies.size() == 1 && copies.front() == offer->where)
+        return say(self, from, wire::store_keep{offer->object, offer->where});
+      std::erase(copies, offer->where);
+      say(self, from, wire::store_free{offer->object, offer->where});
     } else if (const auto orphan = wire::decode<wire::store_orphan>(bytes)) {
       const thing& one = things_.at(orphan->object);
       if (std::ranges::count(one.copies, orphan->where) == 0)
@@ -388,13 +500,33 @@ class world {
     const reading one = reads_.at(answer.token);
     reads_.erase(answer.token);
     EXPECT_EQ(one.reader, self);
-    --things_.at(one.object).readers;
-    if (!answer.error.empty()) return expect_right_error(answer.error);
+    if (!answer.error.empty()) {
+      thing& of = things_.at(one.object);
+      // A replica that has been dropped meanwhile is named by nobody any more.
+      if (is_small_ && dead_.empty() && !spoiled_ &&
+          code_of(answer.error) == wire::error_code::object_lost) {
+        reads_[++last_token_] = one;
+        return say(self, process_id::scheduler_of(self.node()),
+                   wire::store_fetch{last_token_, one.object, of.copies[pick(of.copies.size())]});
+      }
+      --of.readers;
+      return expect_right_error(answer.error);
+    }
+    const holding here{self, one.object, answer.place};
+    if (!pin(here, answer.as_of)) {
+      ++asked_again_;
+      reads_[++last_token_] = one;
+      return say(self, process_id::scheduler_of(self.node()),
+                 wire::store_fetch{last_token_, one.object, answer.where});
+    }
     ++succeeded_;
-    const auto bytes = memory_at(answer.where);
-    // Its owner's end frees it under a reader: then a get throws owner_died, whatever was read.
-    if (is_dead(one.object.owner())) return;
-    expect_whole(one.object, bytes);
+    known_[{self, one.object}] = {answer.place, answer.as_of};
+    expect_whole(one.object, memory_at(answer.place));
+    holdings_.push_back(here);
+  }
+  static wire::error_code code_of(wire::blob error) {
+    wire::reader from{error};
+    return wire::decode_part<wire::error_value>(from).code;
   }
   void expect_right_error(wire::blob error) {
     wire::reader from{error};
@@ -407,6 +539,7 @@ class world {
     dead_.insert(victim);
     std::erase(alive_, victim);
     writings_.erase(victim);
+    drop_holdings([victim](process_id reader) { return reader == victim; });
     drop_reads();
     // What it had sent is still there; its end comes behind it.
     const process_id home = process_id::scheduler_of(victim.node());
@@ -418,11 +551,21 @@ class world {
     dead_.insert(scheduler);
     std::erase_if(alive_, [node](process_id one) { return one.node() == node; });
     std::erase_if(writings_, [node](const auto& one) { return one.first.node() == node; });
+    drop_holdings([node](process_id reader) { return reader.node() == node; });
     drop_reads();
     for (auto& [way, messages] : channels_)  // of what was under way, any first part arrives
       if (way.first.node() == node) messages.resize(pick(messages.size() + 1));
     for (wire::node_id n = 0; n < nodes; ++n)
       say(membership, process_id::scheduler_of(n), wire::process_ended{{scheduler}});
+  }
+  // Its pins are seen for as long as its end is not certain.
+  template <class Dead>
+  void drop_holdings(Dead is_dead) {
+    std::erase_if(holdings_, [&](const holding& one) {
+      if (!is_dead(one.reader)) return false;
+      --things_.at(one.object).readers;
+      return true;
+    });
   }
   void drop_reads() {
     std::erase_if(reads_, [this](const auto& entry) {
@@ -435,7 +578,8 @@ class world {
   std::mt19937_64 random_;
   bool with_deaths_;
   bool with_rma_;
-  bool spoiled_ = false;  // a read over RMA failed though its holder lives
+  bool is_small_;
+  bool spoiled_ = false;  // a read over RMA or from disk failed though its holder lives
   std::map<wire::node_id, std::unique_ptr<site>> sites_;
   std::map<pair, std::deque<message>> channels_;
   std::vector<process_id> alive_;
@@ -445,11 +589,17 @@ class world {
   std::map<process_id, std::vector<slab>> slabs_;
   std::multimap<process_id, writing> writings_;
   std::map<std::uint64_t, reading> reads_;
+  std::vector<holding> holdings_;
+  std::map<std::pair<process_id, object_id>, std::pair<location, std::uint64_t>> known_;
+  std::uint64_t now_ns_ = 1'000;
   std::uint64_t last_sequence_ = 0;
   std::uint64_t last_token_ = 0;
   std::uint32_t last_generation_ = 1U << 30;
   int dead_nodes_ = 0;
   int succeeded_ = 0;
+  int written_ = 0;
+  int offered_ = 0;
+  int asked_again_ = 0;
 };
 
 void run_seeds(std::uint64_t first, std::uint64_t count, bool with_deaths) {
@@ -459,14 +609,24 @@ void run_seeds(std::uint64_t first, std::uint64_t count, bool with_deaths) {
     count = 1;
   }
   int succeeded = 0;
+  int written = 0;
+  int offered = 0;
+  int asked_again = 0;
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
     SCOPED_TRACE("MOBULA_TEST_SEED=" + std::to_string(seed));
     world one{seed, with_deaths};
     one.run(1500);
     succeeded += one.reads_that_succeeded();
+    written += one.written_to_disk();
+    offered += one.offered();
+    asked_again += one.asked_again();
     if (testing::Test::HasFailure()) return;
   }
+  if (given) return;
   EXPECT_GT(succeeded, static_cast<int>(count) * 10);
+  EXPECT_GT(written, static_cast<int>(count) * 5);
+  EXPECT_GT(offered, static_cast<int>(count));
+  EXPECT_GT(asked_again, static_cast<int>(count) / 10);
 }
 
 TEST(DirectoryAtRandom, EveryReaderGetsTheRightBytesAndNothingIsLeft) { run_seeds(1, 150, false); }

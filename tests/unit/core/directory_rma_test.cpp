@@ -81,7 +81,7 @@ class DirectoryRma : public testing::Test {
   memory_of_others rma{1, memory, others}, second_rma{2, second, others},
       third_rma{3, third, others};
   sent_messages out;
-  directory tested{1, 4, memory, &rma, nullptr, out, {{0, 100, 100, 3, 500, 700}}};
+  directory tested{1, 4, {memory, out, &rma}, {{0, 100, 100, 3, 500, 700}, {}, {}}};
   const object_id object{owner, 77};
   location there[2];
   wire::blob key[2];

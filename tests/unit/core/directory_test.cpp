@@ -26,16 +26,17 @@ constexpr process_id owner{0, 1};
 
 /// Nothing but empty objects comes whole; parts of 100 bytes, 3 of an object at once, 5 from a
 /// node, 7 in all.
-constexpr directory::limits small_limits{{0, 100, 100, 3, 500, 700}};
+const directory::limits small_limits{{0, 100, 100, 3, 500, 700}, {}, {}};
 
 /// The directory of node 1 of 4, without RMA.
 class Directory : public testing::Test {
  protected:
-  Directory() : tested{1, 4, memory, nullptr, nullptr, out, small_limits} {}
+  Directory() : tested{1, 4, {memory, out}, small_limits} {}
 
   template <class Message>
   void say(process_id from, const Message& message) {
     ASSERT_TRUE(tested.on_message(from, encoded(message)));
+    tested.flush();
   }
   location ask_room(process_id maker, std::uint64_t size, std::uint64_t slab = 0) {
     say(maker, wire::store_allocate{9, size, slab});
@@ -284,7 +285,7 @@ TEST_F(Directory, ServesAPartOfWhatIsPinnedAndNothingElse) {
 }
 
 TEST_F(Directory, SendsASmallObjectWholeAndWithoutAPin) {
-  directory generous{1, 4, memory, nullptr, nullptr, out, {{250, 300, 300, 3, 500, 700}}};
+  directory generous{1, 4, {memory, out}, {{250, 300, 300, 3, 500, 700}, {}, {}}};
   generous.on_message(worker, encoded(wire::store_allocate{9, 250, 0}));
   const location where = out.take<wire::store_grant>()->where;
   generous.on_message(worker, encoded(wire::store_made{object, where}));
@@ -559,7 +560,15 @@ TEST_F(Directory, ThePlaceInASlabOfAFreedObjectIsItsHoldersWhenTheLastPinIsBack)
 struct told_pins final : local_pins {
   std::vector<location> now;
   std::vector<location> seen;
-  void look() override { seen = now; }
+  std::uint64_t count = 0;
+  void look() override {
+    seen = now;
+    ++count;
+  }
+  std::uint64_t looks() const override { return count; }
+  std::vector<process_id> readers_of(const location& block) const override {
+    return is_pinned(block) ? std::vector{worker} : std::vector<process_id>{};
+  }
   bool is_pinned(const location& block) const override {
     return std::ranges::find(seen, block) != seen.end();
   }
@@ -567,7 +576,7 @@ struct told_pins final : local_pins {
 
 TEST_F(Directory, WhatAnEndedOwnerLeavesStaysForThoseWhoReadIt) {
   told_pins pins;
-  directory watched{1, 4, memory, nullptr, &pins, out, small_limits};
+  directory watched{1, 4, {memory, out, nullptr, &pins}, small_limits};
   const auto make_in = [&](object_id of) {
     watched.on_message(worker, encoded(wire::store_allocate{9, 100, 0}));
     const location where = out.take<wire::store_grant>()->where;
@@ -634,6 +643,7 @@ TEST_F(Directory, WhoFindsNoRoomHearsSoWhenNobodyHasAnyToGive) {
   say(second_worker, wire::store_allocate{7, 140, 0});
   ASSERT_TRUE(out.take<wire::store_query>());
   tested.on_process_ended(worker);  // instead of an answer; what it held is free then
+  tested.flush();
   EXPECT_TRUE(out.take<wire::store_grant>()->error.empty());
   say(second_worker, wire::store_allocate{8, 140, 0});
   EXPECT_EQ(code_of(out.take<wire::store_grant>()->error), wire::error_code::store_full);

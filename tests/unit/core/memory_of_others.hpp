@@ -61,6 +61,14 @@ class memory_of_others final : public remote_memory {
     return {done, copy(done, done.size_bytes / 2, done.size_bytes)};
   }
 
+  /// Ends that one. @return whether it succeeded
+  bool finish(std::uint64_t token, std::uint64_t offset) {
+    for (std::size_t i = 0; i < begun_.size(); ++i)
+      if (begun_[i].token == token && begun_[i].offset == offset) return finish(i).second;
+    ADD_FAILURE() << "no such read was begun";
+    return false;
+  }
+
   std::function<bool()> refuses;
   std::vector<revoked_key> revoked;
   std::vector<std::pair<wire::node_id, std::uint64_t>> forgotten;

@@ -60,6 +60,8 @@ void for_each_message(auto&& visit) {
   MOBULA_VISIT(store_freed);
   MOBULA_VISIT(store_query);
   MOBULA_VISIT(store_reply);
+  MOBULA_VISIT(store_offer);
+  MOBULA_VISIT(store_keep);
   MOBULA_VISIT(store_pin);
   MOBULA_VISIT(store_pinned);
   MOBULA_VISIT(store_unpin);

@@ -1,0 +1,131 @@
+#include "core/room_line.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "wire/codec.hpp"
+#include "wire/store_messages.hpp"
+
+namespace mobula::core {
+
+using wire::process_id;
+
+std::uint64_t room_line::ask(want one) {
+  if (line_.empty()) {
+    const auto made = one.take();
+    const bool never = made.error && one.size_bytes > rooms_.capacity_bytes();
+    if (!made.error || never) {
+      one.taken(made);
+      return 0;
+    }
+    patient_until_ns_ = now_ns_ + limits_.patience_ns;
+    look_at_ns_ = 0;
+    asked_holders_ = false;
+    releases_seen_ = rooms_.releases();
+  }
+  const std::uint64_t number = ++last_number_;
+  line_.push_back({number, std::move(one)});
+  pump();
+  const bool waits = std::ranges::count(line_, number, &place::number) != 0;
+  return waits ? number : 0;
+}
+
+void room_line::withdraw(std::uint64_t number) {
+  if (number == 0) return;
+  changed_ |=
+      std::erase_if(line_, [number](const place& one) { return one.number == number; }) != 0;
+}
+
+void room_line::settle() {
+  if (line_.empty()) return;
+  if (std::exchange(releases_seen_, rooms_.releases()) != rooms_.releases()) {
+    patient_until_ns_ = now_ns_ + limits_.patience_ns;
+    look_at_ns_ = 0;
+    asked_holders_ = false;
+    changed_ = true;
+  }
+  if (std::exchange(changed_, false)) pump();
+}
+
+void room_line::pump() {
+  if (std::exchange(pumping_, true)) return;
+  while (!line_.empty()) {
+    const auto made = line_.front().what.take();
+    if (made.error) {
+      if (make_room(made)) continue;
+      break;
+    }
+    const want served = std::move(line_.front().what);
+    line_.pop_front();
+    patient_until_ns_ = now_ns_ + limits_.patience_ns;
+    served.taken(made);
+  }
+  pumping_ = false;
+  if (line_.empty()) look_at_ns_ = 0;
+}
+
+// True: look whether there is some now.
+bool room_line::make_room(const block_store::allocation& refused) {
+  if (!awaited_.empty()) return false;
+  const want& first = line_.front().what;
+  if (first.size_bytes > rooms_.capacity_bytes()) {
+    refuse(refused);
+    return true;
+  }
+  if (!std::exchange(asked_holders_, true)) {
+    const bool let_go = kept_.let_go();
+    return !begin_round() || let_go;
+  }
+  if (now_ns_ < look_at_ns_) return false;
+  look_at_ns_ = 0;
+  const evictor::outcome what = evictor_.make_room(first.size_bytes, now_ns_);
+  if (what == evictor::outcome::freed) {
+    asked_holders_ = false;
+    return true;
+  }
+  const bool hopeless = what == evictor::outcome::nothing && !may_come();
+  if (hopeless || now_ns_ >= patient_until_ns_) {
+    refuse(refused);
+    return true;
+  }
+  look_at_ns_ = now_ns_ + limits_.look_again_ns;
+  return kept_.let_go();
+}
+
+void room_line::refuse(block_store::allocation refused) {
+  const want first = std::move(line_.front().what);
+  line_.pop_front();
+  if (const std::string who = holders(); !who.empty()) refused.error->what += "; " + who;
+  first.taken(refused);
+}
+
+// @returns whether anybody is asked
+bool room_line::begin_round() {
+  for (const process_id holder : rooms_.slab_holders()) {
+    awaited_.insert(holder);
+    wire::send(out_, holder, wire::store_query{token, true});
+  }
+  return !awaited_.empty();
+}
+
+void room_line::on_reply(process_id from) {
+  changed_ |= awaited_.erase(from) != 0 && awaited_.empty();
+}
+
+void room_line::on_process_ended(process_id ended) {
+  std::erase_if(line_, [ended](const place& one) { return one.what.whose == ended; });
+  awaited_.erase(ended);
+  changed_ = true;
+}
+
+void room_line::tick(std::uint64_t now_ns) {
+  now_ns_ = now_ns;
+  if (look_at_ns_ != 0 && now_ns >= look_at_ns_) pump();
+}
+
+std::uint64_t room_line::next_deadline_ns() const {
+  return look_at_ns_ != 0 ? look_at_ns_ : std::numeric_limits<std::uint64_t>::max();
+}
+
+}  // namespace mobula::core
