@@ -17,6 +17,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <limits>
 #include <mobula/mobula.hpp>
 #include <string>
 #include <system_error>
@@ -168,11 +169,19 @@ int sort(const options& options) {
     files.push_back(input_of(path));
     records += files.back().size_bytes / record_bytes;
   }
-  const double cpus = mobula::cluster_resources()["cpus"];
+  double cpus = 0;
+  std::uint64_t store_bytes_a_cpu = std::numeric_limits<std::uint64_t>::max();
+  for (const auto& node : mobula::nodes()) {
+    const double here = node.resources.at("cpus");
+    cpus += here;
+    store_bytes_a_cpu = std::min(
+        store_bytes_a_cpu, node.store_bytes / static_cast<std::uint64_t>(std::max(here, 1.0)));
+  }
   const plan plan = plan_for({.records = records,
                               .cpus = static_cast<std::uint32_t>(std::max(cpus, 1.0)),
                               .memory_bytes = options.memory_bytes,
-                              .parts = options.parts});
+                              .parts = options.parts,
+                              .store_bytes_a_cpu = store_bytes_a_cpu});
   const auto slices = files.empty() ? slices_to_make(records, options.seed, plan.slice_records)
                                     : slices_of(files, plan.slice_records);
 

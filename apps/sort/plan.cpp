@@ -27,8 +27,17 @@ constexpr double slice_share = 0.48;
 constexpr double part_share = 0.6;
 constexpr std::uint64_t samples_a_part = 256;
 
+// What a task makes or reads in a node's store stays in its memory until the task has it all. As
+// many tasks as there are cpus run, twice as many are under way, and one that waits for its objects
+// lets another begin.
+constexpr std::uint64_t tasks_a_cpu = 6;
+
 // Each slice gives an object to each part, which its owner must know of, a few hundred bytes each.
 constexpr double objects_max = 20e6;
+
+std::uint64_t share_of(std::uint64_t bytes, double part) {
+  return std::max(static_cast<std::uint64_t>(part * static_cast<double>(bytes)), task_bytes_min);
+}
 
 std::uint64_t divided_up(std::uint64_t all, std::uint64_t by) { return (all + by - 1) / by; }
 
@@ -37,13 +46,21 @@ std::uint64_t divided_up(std::uint64_t all, std::uint64_t by) { return (all + by
 plan plan_for(const wishes& wishes) {
   const std::uint64_t bytes = wishes.records * record_bytes;
   const auto share = [&](double part) {
-    return std::max(static_cast<std::uint64_t>(part * static_cast<double>(wishes.memory_bytes)),
-                    task_bytes_min);
+    const std::uint64_t most = share_of(wishes.memory_bytes, part);
+    if (wishes.store_bytes_a_cpu == 0) return most;
+    return std::min(most, std::max(wishes.store_bytes_a_cpu / tasks_a_cpu, task_bytes_min));
   };
   const std::uint64_t slice_bytes =
       std::clamp(divided_up(bytes, slices_a_cpu * wishes.cpus), task_bytes_min, share(slice_share));
   const std::uint64_t part_bytes = share(part_share);
   std::uint64_t parts = std::max<std::uint64_t>(divided_up(bytes, part_bytes), 1);
+  const bool by_store = part_bytes < share_of(wishes.memory_bytes, part_share);
+  if (wishes.parts != 0 && wishes.parts < parts && by_store) {
+    throw std::runtime_error{
+        fmt::format("nodes whose object stores have {} bytes for each cpu need at least {} parts, "
+                    "not {}: raise --parts or MOBULA_STORE_BYTES",
+                    wishes.store_bytes_a_cpu, parts, wishes.parts)};
+  }
   if (wishes.parts != 0 && wishes.parts < parts) {
     throw std::runtime_error{
         fmt::format("tasks that may use {} bytes of memory each need at least {} parts, not {}: "

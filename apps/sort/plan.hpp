@@ -10,6 +10,8 @@ struct wishes {
   std::uint32_t cpus = 1;          // of all nodes
   std::uint64_t memory_bytes = 0;  // that one task may use
   std::uint32_t parts = 0;         // 0: as many as are good
+  /// Of a node's object store, for each cpu of it. 0: enough.
+  std::uint64_t store_bytes_a_cpu = 0;
 };
 
 /// How the work is cut: a partition task for each slice, a merge task for each part.

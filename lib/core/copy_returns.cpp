@@ -8,61 +8,99 @@ namespace mobula::core {
 
 using wire::process_id;
 
-void copy_returns::ask(const fetch_asker& who, copy& one) {
+namespace {
+
+bool is_in_memory(const copy& one) {
+  return one.is_in == residence::memory || one.is_in == residence::leaving;
+}
+
+}  // namespace
+
+void copy_returns::ask(const fetch_asker& who, copy& one, const wire::store_fetch& request) {
   places_.used(one);
-  if (one.is_in == residence::memory || one.is_in == residence::leaving) {
+  const auto whence = request.urgency == wire::fetch_urgency::argument ? room_line::lane::to_begin
+                                                                       : room_line::lane::running;
+  const bool at_once = whence == room_line::lane::running || line_.is_empty(whence);
+  if (at_once && one.is_in != residence::disk) return serve(who, one, {});
+  room_line::want want;
+  want.whence = whence;
+  want.whose = who.process;
+  want.size_bytes = one.name.size_bytes;
+  want.take = [this, &one] {
+    const bool needs_room = one.is_in == residence::disk;
+    return needs_room ? memory_.allocate(one.name.size_bytes) : block_store::allocation{};
+  };
+  want.taken = [this, who, &one](const block_store::allocation& made) {
+    leave_line(who, one);
+    serve(who, one, made);
+  };
+  const std::uint64_t number = line_.ask(std::move(want));
+  if (number != 0) in_line_.emplace(&one, place_in_line{{who, request}, number});
+}
+
+void copy_returns::leave_line(const fetch_asker& who, const copy& one) {
+  const auto [first, last] = in_line_.equal_range(&one);
+  for (auto at = first; at != last; ++at) {
+    if (at->second.what.who == who) return void(in_line_.erase(at));
+  }
+}
+
+void copy_returns::serve(const fetch_asker& who, copy& one, const block_store::allocation& made) {
+  if (made.error) return refuse_fetch(out_, who, *made.error);
+  if (is_in_memory(one)) {
+    places_.used(one);
     one.wanted = true;
     return tell_fetched(out_, who, one, pins_);
   }
-  const auto [at, first] = waiting_.try_emplace(&one);
-  at->second.askers.push_back(who);
-  if (!first) return;
-  room_line::want want;
-  want.size_bytes = one.name.size_bytes;
-  want.take = [this, size = one.name.size_bytes] { return memory_.allocate(size); };
-  want.taken = [this, &one](const block_store::allocation& made) {
-    waiting_.at(&one).in_line = 0;
-    if (made.error) return gone(one, *made.error);
-    if (!places_.bring_back(one, made.where)) came_back(one, "its memory can't be mapped");
-  };
-  const std::uint64_t number = line_.ask(std::move(want));
-  // It may be over already.
-  if (const auto still = waiting_.find(&one); still != waiting_.end() && number != 0)
-    still->second.in_line = number;
+  returning_[&one].push_back(who);
+  if (one.is_in == residence::disk && !places_.bring_back(one, made.where))
+    came_back(one, "its memory can't be mapped");
 }
 
 void copy_returns::came_back(copy& one, const std::string& failure) {
-  if (!failure.empty()) {
-    return gone(one, make_error(wire::error_code::object_lost, self_,
-                                "an object of " + name_of(one.object.owner()) +
-                                    " can't be brought back from disk: " + failure));
-  }
-  const auto waited = waiting_.extract(&one);
+  const auto waited = returning_.extract(&one);
   if (!waited) return;
-  for (const fetch_asker& who : waited.mapped().askers) tell_fetched(out_, who, one, pins_);
+  for (const fetch_asker& who : waited.mapped()) {
+    if (failure.empty()) {
+      tell_fetched(out_, who, one, pins_);
+    } else {
+      refuse_fetch(out_, who,
+                   make_error(wire::error_code::object_lost, self_,
+                              "an object of " + name_of(one.object.owner()) +
+                                  " can't be brought back from disk: " + failure));
+    }
+  }
+}
+
+std::vector<copy_returns::question> copy_returns::take_questions(const copy& offered) {
+  std::vector<question> all;
+  const auto [first, last] = in_line_.equal_range(&offered);
+  for (auto at = first; at != last; ++at) {
+    line_.withdraw(at->second.number);
+    all.push_back(at->second.what);
+  }
+  in_line_.erase(first, last);
+  return all;
 }
 
 void copy_returns::gone(const copy& one, const wire::error_value& why) {
-  const auto waited = waiting_.extract(&one);
-  if (!waited) return;
-  line_.withdraw(waited.mapped().in_line);
-  for (const fetch_asker& who : waited.mapped().askers) refuse_fetch(out_, who, why);
+  if (const auto waited = returning_.extract(&one)) {
+    for (const fetch_asker& who : waited.mapped()) refuse_fetch(out_, who, why);
+  }
+  const auto [first, last] = in_line_.equal_range(&one);
+  for (auto at = first; at != last; ++at) {
+    line_.withdraw(at->second.number);
+    refuse_fetch(out_, at->second.what.who, why);
+  }
+  in_line_.erase(first, last);
 }
 
 // What nobody waits for any more comes back all the same, if it is on its way.
 void copy_returns::on_process_ended(process_id ended) {
-  std::vector<std::uint64_t> withdrawn;
-  for (auto at = waiting_.begin(); at != waiting_.end();) {
-    waiting& one = at->second;
-    std::erase_if(one.askers, [ended](const fetch_asker& who) { return who.process == ended; });
-    if (one.askers.empty() && one.in_line != 0) {
-      withdrawn.push_back(one.in_line);
-      at = waiting_.erase(at);
-    } else {
-      ++at;
-    }
-  }
-  for (const std::uint64_t number : withdrawn) line_.withdraw(number);
+  for (auto& [one, askers] : returning_)
+    std::erase_if(askers, [ended](const fetch_asker& who) { return who.process == ended; });
+  std::erase_if(in_line_,
+                [ended](const auto& entry) { return entry.second.what.who.process == ended; });
 }
 
 }  // namespace mobula::core

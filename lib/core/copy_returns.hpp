@@ -11,6 +11,7 @@
 #include "core/room_line.hpp"
 #include "core/spilling.hpp"
 #include "wire/outbox.hpp"
+#include "wire/store_messages.hpp"
 
 namespace mobula::core {
 
@@ -23,18 +24,26 @@ class copy_returns {
                local_pins* pins, wire::outbox& out)
       : self_{self}, memory_{memory}, places_{places}, line_{line}, pins_{pins}, out_{out} {}
 
-  void ask(const fetch_asker& who, copy& one);
+  void ask(const fetch_asker& who, copy& one, const wire::store_fetch& request);
   /// Its bytes have come, or can't be read: then `failure` says why.
   void came_back(copy& one, const std::string& failure);
+  struct question {
+    fetch_asker who;
+    wire::store_fetch request;
+  };
+  /// Who has not been answered yet: the copy goes, since there is another elsewhere.
+  std::vector<question> take_questions(const copy& offered);
   /// The copy is released.
   void gone(const copy& one, const wire::error_value& why);
   void on_process_ended(wire::process_id ended);
 
  private:
-  struct waiting {
-    std::vector<fetch_asker> askers;
-    std::uint64_t in_line = 0;  // while it waits for memory
+  struct place_in_line {
+    question what;
+    std::uint64_t number = 0;
   };
+  void leave_line(const fetch_asker& who, const copy& one);
+  void serve(const fetch_asker& who, copy& one, const block_store::allocation& made);
 
   wire::process_id self_;
   block_store& memory_;
@@ -42,7 +51,8 @@ class copy_returns {
   room_line& line_;
   local_pins* pins_;
   wire::outbox& out_;
-  std::unordered_map<const copy*, waiting> waiting_;
+  std::unordered_map<const copy*, std::vector<fetch_asker>> returning_;
+  std::unordered_multimap<const copy*, place_in_line> in_line_;
 };
 
 }  // namespace mobula::core

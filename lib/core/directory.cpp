@@ -48,6 +48,9 @@ directory::directory(wire::node_id node, std::uint32_t nodes, const parts& with,
                lends_, with.pins, ended_, out_,    named.fetch} {
   copies_.on_gone = [this](copy& gone) { on_gone(gone); };
   line_.may_come = [this] { return memory_may_come(); };
+  line_.on_long_wait = [this](const std::string& text) {
+    if (on_long_wait) on_long_wait(text);
+  };
   line_.holders = [this, pins = with.pins] {
     const std::string& why = places_.has_disk() ? places_.refusal() : no_disk;
     return who_holds(rooms_, places_, pins_, pins, why);
@@ -186,16 +189,20 @@ void directory::on_free(process_id from, wire::blob message) {
 }
 
 void directory::free(copy& gone) {
+  if (!gone.offered) return copies_.free(gone);
+  const auto unanswered = returns_.take_questions(gone);
   // Who asked for it since it was offered to its owner may be reading it.
-  if (gone.offered && gone.wanted) {
+  if (gone.wanted) {
     kept_.at_owners_end([&] { copies_.free(gone); });
   } else {
     copies_.free(gone);
   }
+  for (const auto& [who, request] : unanswered) fetch(who, request);
 }
 
 void directory::on_keep(const wire::store_keep& told) {
   if (copy* const one = copies_.find(told.object, told.where)) evictor_.keep(*one);
+  line_.reconsider();
 }
 
 void directory::on_gone(copy& gone) {
@@ -211,6 +218,7 @@ void directory::on_disk(std::uint64_t token, const std::string& failure) {
   switch (what.what) {
     case spilling::ended::stayed:
       if (!failure.empty()) evictor_.write_failed(now_ns_);
+      line_.reconsider();
       break;
     case spilling::ended::came_back:
       returns_.came_back(*what.whose, failure);
@@ -246,17 +254,20 @@ bool directory::memory_may_come() {
 void directory::on_fetch(process_id from, wire::blob message) {
   const auto decoded = wire::decode<wire::store_fetch>(message);
   if (!decoded || defer(from, message, decoded->object, decoded->from)) return;
-  const wire::store_fetch& request = *decoded;
-  const fetch_asker who{from, request.token};
+  fetch({from, decoded->token}, *decoded);
+}
+
+void directory::fetch(const fetch_asker& who, const wire::store_fetch& request) {
   const process_id owner = request.object.owner();
   const wire::node_id holder = request.from.node;
   if (ended_.has(owner)) return refuse_fetch(out_, who, owner_ended(owner));
   if (holder == self_.node()) {
     if (copy* const here = copies_.find(request.object, request.from))
-      return returns_.ask(who, *here);
+      return returns_.ask(who, *here, request);
     return refuse_fetch(out_, who, lost(self_, owner, holder, "has it no more"));
   }
-  if (copy* const here = copies_.replica_of(request.object)) return returns_.ask(who, *here);
+  if (copy* const here = copies_.replica_of(request.object))
+    return returns_.ask(who, *here, request);
   if (holder >= nodes_ || ended_.has(process_id::scheduler_of(holder))) {
     return refuse_fetch(
         out_, who,

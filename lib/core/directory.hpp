@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
@@ -105,6 +106,8 @@ class directory {
 
   /// Why there is no spilling, for who gets no memory. Empty: there is.
   std::string no_disk;
+  /// Told in words when tasks that could begin wait long for memory.
+  std::function<void(const std::string&)> on_long_wait;
 
  private:
   void on_allocate(wire::process_id from, const wire::store_allocate& request);
@@ -112,6 +115,7 @@ class directory {
   void on_reply(wire::process_id from, const wire::store_reply& answer);
   void on_free(wire::process_id from, wire::blob message);
   void on_fetch(wire::process_id from, wire::blob message);
+  void fetch(const fetch_asker& who, const wire::store_fetch& request);
   void on_pin(wire::process_id from, wire::blob message);
   void lend(wire::node_id reader, const wire::store_pin& request, copy& held);
   void on_keep(const wire::store_keep& told);

@@ -32,6 +32,7 @@ struct fetch {
   wire::location where;  // the block here that it fills; in_line: its size alone
   phase now = phase::in_line;
   std::uint64_t in_line = 0;  // its number there
+  bool is_to_begin = true;    // only tasks that have not begun want it
   wire::fetch_urgency urgency = wire::fetch_urgency::prefetch;
   std::vector<fetch_asker> askers;
   std::vector<wire::location> sources;  // the first is in use; others stand by

@@ -14,6 +14,7 @@ namespace mobula::core {
 struct fetch_asker {
   wire::process_id process;
   std::uint64_t token = 0;
+  bool operator==(const fetch_asker&) const = default;
 };
 
 /// The answer to a store_fetch: the copy is in memory. @param pins  null: nobody reads in place

@@ -43,6 +43,13 @@ void fetch_table::ask(const fetch_asker& who, const wire::store_fetch& request) 
     one.askers.push_back(who);
     const bool same = from.size_bytes == one.where.size_bytes;
     if (same && std::ranges::count(one.sources, from) == 0) one.sources.push_back(from);
+    if (one.is_to_begin && request.urgency != wire::fetch_urgency::argument) {
+      one.is_to_begin = false;
+      if (one.now == fetch::phase::in_line) {
+        line_.withdraw(one.in_line);
+        return stand_in_line(one);
+      }
+    }
     if (request.urgency < one.urgency) {
       one.urgency = request.urgency;
       one.hungry = false;  // it stands where it stood, too
@@ -58,15 +65,20 @@ void fetch_table::ask(const fetch_asker& who, const wire::store_fetch& request) 
   one.sources.push_back(from);
   one.askers.push_back(who);
   one.begin_with_source();
+  one.is_to_begin = request.urgency == wire::fetch_urgency::argument;
+  stand_in_line(one);
+}
+
+void fetch_table::stand_in_line(fetch& one) {
+  const object_id object = one.object;
   room_line::want want;
-  want.size_bytes = from.size_bytes;
-  want.take = [this, size = from.size_bytes] { return memory_.allocate(size); };
-  want.taken = [this, object = request.object](const block_store::allocation& room) {
-    begin(object, room);
-  };
+  want.whence = one.is_to_begin ? room_line::lane::to_begin : room_line::lane::running;
+  want.size_bytes = one.where.size_bytes;
+  want.take = [this, size = one.where.size_bytes] { return memory_.allocate(size); };
+  want.taken = [this, object](const block_store::allocation& room) { begin(object, room); };
   const std::uint64_t number = line_.ask(std::move(want));
   // It may be over already.
-  if (const auto still = fetches_.find(request.object); number != 0 && still != fetches_.end())
+  if (const auto still = fetches_.find(object); number != 0 && still != fetches_.end())
     still->second.in_line = number;
 }
 

@@ -67,6 +67,7 @@ class fetch_table {
     std::vector<fetch_piece> asked;
   };
 
+  void stand_in_line(fetch& one);
   void begin(wire::object_id object, const block_store::allocation& room);
   fetch* find(wire::node_id from, std::uint64_t token);
   bool may_act(const fetch& one) const;

@@ -11,36 +11,43 @@ namespace mobula::core {
 
 using wire::process_id;
 
+void room_line::begin_wait() {
+  waits_since_ns_ = now_ns_;
+  told_of_wait_ = false;
+}
+
 std::uint64_t room_line::ask(want one) {
-  if (line_.empty()) {
+  if (empty()) {
     const auto made = one.take();
     const bool never = made.error && one.size_bytes > rooms_.capacity_bytes();
     if (!made.error || never) {
       one.taken(made);
       return 0;
     }
-    patient_until_ns_ = now_ns_ + limits_.patience_ns;
+    begin_wait();
     look_at_ns_ = 0;
     asked_holders_ = false;
     releases_seen_ = rooms_.releases();
   }
   const std::uint64_t number = ++last_number_;
-  line_.push_back({number, std::move(one)});
+  line& mine = lanes_[static_cast<std::size_t>(one.whence)];
+  mine.push_back({number, std::move(one)});
   pump();
-  const bool waits = std::ranges::count(line_, number, &place::number) != 0;
+  const bool waits = std::ranges::count(mine, number, &place::number) != 0;
   return waits ? number : 0;
 }
 
 void room_line::withdraw(std::uint64_t number) {
   if (number == 0) return;
-  changed_ |=
-      std::erase_if(line_, [number](const place& one) { return one.number == number; }) != 0;
+  for (line& one_line : lanes_)
+    changed_ |=
+        std::erase_if(one_line, [number](const place& one) { return one.number == number; }) != 0;
 }
 
 void room_line::settle() {
-  if (line_.empty()) return;
+  if (empty()) return;
   if (std::exchange(releases_seen_, rooms_.releases()) != rooms_.releases()) {
-    patient_until_ns_ = now_ns_ + limits_.patience_ns;
+    begin_wait();
     look_at_ns_ = 0;
     asked_holders_ = false;
     changed_ = true;
@@ -50,25 +57,26 @@ void room_line::settle() {
 
 void room_line::pump() {
   if (std::exchange(pumping_, true)) return;
-  while (!line_.empty()) {
-    const auto made = line_.front().what.take();
+  while (!empty()) {
+    line& current = first_lane();
+    const auto made = current.front().what.take();
     if (made.error) {
       if (make_room(made)) continue;
       break;
     }
-    const want served = std::move(line_.front().what);
-    line_.pop_front();
-    patient_until_ns_ = now_ns_ + limits_.patience_ns;
+    const want served = std::move(current.front().what);
+    current.pop_front();
+    begin_wait();
     served.taken(made);
   }
   pumping_ = false;
-  if (line_.empty()) look_at_ns_ = 0;
+  if (empty()) look_at_ns_ = 0;
 }
 
 // True: look whether there is some now.
 bool room_line::make_room(const block_store::allocation& refused) {
   if (!awaited_.empty()) return false;
-  const want& first = line_.front().what;
+  const want& first = first_lane().front().what;
   if (first.size_bytes > rooms_.capacity_bytes()) {
     refuse(refused);
     return true;
@@ -84,18 +92,24 @@ bool room_line::make_room(const block_store::allocation& refused) {
     asked_holders_ = false;
     return true;
   }
+  const std::uint64_t waited = now_ns_ - waits_since_ns_;
   const bool hopeless = what == evictor::outcome::nothing && !may_come();
-  if (hopeless || now_ns_ >= patient_until_ns_) {
+  const std::uint64_t patience =
+      first.whence == lane::running ? limits_.patience_ns : limits_.patience_to_begin_ns;
+  if (hopeless || waited >= patience) {
     refuse(refused);
     return true;
   }
+  if (waited >= limits_.patience_ns && !std::exchange(told_of_wait_, true) && on_long_wait)
+    on_long_wait(refused.error->what + "; " + holders());
   look_at_ns_ = now_ns_ + limits_.look_again_ns;
   return kept_.let_go();
 }
 
 void room_line::refuse(block_store::allocation refused) {
-  const want first = std::move(line_.front().what);
-  line_.pop_front();
+  line& current = first_lane();
+  const want first = std::move(current.front().what);
+  current.pop_front();
   if (const std::string who = holders(); !who.empty()) refused.error->what += "; " + who;
   first.taken(refused);
 }
@@ -114,7 +128,8 @@ void room_line::on_reply(process_id from) {
 }
 
 void room_line::on_process_ended(process_id ended) {
-  std::erase_if(line_, [ended](const place& one) { return one.what.whose == ended; });
+  for (line& one_line : lanes_)
+    std::erase_if(one_line, [ended](const place& one) { return one.what.whose == ended; });
   awaited_.erase(ended);
   changed_ = true;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -18,13 +19,17 @@ namespace mobula::core {
 struct room_line_limits {
   /// After so long without any memory becoming free the first in line hears that there is none.
   std::uint64_t patience_ns = 10'000'000'000;
+  /// The same for what begins only when it has room: it holds nothing up, and those who run end.
+  std::uint64_t patience_to_begin_ns = 600'000'000'000;
   /// What is in use is looked at again so often.
   std::uint64_t look_again_ns = 10'000'000;
 };
 
-/// Those who want memory of a node's store, in the order in which they came.
+/// Those who want memory of a node's store, in the order in which they came: first who runs, then
+/// what waits to begin. Of the latter, what needs no memory stands in line too, so that a task that
+/// waits for some of its arguments does not hold others that those before it wait for.
 ///
-/// Where there is none for the first of them, memory is made: what processes don't use of their
+/// Where there is no memory for the first of them, it is made: what processes don't use of their
 /// slabs is asked for; then what can leave leaves; then what is in use is waited for. Nobody
 /// overtakes, so that who needs much gets it.
 class room_line {
@@ -33,7 +38,9 @@ class room_line {
             room_line_limits limits)
       : rooms_{rooms}, kept_{kept}, evictor_{leaving}, out_{out}, limits_{limits} {}
 
+  enum class lane : std::uint8_t { running, to_begin };
   struct want {
+    lane whence = lane::running;
     wire::process_id whose;  // withdrawn with its end; may be none
     std::uint64_t size_bytes = 0;
     std::function<block_store::allocation()> take;
@@ -43,6 +50,11 @@ class room_line {
   /// @return its number, for `withdraw`; 0: it is over already
   std::uint64_t ask(want one);
   void withdraw(std::uint64_t number);
+  /// What was to make memory free has ended otherwise.
+  void reconsider() {
+    look_at_ns_ = 0;
+    changed_ = true;
+  }
   /// Serves those who can be served by now. After each turn of whatever could have freed memory or
   /// changed the line.
   void settle();
@@ -59,16 +71,23 @@ class room_line {
   std::function<bool()> may_come;
   /// Who holds what, in words, for who gets nothing.
   std::function<std::string()> holders;
+  /// Told once when the first in line has waited for long, in words.
+  std::function<void(const std::string&)> on_long_wait;
 
   /// What store_query's of a round carry.
   static constexpr std::uint64_t token = 0;
-  std::size_t waiting() const { return line_.size(); }
+  std::size_t waiting() const { return lanes_[0].size() + lanes_[1].size(); }
+  bool is_empty(lane which) const { return lanes_[static_cast<std::size_t>(which)].empty(); }
 
  private:
   struct place {
     std::uint64_t number = 0;
     want what;
   };
+  using line = std::deque<place>;
+  bool empty() const { return waiting() == 0; }
+  line& first_lane() { return lanes_[lanes_[0].empty() ? 1 : 0]; }
+  void begin_wait();
   void pump();
   bool make_room(const block_store::allocation& refused);
   bool begin_round();
@@ -79,7 +98,7 @@ class room_line {
   evictor& evictor_;
   wire::outbox& out_;
   room_line_limits limits_;
-  std::deque<place> line_;
+  std::array<line, 2> lanes_;
   std::uint64_t last_number_ = 0;
   std::set<wire::process_id> awaited_;  // of the round
   bool asked_holders_ = false;          // since something became free
@@ -87,7 +106,8 @@ class room_line {
   bool changed_ = false;  // the line, or what it waits for
   std::uint64_t releases_seen_ = 0;
   std::uint64_t now_ns_ = 0;
-  std::uint64_t patient_until_ns_ = 0;
+  std::uint64_t waits_since_ns_ = 0;
+  bool told_of_wait_ = false;
   std::uint64_t look_at_ns_ = 0;  // 0: nothing to look at
 };
 

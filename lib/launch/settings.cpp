@@ -125,7 +125,8 @@ constexpr std::array<setting_row, 15> table{{
      "what these may take of that disk; 0: nothing goes to disk", false, take_spill_bytes,
      "a number of bytes, such as 100GiB, or 0"},
     {"MOBULA_STORE_WAIT_MS", "milliseconds", "10000",
-     "how long who finds no room in the store waits, without any becoming free, for store_full",
+     "how long who finds no room in the store waits, without any becoming free, for store_full; "
+     "tasks that have not begun wait sixty times as long for their arguments",
      false, take_store_wait, "a number of milliseconds, at least 1"},
     {"MOBULA_DUMP_STORE", "", "0", "1: core dumps hold the objects of the node's store too", false,
      take_dump_store, "0 or 1"},

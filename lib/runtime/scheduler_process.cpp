@@ -94,11 +94,15 @@ void scheduler_process::open_store() {
   }
   const std::string no_disk = open_disk();
   core::directory::limits limits;
-  if (told_.store_wait_ns != 0) limits.line.patience_ns = told_.store_wait_ns;
+  limits.line.patience_ns = told_.store_wait_ns;
+  limits.line.patience_to_begin_ns = 60 * told_.store_wait_ns;
   directory_ = std::make_unique<core::directory>(
       told_.node, told_.nodes,
       core::directory::parts{*store_, *gateway_, window_.get(), &pins_, disk_.get()}, limits);
   directory_->no_disk = no_disk;
+  directory_->on_long_wait = [](const std::string& text) {
+    std::fprintf(stderr, "mobula: tasks wait for memory for their arguments: %s\n", text.c_str());
+  };
 }
 
 // @returns why there is no spilling, or nothing

@@ -65,6 +65,13 @@ case $case in
     run 0 --make 300000 --seed 7 --out "$out" --parts 17 --memory 4MB
     written | cmp - "$folder/$$.expected" || die "another order with other parts"
     ;;
+  ten_stores)
+    # Between the passes all the records are in the nodes' stores, which have room for a tenth.
+    records=$((MOBULA_STORE_BYTES / 10 * NODES))
+    run 0 --make "$records" --out "$out" --memory 48MB
+    grep -q "^$records records with checksum" "$folder/$$.out" || die "not all were verified"
+    [[ $(written | wc -c) -eq $((100 * records)) ]] || die "other than $records records"
+    ;;
   empty)
     run 0 "$folder/binary/none" --out "$out"
     [[ $(ls -A "$out") == sorted-00000 && ! -s $out/sorted-00000 ]] || die "not one empty file"

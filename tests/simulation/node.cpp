@@ -31,6 +31,7 @@ core::directory::limits directory_limits() {
   limits.fetch.part_bytes = 500;
   limits.fetch.chunk_bytes = 400;
   limits.line.patience_ns = 100'000'000;
+  limits.line.patience_to_begin_ns = 200'000'000;
   limits.line.look_again_ns = 1'000'000;
   limits.evictor.grace_ns = 500'000;
   limits.evictor.retry_ns = 10'000'000;

@@ -54,6 +54,18 @@ TEST(Plan, RefusesPartsThatDoNotFitATasksMemory) {
       "--parts or --memory");
 }
 
+TEST(Plan, RefusesPartsThatDoNotFitTheStores) {
+  EXPECT_EQ(apps::error_of([] {
+              plan_for({.records = 10'000'000,
+                        .cpus = 2,
+                        .memory_bytes = 100'000'000,
+                        .parts = 3,
+                        .store_bytes_a_cpu = 60'000'000});
+            }),
+            "nodes whose object stores have 60000000 bytes for each cpu need at least 100 parts, "
+            "not 3: raise --parts or MOBULA_STORE_BYTES");
+}
+
 TEST(Plan, RefusesMorePiecesThanCanBeKnownOf) {
   const std::uint64_t records = std::uint64_t{1} << 40;
   EXPECT_THROW(
@@ -61,6 +73,20 @@ TEST(Plan, RefusesMorePiecesThanCanBeKnownOf) {
       std::runtime_error);
   EXPECT_NO_THROW(
       plan_for({.records = records, .cpus = 64, .memory_bytes = 65'536 * mebibyte, .parts = 0}));
+}
+
+TEST(Plan, LetsTasksShareTheNodesStores) {
+  const wishes small{.records = 10'000'000,
+                     .cpus = 4,
+                     .memory_bytes = 128 * mebibyte,
+                     .parts = 0,
+                     .store_bytes_a_cpu = 60 * mebibyte};
+  const plan cut = plan_for(small);
+  EXPECT_LE(cut.slice_records * 100, 10 * mebibyte);
+  EXPECT_GE(cut.parts, 10'000'000 * 100 / (10 * mebibyte));
+  wishes tiny = small;
+  tiny.store_bytes_a_cpu = 1;
+  EXPECT_GE(plan_for(tiny).slice_records * 100, mebibyte - 100) << "no task is tiny";
 }
 
 }  // namespace

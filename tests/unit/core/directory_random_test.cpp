@@ -141,7 +141,7 @@ class world {
                  nodes,
                  {memory, out, all.with_rma_ ? &others : nullptr, &pins,
                   all.is_small_ ? &disk : nullptr},
-                 {{60, 64, 90, 3, 270, 400}, {400, 10}, {8, 10, 50}}} {
+                 {{60, 64, 90, 3, 270, 400}, {400, 400, 10}, {8, 10, 50}}} {
       others.refuses = [&all] { return all.pick(20) == 0; };
     }
     network out;

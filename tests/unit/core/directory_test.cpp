@@ -10,6 +10,7 @@
 
 #include "core/memory_block_store.hpp"
 #include "core/sent_messages.hpp"
+#include "core/told_pins.hpp"
 
 namespace mobula::core {
 namespace {
@@ -556,26 +557,8 @@ TEST_F(Directory, ThePlaceInASlabOfAFreedObjectIsItsHoldersWhenTheLastPinIsBack)
   EXPECT_EQ(tested.bytes_in_use(), slab.size_bytes);
 }
 
-// What a test says that the processes of the node read.
-struct told_pins final : local_pins {
-  std::vector<location> now;
-  std::vector<location> seen;
-  std::uint64_t count = 0;
-  void look() override {
-    seen = now;
-    ++count;
-  }
-  std::uint64_t looks() const override { return count; }
-  std::vector<process_id> readers_of(const location& block) const override {
-    return is_pinned(block) ? std::vector{worker} : std::vector<process_id>{};
-  }
-  bool is_pinned(const location& block) const override {
-    return std::ranges::find(seen, block) != seen.end();
-  }
-};
-
 TEST_F(Directory, WhatAnEndedOwnerLeavesStaysForThoseWhoReadIt) {
-  told_pins pins;
+  told_pins pins{worker};
   directory watched{1, 4, {memory, out, nullptr, &pins}, small_limits};
   const auto make_in = [&](object_id of) {
     watched.on_message(worker, encoded(wire::store_allocate{9, 100, 0}));

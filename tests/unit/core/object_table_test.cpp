@@ -259,5 +259,71 @@ TEST_F(ObjectTable, TakesTheEndOfASchedulerForThatOfItsNodesProcesses) {
   table.drop(theirs);
 }
 
+// ---- what a node that is short of memory may drop
+
+class ObjectTableOffers : public ObjectTable {
+ protected:
+  /// Ours, stored on node 1.
+  object& stored() {
+    object& one = owned();
+    wire::value_view value;
+    value.kind = wire::value_kind::stored;
+    value.where = first;
+    table.set(one, value);
+    return one;
+  }
+  void offer(const object& one, const wire::location& where) {
+    receive(process_id::scheduler_of(where.node), wire::store_offer{one.id, where});
+  }
+  const wire::location first{1, 0, 1, 0, 1, 64, 100};
+  const wire::location second{2, 0, 1, 0, 7, 0, 100};
+};
+
+TEST_F(ObjectTableOffers, ACopyOfSeveralMayGo) {
+  object& one = stored();
+  receive(process_id::scheduler_of(2), wire::replica_add{one.id, second});
+  offer(one, second);
+  process_id to;
+  const auto answer = out.take<wire::store_free>(&to);
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->where, second);
+  EXPECT_EQ(to, process_id::scheduler_of(2));
+  EXPECT_TRUE(one.extras->copies.empty());
+  EXPECT_EQ(one.where(), first);
+  table.drop(one);
+  EXPECT_EQ(out.count<wire::store_free>(), 1U) << "it is freed once everywhere";
+}
+
+TEST_F(ObjectTableOffers, WhatTookTheFirstCopysPlaceMayGoIfThereIsAnother) {
+  object& one = stored();
+  receive(process_id::scheduler_of(2), wire::replica_add{one.id, second});
+  ASSERT_TRUE(table.try_another_copy(one, first));
+  EXPECT_EQ(one.where(), second);
+  offer(one, second);
+  EXPECT_TRUE(out.take<wire::store_free>());
+  EXPECT_EQ(one.where(), first);
+  table.drop(one);
+}
+
+TEST_F(ObjectTableOffers, TheLastCopyIsKept) {
+  object& one = stored();
+  receive(process_id::scheduler_of(2), wire::replica_add{one.id, second});
+  table.on_process_ended(process_id::scheduler_of(1));
+  EXPECT_EQ(one.where(), second);
+  offer(one, second);
+  EXPECT_TRUE(out.take<wire::store_keep>());
+  EXPECT_EQ(one.where(), second);
+  table.drop(one);
+}
+
+TEST_F(ObjectTableOffers, OfAnObjectThatIsNoMoreNothingIsKept) {
+  object& one = stored();
+  const object_id id = one.id;
+  table.drop(one);
+  out.clear();
+  receive(process_id::scheduler_of(2), wire::store_offer{id, second});
+  EXPECT_TRUE(out.take<wire::store_free>());
+}
+
 }  // namespace
 }  // namespace mobula::core
