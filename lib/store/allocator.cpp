@@ -17,6 +17,11 @@ std::uint64_t round_up(std::uint64_t size, std::uint64_t unit) {
   return (size + unit - 1) / unit * unit;
 }
 
+// A block of whole pages has pages to itself, whose protection can be its own.
+std::uint64_t alignment_for(std::uint64_t size) {
+  return size % page == 0 ? page : allocator::alignment;
+}
+
 // The address range for a block of its own: a power of two and up to seven eighths, so that a few
 // ranges serve blocks of all sizes, one after the other.
 std::uint64_t range_for(std::uint64_t size) {
@@ -42,11 +47,11 @@ std::optional<block> allocator::allocate(std::uint64_t size_bytes) {
 }
 
 std::optional<block> allocator::allocate_shared(std::uint64_t size) {
-  auto where = book_.take(size, next_generation());
+  auto where = book_.take(size, next_generation(), alignment_for(size));
   if (!where) {
     if (!has_room(round_up(size, page))) return std::nullopt;
     open_shared();
-    where = book_.take(size, next_generation());
+    where = book_.take(size, next_generation(), alignment_for(size));
   }
   return settle(*where);
 }

@@ -16,7 +16,7 @@ namespace mobula::store {
 struct block {
   std::uint32_t extent = 0;
   std::uint32_t generation = 0;  // never 0
-  std::uint64_t offset = 0;      // a multiple of 64
+  std::uint64_t offset = 0;      // a multiple of 64, or of a page: see allocate
   bool operator==(const block&) const = default;
 };
 
@@ -56,7 +56,8 @@ class allocator {
 
   explicit allocator(allocator_limits limits);
 
-  /// A block of at least one byte, or nothing if there is no room.
+  /// A block of at least one byte, or nothing if there is no room. One of whole pages begins at a
+  /// page: no other block lies in them.
   std::optional<block> allocate(std::uint64_t size_bytes);
   /// False if it is no live block: then nothing happens.
   bool release(const block& one);

@@ -14,6 +14,10 @@ namespace {
 constexpr int looks_max = 32;
 constexpr unsigned line_shift = 38;  // log2 of the units of a line
 
+std::uint64_t gap_to(std::uint64_t offset, std::uint64_t alignment) {
+  return (alignment - offset % alignment) % alignment;
+}
+
 }  // namespace
 
 range_book::range_book() : table_(64, none) { bins_.fill(none); }
@@ -72,26 +76,38 @@ std::uint64_t range_book::cut(std::uint32_t line) {
   return left;
 }
 
-std::optional<line_range> range_book::take(std::uint64_t size_bytes, std::uint32_t tag) {
+std::optional<line_range> range_book::take(std::uint64_t size_bytes, std::uint32_t tag,
+                                           std::uint64_t alignment) {
   wire::insist(size_bytes != 0 && size_bytes % unit == 0, "a range has a sound size", size_bytes);
-  const std::uint32_t chosen = find_fit(size_bytes);
+  wire::insist(std::has_single_bit(alignment) && alignment >= unit, "a range has a sound alignment",
+               alignment);
+  std::uint32_t chosen = find_fit(size_bytes, alignment);
   if (chosen == none) return std::nullopt;
   unhang(chosen);
-  if (const std::uint64_t rest = nodes_[chosen].size_bytes - size_bytes; rest != 0) {
-    const std::uint32_t tail = make_node(nodes_[chosen].place + size_bytes / unit, rest);
-    node& head = nodes_[chosen];
-    head.size_bytes = size_bytes;
-    nodes_[tail].before = chosen;
-    nodes_[tail].behind = head.behind;
-    if (head.behind != none) {
-      nodes_[head.behind].before = tail;
-    } else {
-      ends_[range_of(head).line].last = tail;
-    }
-    head.behind = tail;
-    hang(tail);
+  if (const std::uint64_t front = gap_to(range_of(nodes_[chosen]).offset, alignment); front != 0) {
+    const std::uint32_t behind = split(chosen, front);
+    hang(chosen);
+    chosen = behind;
   }
+  if (nodes_[chosen].size_bytes != size_bytes) hang(split(chosen, size_bytes));
   return mark_taken(chosen, tag);
+}
+
+// Of a free range that hangs in no bin: `left_bytes` of it stay. @returns the others
+std::uint32_t range_book::split(std::uint32_t number, std::uint64_t left_bytes) {
+  const std::uint32_t tail =
+      make_node(nodes_[number].place + left_bytes / unit, nodes_[number].size_bytes - left_bytes);
+  node& head = nodes_[number];
+  head.size_bytes = left_bytes;
+  nodes_[tail].before = number;
+  nodes_[tail].behind = head.behind;
+  if (head.behind != none) {
+    nodes_[head.behind].before = tail;
+  } else {
+    ends_[range_of(head).line].last = tail;
+  }
+  head.behind = tail;
+  return tail;
 }
 
 line_range range_book::take_line(std::uint32_t line, std::uint32_t tag) {
@@ -150,18 +166,22 @@ void range_book::join_with_next(std::uint32_t number) {
   drop_node(gone);
 }
 
-std::uint32_t range_book::find_fit(std::uint64_t size_bytes) const {
-  const unsigned own = bin_of(size_bytes);
+std::uint32_t range_book::find_fit(std::uint64_t size_bytes, std::uint64_t alignment) const {
+  // From the bin behind `sure` on, whatever hangs there fits.
+  const unsigned sure = bin_of(size_bytes + alignment - unit);
   std::uint32_t best = none;
   int looks = 0;
-  for (std::uint32_t at = bins_[own]; at != none && looks < looks_max;
-       at = nodes_[at].next, ++looks) {
-    const std::uint64_t size = nodes_[at].size_bytes;
-    if (size == size_bytes) return at;
-    if (size > size_bytes && (best == none || size < nodes_[best].size_bytes)) best = at;
+  for (unsigned bin = bin_of(size_bytes); best == none && bin <= sure; bin = next_bin(bin + 1)) {
+    for (std::uint32_t at = bins_[bin]; at != none && looks < looks_max;
+         at = nodes_[at].next, ++looks) {
+      const std::uint64_t size = nodes_[at].size_bytes;
+      if (size < size_bytes + gap_to(range_of(nodes_[at]).offset, alignment)) continue;
+      if (size == size_bytes) return at;
+      if (best == none || size < nodes_[best].size_bytes) best = at;
+    }
   }
   if (best != none) return best;
-  const unsigned larger = next_bin(own + 1);
+  const unsigned larger = next_bin(sure + 1);
   return larger < bins_max ? bins_[larger] : none;
 }
 

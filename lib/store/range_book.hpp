@@ -21,7 +21,8 @@ struct line_range {
 ///
 /// Good fit, in constant time: free ranges hang in bins by size, 32 bins to each power of two. Of
 /// the bin that a size falls into the best of a few is taken, else one of the next larger bin that
-/// has any. Ranges know their neighbours, so what becomes free is joined without a search.
+/// has any; one that must be aligned may also lie in a range that is less than so much larger.
+/// Ranges know their neighbours, so what becomes free is joined without a search.
 class range_book {
  public:
   static constexpr std::uint64_t unit = 64;
@@ -35,7 +36,9 @@ class range_book {
   std::uint64_t cut(std::uint32_t line);
 
   /// Takes a range. `tag` is whatever the caller wants to know of it later.
-  std::optional<line_range> take(std::uint64_t size_bytes, std::uint32_t tag);
+  /// @param alignment  it begins at a multiple of that: a power of two
+  std::optional<line_range> take(std::uint64_t size_bytes, std::uint32_t tag,
+                                 std::uint64_t alignment = unit);
   /// Takes all of a line that is all free.
   line_range take_line(std::uint32_t line, std::uint32_t tag);
   struct taken {
@@ -88,7 +91,8 @@ class range_book {
   void hang(std::uint32_t number);
   void unhang(std::uint32_t number);
   void join_with_next(std::uint32_t number);
-  std::uint32_t find_fit(std::uint64_t size_bytes) const;
+  std::uint32_t split(std::uint32_t number, std::uint64_t left_bytes);
+  std::uint32_t find_fit(std::uint64_t size_bytes, std::uint64_t alignment) const;
   unsigned next_bin(unsigned from) const;
   line_range mark_taken(std::uint32_t number, std::uint32_t tag);
 

@@ -36,7 +36,9 @@ class model {
   }
   void used(const block& one, std::uint64_t size) {
     ASSERT_LT(one.extent, sizes_.size());
-    ASSERT_EQ(one.offset % allocator::alignment, 0U);
+    ASSERT_EQ(one.offset % (size % page_states::page_bytes == 0 ? page_states::page_bytes
+                                                                : allocator::alignment),
+              0U);
     ASSERT_LE(one.offset + size, sizes_[one.extent]);
     const auto after = used_.lower_bound({one.extent, one.offset});
     if (after != used_.end() && after->first.first == one.extent) {
@@ -112,6 +114,18 @@ void run_against_model(std::uint64_t seed) {
 
 TEST(Allocator, AgreesWithAModelInRandomPrograms) {
   for (int run = 0; run < 60 && !HasFatalFailure(); ++run) run_against_model(seed_for(run));
+}
+
+TEST(Allocator, GivesWholePagesToBlocksOfWholePages) {
+  allocator tested{{64 * mib, mib}};
+  ASSERT_EQ(tested.allocate(64)->offset, 0U);
+  const auto pages = tested.allocate(8 * kib);
+  EXPECT_EQ(pages->offset, 4 * kib);
+  // What is left before it serves others.
+  EXPECT_EQ(tested.allocate(4032)->offset, 64U);
+  EXPECT_TRUE(tested.release(*pages));
+  EXPECT_EQ(tested.allocate(8 * kib)->offset, 4 * kib);
+  tested.check();
 }
 
 TEST(Allocator, TakesTheSmallestRangeThatFits) {

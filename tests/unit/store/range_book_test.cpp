@@ -46,7 +46,9 @@ TEST(RangeBook, AgreesWithAModelInRandomPrograms) {
         length[line] = end;
       } else if (kind < 60 || expected.empty()) {
         const auto tag = static_cast<std::uint32_t>(random());
-        if (const auto got = tested.take((1 + random() % 200) * 64, tag)) {
+        const std::uint64_t alignment = std::uint64_t{64} << (random() % 2 * (random() % 8));
+        if (const auto got = tested.take((1 + random() % 200) * 64, tag, alignment)) {
+          ASSERT_EQ(got->offset % alignment, 0U);
           ASSERT_FALSE(overlaps(expected, *got));
           ASSERT_LE(got->end(), length[got->line]);
           expected[{got->line, got->offset}] = {got->size_bytes, tag};
@@ -80,6 +82,20 @@ TEST(RangeBook, TakesTheLastByteThatIsFree) {
   tested.release(7, 6400 * 4);
   EXPECT_FALSE(tested.take(6464, 0));
   EXPECT_EQ(tested.take(6400, 0)->offset, 6400U * 4);
+}
+
+TEST(RangeBook, TakesAnAlignedRangeWhereverThereIsOne) {
+  range_book tested;
+  tested.extend(0, 64 * 1000);
+  EXPECT_EQ(tested.take(64, 0)->offset, 0U);
+  EXPECT_EQ(tested.take(4096, 0, 4096)->offset, 4096U);
+  EXPECT_EQ(tested.take(4096, 0, 4096)->offset, 8192U);
+  // The gap before the first has the size, but no such place.
+  tested.release(0, 4096);
+  EXPECT_EQ(tested.take(64, 0)->offset, 64U);
+  EXPECT_EQ(tested.take(4096, 0, 4096)->offset, 4096U);
+  EXPECT_EQ(tested.take(4096 - 128, 0)->offset, 128U);
+  tested.check();
 }
 
 TEST(RangeBook, KnowsNothingOfPlacesThatWereNeverTaken) {
