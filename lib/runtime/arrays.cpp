@@ -57,7 +57,7 @@ new_array::new_array(std::size_t count, std::size_t element_bytes) {
     begin_ = made->own.get();
   } else {
     made->room = home.store().allocate(array_header_bytes + bytes);
-    begin_ = home.store().writable(made->room).data() + array_header_bytes;
+    begin_ = home.store().lend(made->room).data() + array_header_bytes;
   }
   memory_ = made.release();
 }
@@ -67,6 +67,7 @@ void new_array::discard() noexcept {
   const std::unique_ptr<memory> gone{memory_};
   if (gone->own || gone->now != memory::state::being_written) return;
   if (process::current() != gone->home) return;  // the room has gone with the runtime
+  gone->home->store().take_back(gone->room, begin_ - array_header_bytes);
   const std::lock_guard held{gone->home->lock()};
   gone->home->store().abandon(gone->room);
 }
@@ -117,8 +118,10 @@ sealed_elements new_array::seal() const {
 
 void array_rooms::seal(const new_array& array) {
   const std::uint64_t word = whole_array_word(array.memory_->count);
-  std::memset(array.begin_ - array_header_bytes, 0, array_header_bytes);
-  std::memcpy(array.begin_ - array_header_bytes, &word, sizeof word);
+  std::byte* const room = array.begin_ - array_header_bytes;
+  std::memset(room, 0, array_header_bytes);
+  std::memcpy(room, &word, sizeof word);
+  array.memory_->home->store().take_back(array.memory_->room, room);
 }
 
 wire::location array_rooms::give_away(const new_array& array) {

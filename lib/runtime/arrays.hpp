@@ -10,7 +10,7 @@ struct array_rooms {
   /// The room becomes a result, by who sends that: the array may be discarded. Of one that is not
   /// small. @throws error if it was given away before
   static wire::location give_away(const new_array& array);
-  /// Writes what stands before the elements.
+  /// Writes what stands before the elements. From here on user code can't write them.
   static void seal(const new_array& array);
 };
 

@@ -57,7 +57,10 @@ wire::location store_client::allocate(std::uint64_t size_bytes) {
 std::optional<wire::location> store_client::ask_for_room(std::uint64_t size_bytes) {
   constexpr std::uint64_t page = 4096;
   const bool large = size_bytes > store::slabs::object_bytes_max;
-  const std::uint64_t least = large ? size_bytes : (size_bytes / page + 1) * page;
+  const bool is_protected = size_bytes >= store::protected_bytes_min;
+  std::uint64_t least = large ? size_bytes : (size_bytes / page + 1) * page;
+  // To itself: it shares none with blocks that are written still when it is not.
+  if (is_protected) least = (size_bytes + page - 1) / page * page;
   std::uint64_t token = 0;
   {
     const std::lock_guard held{whose_.lock()};
@@ -78,7 +81,18 @@ std::optional<wire::location> store_client::ask_for_room(std::uint64_t size_byte
 }
 
 std::span<std::byte> store_client::writable(const wire::location& room) {
-  const auto memory = maps_->extents.writable(room);
+  return mapped(room, maps_->extents.writable(room));
+}
+
+std::span<std::byte> store_client::lend(const wire::location& room) {
+  return mapped(room, maps_->extents.lend(room));
+}
+
+void store_client::take_back(const wire::location& room, std::byte* lent) {
+  maps_->extents.take_back(room, {lent, room.size_bytes});
+}
+
+std::span<std::byte> store_client::mapped(const wire::location& room, std::span<std::byte> memory) {
   if (memory.size() == room.size_bytes) return memory;
   {
     const std::lock_guard held{whose_.lock()};

@@ -48,8 +48,14 @@ class store_client final : public core::argument_pins {
   /// also on a fiber: the answer depends on no task.
   /// @throws store_full
   wire::location allocate(std::uint64_t size_bytes);
-  /// Its memory. @throws store_full if it can't be mapped, after giving the room back
+  /// Its memory, to be filled here. @throws store_full if it can't be mapped, after giving the room
+  /// back
   std::span<std::byte> writable(const wire::location& room);
+  /// Its memory, to be filled by user code, until `take_back`: before the room ends. @throws as
+  /// above
+  std::span<std::byte> lend(const wire::location& room);
+  /// User code has filled it, or never will: it can't write there any more, if the room is large.
+  void take_back(const wire::location& room, std::byte* lent);
   /// Writes a value into a room of its own.
   /// @throws store_full
   wire::location write(const encoder& value);
@@ -112,6 +118,7 @@ class store_client final : public core::argument_pins {
   };
 
   std::optional<wire::location> ask_for_room(std::uint64_t size_bytes);
+  std::span<std::byte> mapped(const wire::location& room, std::span<std::byte> memory);
   grant await_grant(std::uint64_t token);
   void give_back(std::uint64_t kept_bytes_max);
   void begin(core::object& one, fetch& how);

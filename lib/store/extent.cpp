@@ -13,6 +13,26 @@ namespace {
 
 std::atomic<bool> extents_are_dumped{false};
 
+// Up to this size page tables of x86-64 are moved as a whole.
+std::size_t alignment_for(std::size_t size) {
+  constexpr std::size_t large_page = std::size_t{2} << 20;
+  constexpr std::size_t largest_page = std::size_t{1} << 30;
+  return size < largest_page ? large_page : largest_page;
+}
+
+// An address range that nobody else takes, to be mapped over. Null: there is none so large.
+std::byte* reserve(std::size_t size, std::size_t alignment) {
+  void* const all = mmap(nullptr, size + alignment, PROT_NONE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (all == MAP_FAILED) return nullptr;
+  auto* const first = static_cast<std::byte*>(all);
+  const std::size_t front =
+      (alignment - reinterpret_cast<std::uintptr_t>(first) % alignment) % alignment;
+  if (front != 0) munmap(first, front);
+  munmap(first + front + size, alignment - front);
+  return first + front;
+}
+
 }  // namespace
 
 void dump_extents(bool dumped) { extents_are_dumped = dumped; }
@@ -22,12 +42,17 @@ extent_mapping::extent_mapping(int file, access how) {
   if (fstat(file, &status) != 0 || status.st_size <= 0) return;
   const auto size = static_cast<std::size_t>(status.st_size);
   const int protection = how == access::write ? PROT_READ | PROT_WRITE : PROT_READ;
-  void* const begin = mmap(nullptr, size, protection, MAP_SHARED | MAP_NORESERVE, file, 0);
-  if (begin == MAP_FAILED) return;
+  std::byte* const place = reserve(size, alignment_for(size));
+  void* const begin =
+      mmap(place, size, protection, MAP_SHARED | MAP_NORESERVE | (place ? MAP_FIXED : 0), file, 0);
+  if (begin == MAP_FAILED) {
+    if (place) munmap(place, size);
+    return;
+  }
   // A core dump would hold these pages once for each mapping.
   if (!extents_are_dumped) madvise(begin, size, MADV_DONTDUMP);
   // Filling fresh memory takes a third of the time so, where the system lets us have large pages.
-  if (how == access::write) madvise(begin, size, MADV_HUGEPAGE);
+  if (how != access::read) madvise(begin, size, MADV_HUGEPAGE);
   bytes_ = {static_cast<std::byte*>(begin), size};
 }
 

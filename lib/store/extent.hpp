@@ -13,10 +13,15 @@ namespace mobula::store {
 /// memory, once for each process that dumps. They are not, unless this is asked for.
 void dump_extents(bool dumped);
 
-/// A shared mapping of a whole extent in this process; unmapped with this.
+/// A shared mapping of a whole extent in this process; unmapped with this. All of an extent's begin
+/// at the same place within a large page, so that page tables fit from one to another.
 class extent_mapping {
  public:
-  enum class access : std::uint8_t { read, write };
+  enum class access : std::uint8_t {
+    read,
+    write,
+    lend,  // as read at first; parts become writable, see page_tables
+  };
 
   extent_mapping() = default;
   /// Maps all of the file; empty if the system refuses (errno tells).

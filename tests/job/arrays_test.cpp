@@ -8,6 +8,8 @@
 #include <span>
 
 #include "job/job.hpp"
+#include "store/page_tables.hpp"
+#include "wire/debug_build.hpp"
 
 // Arrays: born in the store, given away without a copy, read in place wherever they are.
 
@@ -221,6 +223,40 @@ TEST(Arrays, ViewsKeepWhatTheyShowAlsoWhenItsOwnerEnds) {
   got(others);
   EXPECT_EQ(sum(large), sum_of_sequence(300'000, 5));
   EXPECT_EQ(sum(middle), sum_of_sequence(80'000, 5));
+}
+
+struct forgetful {
+  std::int64_t* written = nullptr;
+  numbers make(std::size_t count) {
+    numbers made = sequence(count, 5);
+    written = made.data();
+    return made;
+  }
+  object_ref<numbers> put_one(std::size_t count) { return put(make(count)); }
+  std::int64_t read() { return written[17]; }
+  std::int64_t write() { return written[17] = -1; }
+};
+
+TEST(Arrays, ThatArePutEndWhoStillWritesThemAndStayWhatTheyWere) {
+  const bool are_protected = store::page_tables_move() || wire::is_debug_build;
+  for (const std::size_t count : {std::size_t{2} << 20 >> 3, std::size_t{1'000'000}}) {
+    const auto doomed = actor<forgetful>();
+    const auto result = doomed.call<&forgetful::make>(count);
+    EXPECT_EQ(sum(got(result)), sum_of_sequence(count, 5));
+    EXPECT_EQ(got(doomed.call<&forgetful::read>()), 22);
+    if (are_protected) {
+      EXPECT_THROW(got(doomed.call<&forgetful::write>()), actor_died);
+    }
+    EXPECT_EQ(sum(got(result)), sum_of_sequence(count, 5));
+    EXPECT_EQ(got(remote<sum>(result)), sum_of_sequence(count, 5));
+
+    const auto another = actor<forgetful>();
+    const view before = got(got(another.call<&forgetful::put_one>(count)));
+    if (are_protected) {
+      EXPECT_THROW(got(another.call<&forgetful::write>()), actor_died);
+    }
+    EXPECT_EQ(sum(before), sum_of_sequence(count, 5));
+  }
 }
 
 TEST(Arrays, ThatHaveNoElementsToGiveAreRefused) {

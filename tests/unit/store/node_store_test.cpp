@@ -239,18 +239,5 @@ TEST(NodeStore, WhatTheSystemRefusesIsAnErrorNotACrash) {
   EXPECT_EQ(store.blocks(), 2U);
 }
 
-TEST(Mapper, AsksAgainWhereAnExtentCouldNotBeHad) {
-  node_store store{options(64 * mib)};
-  const auto made = store.allocate(4096);
-  int asked = 0;
-  mapper mine{[&](std::uint32_t extent) {
-    return descriptor{++asked == 1 ? -1 : fcntl(store.extent_file(extent), F_DUPFD_CLOEXEC, 0)};
-  }};
-  EXPECT_TRUE(mine.readable(made.where).empty());
-  EXPECT_FALSE(mine.readable(made.where).empty());
-  EXPECT_FALSE(mine.readable(made.where).empty());
-  EXPECT_EQ(asked, 2);
-}
-
 }  // namespace
 }  // namespace mobula::store
