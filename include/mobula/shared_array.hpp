@@ -16,7 +16,8 @@ namespace mobula {
 /// without a copy: by put, as an argument or as a result, also inside containers and structs. From
 /// then on nobody changes them; every process of a node reads the same memory, as a
 /// shared_array<const T>. A write through a pointer that was kept ends the process that writes,
-/// where the array is of 2 MiB or more (before Linux 5.13 in builds of Mobula for debugging alone).
+/// where the array is of 2 MiB or more (before Linux 5.13 in builds of Mobula for debugging alone);
+/// of a smaller one such builds tell when it is freed or sent.
 ///
 /// Move-only. One that was moved from or default-made has no elements; giving it away throws. The
 /// elements begin at a multiple of 64 bytes and are not initialised unless a value is given.

@@ -13,9 +13,14 @@
 #include "runtime/process.hpp"
 #include "runtime/store_client.hpp"
 #include "runtime/waiting.hpp"
+#include "store/mapper.hpp"
+#include "wire/array_seal.hpp"
+#include "wire/debug_build.hpp"
 #include "wire/messages.hpp"
 
 namespace mobula::detail {
+
+static_assert(wire::array_seal::elements_offset == array_header_bytes);
 
 struct new_array::memory {
   enum class state : std::uint8_t { being_written, object, given_away };
@@ -121,7 +126,10 @@ void array_rooms::seal(const new_array& array) {
   std::byte* const room = array.begin_ - array_header_bytes;
   std::memset(room, 0, array_header_bytes);
   std::memcpy(room, &word, sizeof word);
-  array.memory_->home->store().take_back(array.memory_->room, room);
+  const wire::location& where = array.memory_->room;
+  if (wire::is_debug_build && where.size_bytes < store::protected_bytes_min)
+    wire::seal_array({room, where.size_bytes});
+  array.memory_->home->store().take_back(where, room);
 }
 
 wire::location array_rooms::give_away(const new_array& array) {

@@ -16,6 +16,7 @@
 #include "runtime/board.hpp"
 #include "runtime/host_name.hpp"
 #include "transport/ring/wake.hpp"
+#include "wire/debug_build.hpp"
 
 namespace mobula::detail {
 
@@ -87,6 +88,10 @@ void scheduler_process::open_store() {
   };
   memory.warm_ahead_bytes = store::default_warm_ahead_bytes(told_.store_bytes);
   store_ = std::make_unique<published_store>(memory, broker_);
+  if (wire::is_debug_build) {
+    arrays_ = std::make_unique<store::array_watch>(
+        told_.node, [this](std::uint32_t extent) { return store_->extent_bytes(extent); });
+  }
   if (links_ && told_.rma) {
     const std::uint64_t pinned =
         told_.rma_pinned_bytes != 0 ? told_.rma_pinned_bytes : store_window::all;
@@ -272,6 +277,10 @@ bool scheduler_process::leave() {
 }
 
 void scheduler_process::on_message(process_id from, wire::blob message) {
+  if (arrays_) {
+    if (const std::string altered = arrays_->look(message); !altered.empty())
+      std::fprintf(stderr, "mobula: %s\n", altered.c_str());
+  }
   if (directory_->on_message(from, message)) return;
   if (wire::type_of(message) == wire::message_type::process_ended) {
     if (const auto told = wire::decode<wire::process_ended>(message)) {

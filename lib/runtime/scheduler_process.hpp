@@ -19,6 +19,7 @@
 #include "runtime/published_store.hpp"
 #include "runtime/start_texts.hpp"
 #include "runtime/store_window.hpp"
+#include "store/array_watch.hpp"
 #include "transport/gateway.hpp"
 #include "transport/ring/broker.hpp"
 #include "transport/ring/hub.hpp"
@@ -88,8 +89,9 @@ class scheduler_process final : wire::receiver,
   std::unique_ptr<transport::gateway> gateway_;
   std::unique_ptr<launch::seats> seats_;
   std::unique_ptr<published_store> store_;
-  std::unique_ptr<store_window> window_;  // null: no RMA
-  std::unique_ptr<node_disk> disk_;       // null: no spilling
+  std::unique_ptr<store::array_watch> arrays_;  // null: no debug build
+  std::unique_ptr<store_window> window_;        // null: no RMA
+  std::unique_ptr<node_disk> disk_;             // null: no spilling
   std::unique_ptr<core::directory> directory_;
   std::unique_ptr<core::scheduler> scheduler_;
   std::map<wire::process_id, death> dying_;  // ended; what they sent is not all acted on

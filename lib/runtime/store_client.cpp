@@ -8,7 +8,9 @@
 #include "runtime/process.hpp"
 #include "runtime/task_run.hpp"
 #include "store/mapper.hpp"
+#include "wire/array_seal.hpp"
 #include "wire/codec.hpp"
+#include "wire/debug_build.hpp"
 
 namespace mobula::detail {
 
@@ -81,18 +83,19 @@ std::optional<wire::location> store_client::ask_for_room(std::uint64_t size_byte
 }
 
 std::span<std::byte> store_client::writable(const wire::location& room) {
-  return mapped(room, maps_->extents.writable(room));
+  return checked(room, maps_->extents.writable(room));
 }
 
 std::span<std::byte> store_client::lend(const wire::location& room) {
-  return mapped(room, maps_->extents.lend(room));
+  return checked(room, maps_->extents.lend(room));
 }
 
 void store_client::take_back(const wire::location& room, std::byte* lent) {
   maps_->extents.take_back(room, {lent, room.size_bytes});
 }
 
-std::span<std::byte> store_client::mapped(const wire::location& room, std::span<std::byte> memory) {
+std::span<std::byte> store_client::checked(const wire::location& room,
+                                           std::span<std::byte> memory) {
   if (memory.size() == room.size_bytes) return memory;
   {
     const std::lock_guard held{whose_.lock()};
@@ -110,6 +113,8 @@ wire::location store_client::write(const encoder& value) {
 }
 
 void store_client::made(wire::object_id object, const wire::location& where) {
+  if (wire::is_debug_build && where.size_bytes < store::protected_bytes_min)
+    wire::name_array(maps_->extents.writable(where), object);
   wire::send(whose_.port(), whose_.scheduler(), wire::store_made{object, where});
 }
 

@@ -118,7 +118,7 @@ class store_client final : public core::argument_pins {
   };
 
   std::optional<wire::location> ask_for_room(std::uint64_t size_bytes);
-  std::span<std::byte> mapped(const wire::location& room, std::span<std::byte> memory);
+  std::span<std::byte> checked(const wire::location& room, std::span<std::byte> memory);
   grant await_grant(std::uint64_t token);
   void give_back(std::uint64_t kept_bytes_max);
   void begin(core::object& one, fetch& how);
