@@ -36,6 +36,9 @@ launch::child_recipe recipe_for_workers(const scheduler_start& told,
   return recipe;
 }
 
+// A file that would be larger than the limit is an error then. Children have their own.
+void ignore_limit_of_files() { ::signal(SIGXFSZ, SIG_IGN); }
+
 // A descriptor or two for each process of the node and each connection to another: more than the
 // limit that shells give. @returns that limit, for those who start programs that use select()
 std::uint64_t raise_limit_of_open_files() {
@@ -60,6 +63,7 @@ scheduler_process::scheduler_process(scheduler_start told, launch::record_channe
       port_{hub_, broker_},
       pins_{broker_, port_},
       epoll_{::epoll_create1(EPOLL_CLOEXEC)} {
+  ignore_limit_of_files();
   seats_ = std::make_unique<launch::seats>(
       told_.own_rank, recipe_for_workers(told_, std::move(arguments)), std::move(door));
   if (told_.nodes > 1) {

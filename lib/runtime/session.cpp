@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -31,6 +32,7 @@
 #include "store/spill_file.hpp"
 #include "store/spill_folder.hpp"
 #include "store/store_size.hpp"
+#include "transport/ring/layout.hpp"
 
 namespace mobula::detail {
 
@@ -41,6 +43,18 @@ namespace {
 std::optional<double> given_cpus(const runtime_options& options, const launch::settings& settings) {
   if (options.cpus.is_set()) return options.cpus.value_or(0);
   return settings.cpus;
+}
+
+// What the processes of a node share is in files without names, which count: the system kills who
+// makes a larger one than it may.
+void check_limit_of_files() {
+  constexpr std::uint64_t needed = ring::arena_bytes(ring::slots_of_scheduler);
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur >= needed) return;
+  throw start_error{"files may have " + store::bytes_in_words(limit.rlim_cur) +
+                    " here, and the memory that the processes of a node share counts as files of " +
+                    store::bytes_in_words(needed) +
+                    " and more, most of it never used: raise that limit (ulimit -f unlimited)"};
 }
 
 std::uint64_t fresh_token() {
@@ -159,6 +173,7 @@ void session::together(const std::function<void()>& work) {
 
 void session::start_scheduler(const launch::node_layout& node, std::size_t node_count,
                               const runtime_options& options) {
+  check_limit_of_files();
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0)
     throw start_error{"no socket for the scheduler: the limit of open files is reached"};

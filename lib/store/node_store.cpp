@@ -37,10 +37,13 @@ core::block_store::allocation node_store::allocate(std::uint64_t size_bytes) {
     return {{}, refusal(size_bytes, why)};
   }
   if (!apply_changes()) {
-    const std::string cause = std::generic_category().message(errno);
+    const int error = errno;
     books_.release(*made);
     books_.give_up(made->extent);
-    return {{}, refusal(size_bytes, "the system gives no more shared memory (" + cause + ")")};
+    return {{},
+            refusal(size_bytes, "the system gives no more shared memory (" +
+                                    std::generic_category().message(error) + ")" +
+                                    (error == EFBIG ? ", raise ulimit -f" : ""))};
   }
   asked_bytes_ += size_bytes;
   warm_up_ahead();

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Usage: start_test.sh another_binary MPIEXEC ONE OTHER    ranks 0 and 1 run different programs
 #        start_test.sh without_wrap LAUNCH... PROGRAM      linked without --wrap=main
+#        start_test.sh small_files LAUNCH... PROGRAM       files may have 1 MB
 set -euo pipefail
 what=$1
 shift
@@ -31,5 +32,13 @@ case $what in
     [[ $status -eq 0 ]] || fail "the job ended with status $status"
     grep -qx right "$output" || fail "the job's answer is not right"
     [[ $(grep -c 'linked without --wrap=main' "$output") -eq 1 ]] || fail "it was not said once"
+    ;;
+  small_files)
+    # The ranks alone: launchers have files of their own.
+    run "${@:1:$#-1}" bash -c 'ulimit -f 1000; exec "$0" work' "${@: -1}"
+    [[ $status -ne 0 ]] || fail "the job ran, with files too large"
+    [[ $status -ne 124 ]] || fail "the job did not end"
+    grep -q 'files may have 1000 KiB here.*ulimit -f unlimited' "$output" || fail "nobody said what to do"
+    ! grep -qi 'signal' "$output" || fail "a process was killed"
     ;;
 esac

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -237,6 +238,26 @@ TEST(NodeStore, WhatTheSystemRefusesIsAnErrorNotACrash) {
   EXPECT_FALSE(third.error);
   EXPECT_TRUE(store.bytes(third.where));
   EXPECT_EQ(store.blocks(), 2U);
+}
+
+TEST(NodeStore, AnExtentBeyondTheLimitOfFilesIsAnErrorThatNamesIt) {
+  node_store store{options(64 * mib)};
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  rlimit small = before;
+  small.rlim_cur = 8 * mib;
+  const auto handler = signal(SIGXFSZ, SIG_IGN);  // as the scheduler does
+  setrlimit(RLIMIT_FSIZE, &small);
+  const auto large = store.allocate(16 * mib);
+  const auto other = store.allocate(4 * mib);
+  setrlimit(RLIMIT_FSIZE, &before);
+  signal(SIGXFSZ, handler);
+  ASSERT_TRUE(large.error);
+  EXPECT_EQ(large.error->code, wire::error_code::store_full);
+  EXPECT_NE(large.error->what.find("File too large), raise ulimit -f"), std::string::npos)
+      << large.error->what;
+  EXPECT_FALSE(other.error);
+  EXPECT_FALSE(store.allocate(16 * mib).error);
 }
 
 }  // namespace
