@@ -33,9 +33,8 @@ void lender::grant(node_id reader, std::uint64_t token, const location& block) {
     answer.bytes = *bytes;
     return send(reader, answer);
   }
-  bool fresh = false;
-  const auto shown = pins_.pin(reader, token, block, fresh);
-  if (!fresh) return;  // it can't tell the answers apart
+  const auto [is_new, shown] = pins_.pin(reader, token, block);
+  if (!is_new) return;  // it can't tell the answers apart
   answer.answer = shown ? wire::pin_answer::by_rma : wire::pin_answer::by_messages;
   if (shown)
     answer.segments.push_back({shown->address, block.size_bytes, shown->key, shown->key_bytes});

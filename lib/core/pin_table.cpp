@@ -20,16 +20,14 @@ void pin_table::release(const location& where) {
   memory_.release(where);
 }
 
-std::optional<remote_memory::exposure> pin_table::pin(node_id reader, std::uint64_t token,
-                                                      const location& where, bool& fresh) {
+pin_table::pinning pin_table::pin(node_id reader, std::uint64_t token, const location& where) {
   const auto [at, made] = pins_.try_emplace({reader, token}, pin_record{where});
-  fresh = made;
-  if (!made) return std::nullopt;
+  if (!made) return {};
   ++blocks_[where].pins;
-  if (!remote_) return std::nullopt;
-  auto shown = remote_->expose(where, reader);
-  at->second.exposed = shown.has_value();
-  return shown;
+  pinning done{true, std::nullopt};
+  if (remote_) done.shown = remote_->expose(where, reader);
+  at->second.exposed = done.shown.has_value();
+  return done;
 }
 
 const location* pin_table::pinned(node_id reader, std::uint64_t token) const {

@@ -32,10 +32,11 @@ class pin_table final : public block_store {
     return memory_.bytes(block);
   }
 
-  /// @return how it can be read by RMA, if it can. False in `fresh`: the reader has that pin
-  /// already
-  std::optional<remote_memory::exposure> pin(wire::node_id reader, std::uint64_t token,
-                                             const wire::location& block, bool& fresh);
+  struct pinning {
+    bool is_new = false;                           // otherwise the reader had that pin already
+    std::optional<remote_memory::exposure> shown;  // how it can be read by RMA, if it can
+  };
+  pinning pin(wire::node_id reader, std::uint64_t token, const wire::location& block);
   /// What it pins; null: no such pin.
   const wire::location* pinned(wire::node_id reader, std::uint64_t token) const;
   void unpin(wire::node_id reader, std::uint64_t token);
