@@ -16,6 +16,8 @@
 #include <thread>
 #include <vector>
 
+#include "temporary_folder.hpp"
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -24,6 +26,7 @@ using mobula::actor_handle;
 using mobula::get;
 using mobula::object_ref;
 using mobula::remote;
+using mobula::temporary_folder;
 
 constexpr auto patience = 30s;
 constexpr int cpus = 3;
@@ -102,28 +105,6 @@ struct soldier {
 
 // ---- the tests' means
 
-class folder {
- public:
-  folder() {
-    char name[] = "/tmp/mobula-deaths-XXXXXX";
-    if (::mkdtemp(name)) path_ = name;
-  }
-  ~folder() {
-    for (const std::string& file : files_) ::unlink(file.c_str());
-    ::rmdir(path_.c_str());
-  }
-  folder(const folder&) = delete;
-  folder& operator=(const folder&) = delete;
-  std::string file(const std::string& name) {
-    files_.push_back(path_ + "/" + name);
-    return files_.back();
-  }
-
- private:
-  std::string path_;
-  std::vector<std::string> files_;
-};
-
 std::vector<int> lines_of(const std::string& file) {
   std::ifstream in{file};
   std::vector<int> all;
@@ -199,13 +180,13 @@ TEST(WorkerDied, LeavesTheJobWhole) {
 
 // Eight tasks go to a worker together; what stood behind the one that crashed runs elsewhere, once.
 TEST(WorkerDied, DoesNotHarmSevenInnocentsBehindACrashThreeTimes) {
-  folder temporary;
+  const temporary_folder folder;
   for (int time = 0; time < 3; ++time) {
     // Short tasks, so that owners come to push many to a worker at once.
     std::vector<object_ref<int>> warm;
     for (int i = 0; i < 300; ++i) warm.push_back(remote<add>(i, 1));
     get(warm, patience);
-    const std::string witness = temporary.file("witness" + std::to_string(time));
+    const std::string witness = folder.path() / ("witness" + std::to_string(time));
     std::vector<object_ref<int>> innocents;
     auto crash = remote<kill_oneself>();
     for (int i = 0; i < 7 * cpus; ++i) innocents.push_back(remote<write_line>(witness, i));
@@ -223,9 +204,9 @@ TEST(WorkerDied, DoesNotHarmSevenInnocentsBehindACrashThreeTimes) {
 }
 
 TEST(WorkerDied, IsTheValueOfATaskThatWaitedForAnother) {
-  folder temporary;
-  const std::string begun = temporary.file("begun");
-  const std::string gate = temporary.file("gate");
+  const temporary_folder folder;
+  const std::string begun = folder.path() / "begun";
+  const std::string gate = folder.path() / "gate";
   auto waiting = remote<wait_within>(begun, gate);
   ASSERT_TRUE(comes_true([&] { return !lines_of(begun).empty(); }));
   ::kill(lines_of(begun).front(), SIGKILL);
@@ -310,16 +291,16 @@ void expect_owner_died(const object_ref<offer>& promised) {
 }
 
 TEST(OwnerDied, IsTheValueOfWhatATaskLeftBehind) {
-  folder temporary;
-  const std::string gate = temporary.file("gate");
+  const temporary_folder folder;
+  const std::string gate = folder.path() / "gate";
   expect_owner_died(remote<make_offer>(gate));
   write_line(gate, 0);
   EXPECT_TRUE(all_is_free());
 }
 
 TEST(OwnerDied, IsTheValueOfWhatAnActorLeftBehind) {
-  folder temporary;
-  const std::string gate = temporary.file("gate");
+  const temporary_folder folder;
+  const std::string gate = folder.path() / "gate";
   auto one = mobula::actor<soldier>();
   expect_owner_died(one.call<&soldier::give>(gate));
   write_line(gate, 0);
@@ -327,8 +308,8 @@ TEST(OwnerDied, IsTheValueOfWhatAnActorLeftBehind) {
 }
 
 TEST(OwnerDied, ComesToAProcessThatDecodesTheRefAfterwards) {
-  folder temporary;
-  const std::string gate = temporary.file("gate");
+  const temporary_folder folder;
+  const std::string gate = folder.path() / "gate";
   auto promised = remote<make_offer>(gate);
   const int process = get(remote<[](const offer& one) { return one.process; }>(promised), patience);
   ::kill(process, SIGKILL);

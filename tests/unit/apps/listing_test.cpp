@@ -4,7 +4,7 @@
 
 #include <filesystem>
 
-#include "apps/temporary_folder.hpp"
+#include "temporary_folder.hpp"
 
 namespace wordcount {
 namespace {
@@ -18,7 +18,7 @@ TEST(Splits, HaveASizeWithinItsBounds) {
 }
 
 TEST(ListFiles, FindsRegularFilesOnlyAndFollowsNoLinkBelowARoot) {
-  const apps::temporary_folder folder;
+  const mobula::temporary_folder folder;
   folder.file("a", std::string(1, 'x'));
   folder.file("deep/er/b", std::string(20, 'x'));
   folder.file("empty", std::string(0, 'x'));
@@ -35,14 +35,14 @@ TEST(ListFiles, FindsRegularFilesOnlyAndFollowsNoLinkBelowARoot) {
 }
 
 TEST(ListFiles, FollowsALinkThatIsARoot) {
-  const apps::temporary_folder folder;
+  const mobula::temporary_folder folder;
   fs::create_symlink(folder.file("a", std::string(5, 'x')), folder.path() / "link");
   const std::vector<std::string> roots{folder.path() / "link"};
   EXPECT_EQ(list_files(roots).size_bytes, 5U);
 }
 
 TEST(ListFiles, NamesRootsThatCantBeRead) {
-  const apps::temporary_folder folder;
+  const mobula::temporary_folder folder;
   fs::create_symlink(folder.path() / "loop", folder.path() / "loop");
   const std::vector<std::string> roots{folder.path() / "missing", folder.path() / "loop",
                                        "/dev/null"};

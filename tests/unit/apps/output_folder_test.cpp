@@ -7,8 +7,8 @@
 #include <iterator>
 
 #include "apps/error_of.hpp"
-#include "apps/temporary_folder.hpp"
 #include "sort/output_file.hpp"
+#include "temporary_folder.hpp"
 
 namespace sorting {
 namespace {
@@ -37,7 +37,7 @@ void write_file(const std::string& path, std::string_view text) {
 }
 
 TEST(OutputFile, StaysOnlyIfFinished) {
-  const apps::temporary_folder folder;
+  const mobula::temporary_folder folder;
   const std::string path = folder.path() / "file";
   { output_file{path}.write(std::string_view{"half"}); }
   EXPECT_FALSE(std::filesystem::exists(path));
@@ -46,7 +46,7 @@ TEST(OutputFile, StaysOnlyIfFinished) {
 }
 
 TEST(OutputFile, IsAnotherThanThatOfAnAttemptThatStillWrites) {
-  const apps::temporary_folder folder;
+  const mobula::temporary_folder folder;
   const std::string path = folder.path() / "file";
   std::ofstream stale{path};
   write_file(path, "new");
@@ -60,7 +60,7 @@ TEST(OutputFile, SaysWhatCantBeWritten) {
 }
 
 TEST(OutputFolder, NamesItsFilesAllAtOnce) {
-  const apps::temporary_folder above;
+  const mobula::temporary_folder above;
   const std::string path = above.path() / "made/if/need/be";
   {
     output_folder folder{path, "sorted-", 2};
@@ -74,7 +74,7 @@ TEST(OutputFolder, NamesItsFilesAllAtOnce) {
 }
 
 TEST(OutputFolder, IsEmptyAgainIfNothingWasPublished) {
-  const apps::temporary_folder above;
+  const mobula::temporary_folder above;
   {
     const output_folder folder{above.path(), "sorted-", 2};
     write_file(folder.unpublished(1), "second");
@@ -84,7 +84,7 @@ TEST(OutputFolder, IsEmptyAgainIfNothingWasPublished) {
 }
 
 TEST(OutputFolder, IsEmptyAgainIfAFileIsMissing) {
-  const apps::temporary_folder above;
+  const mobula::temporary_folder above;
   {
     output_folder folder{above.path(), "sorted-", 3};
     write_file(folder.unpublished(0), "first");
@@ -96,7 +96,7 @@ TEST(OutputFolder, IsEmptyAgainIfAFileIsMissing) {
 }
 
 TEST(OutputFolder, RefusesOneThatHasSuchFiles) {
-  const apps::temporary_folder above;
+  const mobula::temporary_folder above;
   above.file("sorted-00009", "of another run");
   above.file("made-00000", "of another kind");
   EXPECT_EQ(error_of([&] { output_folder(above.path(), "sorted-", 1); }),
@@ -105,7 +105,7 @@ TEST(OutputFolder, RefusesOneThatHasSuchFiles) {
 }
 
 TEST(OutputFolder, RefusesOneThatCantBeWritten) {
-  const apps::temporary_folder above;
+  const mobula::temporary_folder above;
   const std::string file = above.file("file", "");
   EXPECT_EQ(error_of([&] { output_folder(file, "sorted-", 1); }), file + ": Not a directory");
   EXPECT_EQ(error_of([&] { output_folder(file + "/folder", "sorted-", 1); }),

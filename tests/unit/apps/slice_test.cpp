@@ -6,8 +6,8 @@
 
 #include "apps/error_of.hpp"
 #include "apps/made_records.hpp"
-#include "apps/temporary_folder.hpp"
 #include "seed.hpp"
+#include "temporary_folder.hpp"
 
 namespace sorting {
 namespace {
@@ -16,7 +16,7 @@ using apps::error_of;
 
 TEST(Slices, GiveTheWholeInputOnceFromFilesOfAnySize) {
   std::mt19937_64 random{mobula::test_seed()};
-  const apps::temporary_folder folder;
+  const mobula::temporary_folder folder;
   for (int round = 0; round < 30; ++round) {
     const auto whole = made(random(), 0, random() % 500);
     std::vector<apps::found_file> files;
@@ -76,7 +76,7 @@ TEST(Sample, HasOneRecordOfEachStretch) {
 }
 
 TEST(Input, ThatCantBeSortedIsNamed) {
-  const apps::temporary_folder folder;
+  const mobula::temporary_folder folder;
   const auto refused = [](const std::string& path) { return error_of([&] { input_of(path); }); };
   const std::string odd = folder.file("odd", std::string(250, 'x'));
   EXPECT_EQ(refused(odd), odd + ": its 250 bytes are no multiple of 100, which a record has");
@@ -87,7 +87,7 @@ TEST(Input, ThatCantBeSortedIsNamed) {
 }
 
 TEST(SliceReader, NamesAFileThatBecameShorterOrWent) {
-  const apps::temporary_folder folder;
+  const mobula::temporary_folder folder;
   const std::string path = folder.file("file", text_of(made(1, 0, 10)));
   const auto slices = slices_of(std::vector{input_of(path)}, 10);
   std::vector<record> room(10);

@@ -6,8 +6,8 @@
 
 #include "apps/error_of.hpp"
 #include "apps/made_records.hpp"
-#include "apps/temporary_folder.hpp"
 #include "seed.hpp"
+#include "temporary_folder.hpp"
 
 namespace sorting {
 namespace {
@@ -65,7 +65,7 @@ TEST(Summary, SeesARecordThatIsThereTwiceInsteadOfAnother) {
 }
 
 TEST(CheckSorted, FindsWhatAFileHolds) {
-  const apps::temporary_folder folder;
+  const mobula::temporary_folder folder;
   auto records = made(1, 0, 25'000);  // several chunks
   std::ranges::sort(records, key_less);
   const sorted_file found = check_sorted(folder.file("sorted", text_of(records)));
@@ -76,7 +76,7 @@ TEST(CheckSorted, FindsWhatAFileHolds) {
 }
 
 TEST(CheckSorted, NamesAFileThatIsNotInOrderWhereverThatIs) {
-  const apps::temporary_folder folder;
+  const mobula::temporary_folder folder;
   auto records = made(1, 0, 25'000);
   std::ranges::sort(records, key_less);
   for (const std::size_t at : {std::size_t{0}, std::size_t{9'999}, std::size_t{24'998}}) {
@@ -88,7 +88,7 @@ TEST(CheckSorted, NamesAFileThatIsNotInOrderWhereverThatIs) {
 }
 
 TEST(CheckSorted, NamesAFileThatIsMissingOrEndsWithinARecord) {
-  const apps::temporary_folder folder;
+  const mobula::temporary_folder folder;
   const std::string path = folder.file("short", text_of(made(1, 0, 2)).substr(0, 150));
   EXPECT_EQ(error_of([&] { check_sorted(path); }), path + ": ends within a record");
   EXPECT_EQ(error_of([] { check_sorted("/no/such/file"); }),
@@ -96,7 +96,7 @@ TEST(CheckSorted, NamesAFileThatIsMissingOrEndsWithinARecord) {
 }
 
 TEST(SortedFile, MayFollowWhatEndsAtItsFirstKey) {
-  const apps::temporary_folder folder;
+  const mobula::temporary_folder folder;
   auto records = made(1, 0, 4);
   std::ranges::sort(records, key_less);
   const auto file = [&](std::size_t begin, std::size_t size) {

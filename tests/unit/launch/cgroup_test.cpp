@@ -1,29 +1,21 @@
 #include "launch/cgroup.hpp"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
-#include <fstream>
+#include <filesystem>
 #include <string>
+
+#include "temporary_folder.hpp"
 
 namespace mobula::launch {
 namespace {
 
-namespace fs = std::filesystem;
-
 /// A root of a file system with what the kernel would show.
 class Cgroup : public ::testing::Test {
  protected:
-  Cgroup() {
-    std::string name = (fs::temp_directory_path() / "mobula-cgroup-XXXXXX").string();
-    root_ = ::mkdtemp(name.data());
-  }
-  ~Cgroup() override { fs::remove_all(root_); }
-  void file(const std::string& path, const std::string& text) {
-    fs::create_directories((root_ / path).parent_path());
-    std::ofstream{root_ / path} << text;
-  }
-  fs::path root_;
+  void file(const std::string& path, const std::string& text) { folder_.file(path, text); }
+  temporary_folder folder_;
+  const std::filesystem::path& root_ = folder_.path();
 };
 
 TEST_F(Cgroup, WithoutAnyHasNoLimit) { EXPECT_EQ(cpu_quota(root_), std::nullopt); }

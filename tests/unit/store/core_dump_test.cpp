@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "store/extent.hpp"
-#include "store/scratch_folder.hpp"
+#include "temporary_folder.hpp"
 
 namespace mobula::store {
 namespace {
@@ -88,7 +88,7 @@ bool cores_are_files_here() {
 }
 
 // Of a process with a full store.
-std::uint64_t core_bytes(const scratch_folder& folder, bool dumped) {
+std::uint64_t core_bytes(const temporary_folder& folder, bool dumped) {
   status_of_child([&] {
     if (::chdir(folder.path().c_str()) != 0) return 1;
     ::prctl(PR_SET_DUMPABLE, 1);
@@ -115,7 +115,7 @@ TEST(CoreDump, IsSmallerThanTheStoreUnlessItIsAskedFor) {
     EXPECT_TRUE(pattern.good());
     return;
   }
-  const scratch_folder folder;
+  const temporary_folder folder;
   const std::uint64_t without = core_bytes(folder, false);
   const std::uint64_t with = core_bytes(folder, true);
   EXPECT_GT(without, 0U);

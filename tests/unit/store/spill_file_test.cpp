@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "seed.hpp"
-#include "store/scratch_folder.hpp"
+#include "temporary_folder.hpp"
 
 namespace mobula::store {
 namespace {
@@ -71,7 +71,7 @@ class SpillFile : public testing::TestWithParam<bool> {
     return static_cast<std::uint64_t>(status.st_blocks) * 512;
   }
 
-  scratch_folder folder_;
+  temporary_folder folder_;
 };
 
 INSTANTIATE_TEST_SUITE_P(Ways, SpillFile, testing::Values(false, true), [](const auto& way) {
@@ -154,7 +154,7 @@ TEST_P(SpillFile, KeepsToItsQuotaAndSaysSo) {
   while (const auto one = tested->take(mib)) all.push_back(*one);
   EXPECT_EQ(all.size(), 8U);
   EXPECT_EQ(tested->full(),
-            "of the 8.0 MiB that objects may have on disk in " + folder_.path() +
+            "of the 8.0 MiB that objects may have on disk in " + folder_.path().string() +
                 ", 8.0 MiB are in use; let go of refs that are no longer needed, or give them more "
                 "with MOBULA_SPILL_BYTES");
   // A large one finds room between small ones: the quota is disk, not length of the file.

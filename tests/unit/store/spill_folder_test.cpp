@@ -13,7 +13,7 @@
 #include <string>
 #include <string_view>
 
-#include "store/scratch_folder.hpp"
+#include "temporary_folder.hpp"
 
 namespace mobula::store {
 namespace {
@@ -31,12 +31,13 @@ spill_folder find(const std::string& given, const std::map<std::string, std::str
 }
 
 TEST(SpillFolder, IsTheFirstOfSlurmsAndTheSystemsThatWillDo) {
-  const scratch_folder slurms;
-  const scratch_folder own;
+  const temporary_folder slurms;
+  const temporary_folder own;
   EXPECT_EQ(find("", {{"SLURM_TMPDIR", slurms.path()}, {"TMPDIR", own.path()}}).path,
             slurms.path());
-  EXPECT_EQ(find("", {{"SLURM_TMPDIR", slurms.path() + "/gone"}, {"TMPDIR", own.path()}}).path,
-            own.path());
+  EXPECT_EQ(
+      find("", {{"SLURM_TMPDIR", slurms.path().string() + "/gone"}, {"TMPDIR", own.path()}}).path,
+      own.path());
   EXPECT_EQ(find("", {{"TMPDIR", ""}}).path, "/tmp");
   const spill_folder given = find(own.path(), {{"TMPDIR", slurms.path()}});
   EXPECT_EQ(given.path, own.path());
@@ -54,23 +55,22 @@ TEST(SpillFolder, IsNeverInMemory) {
 }
 
 TEST(SpillFolder, OfTheUserIsUsedOrNoneAndTheRefusalSaysWhy) {
-  const scratch_folder own;
-  const std::string file = own.path() + "/file";
-  std::ofstream{file} << "text";
+  const temporary_folder own;
+  const std::string file = own.file("file", "text");
   EXPECT_EQ(find(file, {{"TMPDIR", own.path()}}).path, "");
   EXPECT_THAT(find(file, {}).refusal, HasSubstr(file + ": it is no folder"));
-  EXPECT_THAT(find(own.path() + "/gone", {}).refusal, HasSubstr("No such file or directory"));
+  EXPECT_THAT(find(own.path() / "gone", {}).refusal, HasSubstr("No such file or directory"));
   EXPECT_EQ(find("/proc/self", {}).path, "");
 }
 
-bool is_nameless(const descriptor& file, const scratch_folder& folder) {
+bool is_nameless(const descriptor& file, const temporary_folder& folder) {
   struct stat status {};
   return file && ::fstat(file.get(), &status) == 0 && status.st_nlink == 0 &&
          (status.st_mode & 0777) == 0600 && folder.is_empty();
 }
 
 TEST(UnnamedFile, HasNoNameEitherWay) {
-  const scratch_folder folder;
+  const temporary_folder folder;
   for (const bool by_name : {false, true}) {
     const descriptor file = open_unnamed_file(folder.path(), by_name);
     EXPECT_TRUE(is_nameless(file, folder)) << by_name;

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <utility>
 
-#include "store/scratch_folder.hpp"
+#include "temporary_folder.hpp"
 
 namespace mobula::store {
 namespace {
@@ -28,11 +28,10 @@ class StoreSize : public testing::Test {
   }
 
   void write(const std::string& path, const std::string& text) {
-    std::filesystem::create_directories(std::filesystem::path{root_ + path}.parent_path());
-    std::ofstream{root_ + path} << text;
+    folder_.file(path.substr(1), text);
   }
-  const scratch_folder folder_;
-  const std::string& root_ = folder_.path();
+  const temporary_folder folder_;
+  const std::string root_ = folder_.path();
 };
 
 std::uint64_t usable(const std::string& root) { return memory_of_host({}, root).usable_bytes; }
