@@ -47,7 +47,7 @@ received<T> value_of(const object_ref<T>& ref, std::uint64_t deadline_ns) {
 template <class T>
 detail::received<T> get(const object_ref<T>& ref, time_limit limit = forever) {
   const std::uint64_t deadline = detail::deadline_of(limit);
-  detail::await(detail::access::record_of(ref), limit);
+  detail::await(detail::access::record_of(ref), deadline);
   return detail::value_of(ref, deadline);
 }
 
@@ -59,7 +59,7 @@ auto get(const std::vector<object_ref<T>>& refs, time_limit limit = forever) {
   records.reserve(refs.size());
   for (const auto& ref : refs) records.push_back(detail::access::record_of(ref));
   const std::uint64_t deadline = detail::deadline_of(limit);
-  detail::await_all(records, limit);
+  detail::await_all(records, deadline);
   if constexpr (std::is_void_v<T>) {
     for (const auto& ref : refs) detail::value_of(ref, deadline);
   } else {
@@ -81,8 +81,8 @@ std::tuple<detail::received<T>...> get(const std::tuple<object_ref<T>...>& refs,
       [&](const object_ref<T>&... each) {
         // One more than there are, so that an empty tuple has a list too.
         detail::object* records[] = {detail::access::record_of(each)..., nullptr};
-        [[maybe_unused]] const std::uint64_t deadline = detail::deadline_of(limit);
-        detail::await_all({records, sizeof...(T)}, limit);
+        const std::uint64_t deadline = detail::deadline_of(limit);
+        detail::await_all({records, sizeof...(T)}, deadline);
         return std::tuple<detail::received<T>...>{detail::value_of(each, deadline)...};
       },
       refs);

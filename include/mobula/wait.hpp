@@ -36,7 +36,7 @@ template <class T>
 wait_result<T> wait(std::vector<object_ref<T>> refs, wait_options how = {}) {
   wait_result<T> result;
   if (refs.empty()) {
-    detail::await_all({}, how.timeout);  // refused where the others are
+    detail::await_all({}, detail::deadline_of(how.timeout));  // refused where the others are
     return result;
   }
   std::vector<detail::object*> records;

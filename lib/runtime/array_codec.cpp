@@ -63,8 +63,9 @@ sealed_elements read_whole(decoder& from, std::size_t count, std::size_t element
 
 sealed_elements read_named(decoder& from, std::size_t element_bytes) {
   const handle object = from.ref();
-  await_inside(object.get());
-  value_view value{object.get(), deadline_of_reading()};
+  const std::uint64_t deadline = deadline_of_reading();
+  await(object.get(), deadline);
+  value_view value{object.get(), deadline};
   return read_elements(value.bytes(), element_bytes);
 }
 

@@ -12,7 +12,6 @@
 #include "runtime/decode_scope.hpp"
 #include "runtime/process.hpp"
 #include "runtime/store_client.hpp"
-#include "runtime/waiting.hpp"
 #include "store/mapper.hpp"
 #include "wire/array_seal.hpp"
 #include "wire/debug_build.hpp"
@@ -140,8 +139,6 @@ wire::location array_rooms::give_away(const new_array& array) {
   mine.now = new_array::memory::state::given_away;
   return mine.room;
 }
-
-void await_inside(object* record) { await_until(record, deadline_of_reading()); }
 
 std::uint64_t deadline_of_reading() noexcept {
   const decode_scope* scope = decode_scope::current();

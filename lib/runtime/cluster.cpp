@@ -7,7 +7,6 @@
 #include "runtime/inquiries.hpp"
 #include "runtime/process.hpp"
 #include "runtime/task_run.hpp"
-#include "runtime/waiting.hpp"
 #include "runtime/worker.hpp"
 
 namespace mobula {

@@ -8,10 +8,10 @@
 #include <mutex>
 
 #include "launch/entry.hpp"
+#include "mobula/detail/backend.hpp"
 #include "mobula/errors.hpp"
 #include "runtime/process.hpp"
 #include "runtime/session.hpp"
-#include "runtime/waiting.hpp"
 
 namespace mobula {
 

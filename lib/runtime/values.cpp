@@ -11,7 +11,6 @@
 #include "runtime/process.hpp"
 #include "runtime/refs_inside.hpp"
 #include "runtime/store_client.hpp"
-#include "runtime/waiting.hpp"
 #include "wire/codec.hpp"
 
 namespace mobula::detail {
@@ -45,7 +44,7 @@ store_client::pinned_block value_of(core::object& one, std::uint64_t deadline_ns
     case core::object_state::stored:
       for (;;) {
         if (auto read = process::require().store().read(one)) return std::move(*read);
-        await_until(opaque(one), deadline_ns);
+        await(opaque(one), deadline_ns);
       }
     case core::object_state::failed: {
       wire::reader from{one.bytes()};

@@ -1,7 +1,5 @@
 // Waiting for objects: on a thread of its own, or on a fiber that lets others run meanwhile.
 
-#include "runtime/waiting.hpp"
-
 #include <dlfcn.h>
 
 #include <algorithm>
@@ -190,13 +188,7 @@ std::uint64_t deadline_of(const time_limit& limit) {
 
 bool is_ready(const object* record) noexcept { return record_of(record).ready(); }
 
-void await(object* record, const time_limit& limit) {
-  core::object& one = record_of(record);
-  if (has_bytes(one) && limit.nanoseconds() >= 0 && process::current()) return;
-  await_until(record, deadline_of(limit));
-}
-
-void await_until(object* record, std::uint64_t deadline) {
+void await(object* record, std::uint64_t deadline_ns) {
   core::object& one = record_of(record);
   process& home = process::require();
   if (!one.ready() && !suspendable_run()) {
@@ -205,22 +197,21 @@ void await_until(object* record, std::uint64_t deadline) {
       home.owner().objects().want(one);
     }
     const auto ready = [&] { return one.ready(); };
-    if (!wait_on_thread(home, ready, deadline)) throw_late(one);
+    if (!wait_on_thread(home, ready, deadline_ns)) throw_late(one);
   }
   if (is_here(home, one)) return;
   core::object* const only[] = {&one};
-  if (wait_for(home, only, 1, until::here, deadline) != 0) throw_late(one);
+  if (wait_for(home, only, 1, until::here, deadline_ns) != 0) throw_late(one);
 }
 
-void await_all(std::span<object* const> records, const time_limit& limit) {
-  const std::uint64_t deadline = deadline_of(limit);
+void await_all(std::span<object* const> records, std::uint64_t deadline_ns) {
   process& home = process::require();
   std::vector<core::object*> missing;
   for (const object* record : records) {
     if (!has_bytes(record_of(record))) missing.push_back(&record_of(record));
   }
   if (missing.empty()) return;
-  const std::size_t late = wait_for(home, missing, missing.size(), until::near, deadline);
+  const std::size_t late = wait_for(home, missing, missing.size(), until::near, deadline_ns);
   if (late != 0) throw_timed_out(late, records.size());
 }
 

@@ -253,14 +253,13 @@ object* put(encoder& value);
 std::uint64_t deadline_of(const time_limit& limit);
 inline constexpr std::uint64_t never = ~std::uint64_t{0};
 
-/// Waits until the object is ready. @throws timed_out
-void await(object* record, const time_limit& limit);
-/// The same, for what lies inside the value that the calling thread decodes, within its deadline.
-void await_inside(object* record);
-/// That deadline.
+/// By when there has to be what the value names that the calling thread decodes.
 std::uint64_t deadline_of_reading() noexcept;
-/// Waits until all are ready. @throws timed_out, naming how many are not
-void await_all(std::span<object* const> records, const time_limit& limit);
+
+/// Waits until the object is ready and on this node. @throws timed_out
+void await(object* record, std::uint64_t deadline_ns);
+/// The same of all. @throws timed_out, naming how many are not
+void await_all(std::span<object* const> records, std::uint64_t deadline_ns);
 /// Checks the arguments of a wait: `count` in [1, records.size()], or 0 of none; the limit not
 /// negative; no record twice (a process has one record for each object).
 /// @returns the count as a number @throws std::invalid_argument

@@ -167,11 +167,11 @@ object* put(encoder& value) {
   return made;
 }
 
-void await(object* record, const time_limit&) {
+void await(object* record, std::uint64_t) {
   if (!record->is_ready) throw timed_out("not ready");
 }
-void await_all(std::span<object* const> records, const time_limit& limit) {
-  for (object* each : records) await(each, limit);
+void await_all(std::span<object* const> records, std::uint64_t deadline_ns) {
+  for (object* each : records) await(each, deadline_ns);
 }
 void await_some(std::span<object* const> records, std::size_t count, const time_limit&,
                 std::span<bool> ready) {
@@ -229,7 +229,6 @@ handle new_array::seal_as_object() const { throw error("the backend of tests has
 handle object_being_read() { return {}; }
 std::uint64_t deadline_of(const time_limit&) { return never; }
 std::uint64_t deadline_of_reading() noexcept { return never; }
-void await_inside(object* record) { await(record, forever); }
 std::shared_ptr<const void> keep_what_is_read() { return nullptr; }
 
 value_view::value_view(object* ready, std::uint64_t) : record_{ready}, bytes_{ready->bytes} {
