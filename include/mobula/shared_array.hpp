@@ -33,7 +33,7 @@ class shared_array {
       !detail::points_elsewhere<T>(),
       "mobula: a shared_array's elements can't have pointers, views or references inside: "
       "what they point to is not in the processes that read them");
-  static_assert(alignof(T) <= 64,
+  static_assert(alignof(T) <= detail::array_alignment,
                 "mobula: a shared_array's elements are aligned to 64 bytes at most");
 
  public:

@@ -1,11 +1,8 @@
 #include <cstdint>
-#include <string>
 #include <utility>
 
 #include "mobula/detail/arrays.hpp"
 #include "mobula/detail/call.hpp"
-#include "mobula/errors.hpp"
-#include "mobula/options.hpp"
 
 // How arrays travel: see mobula/detail/arrays.hpp.
 
@@ -16,7 +13,6 @@ namespace {
 constexpr std::uint64_t here = std::uint64_t{1} << 62;
 constexpr std::uint64_t whole = std::uint64_t{2} << 62;
 constexpr std::uint64_t named = std::uint64_t{3} << 62;
-constexpr std::size_t alignment = 64;
 
 static_assert(named == array_word);
 
@@ -30,20 +26,10 @@ void write_named(encoder& to, const handle& object, std::size_t count) {
   to.ref(object);
 }
 
-std::size_t checked_bytes(const decoder& from, std::size_t count, std::size_t element_bytes) {
-  if (count > from.left() / element_bytes) {
-    throw error("the bytes of an array claim " + std::to_string(count) + " elements of " +
-                std::to_string(element_bytes) + " bytes where " + std::to_string(from.left()) +
-                " bytes are left: its sender and its receiver take its elements for different "
-                "types, or the processes of the job run different programs");
-  }
-  return count * element_bytes;
-}
-
 sealed_elements read_here(decoder& from, std::size_t count, std::size_t element_bytes) {
-  const std::size_t bytes = checked_bytes(from, count, element_bytes);
+  const std::size_t bytes = from.checked_count(count, element_bytes) * element_bytes;
   sealed_elements read;
-  std::shared_ptr<const std::byte> copy = aligned_copy(from.read(bytes), bytes, alignment);
+  std::shared_ptr<const std::byte> copy = aligned_copy(from.read(bytes), bytes, array_alignment);
   read.begin = copy.get();
   read.keeper = std::move(copy);
   read.count = count;
@@ -52,7 +38,7 @@ sealed_elements read_here(decoder& from, std::size_t count, std::size_t element_
 
 sealed_elements read_whole(decoder& from, std::size_t count, std::size_t element_bytes) {
   from.read(array_header_bytes - sizeof(std::uint64_t));
-  const std::size_t bytes = checked_bytes(from, count, element_bytes);
+  const std::size_t bytes = from.checked_count(count, element_bytes) * element_bytes;
   sealed_elements read;
   read.object = object_being_read();
   read.keeper = keep_what_is_read();

@@ -34,14 +34,13 @@ struct new_array::memory {
 
 namespace {
 
-constexpr std::size_t alignment = 64;
 // What a count of elements may be: the word has two bits less.
 constexpr std::size_t bytes_max = std::size_t{1} << 56;
 
 std::shared_ptr<std::byte> aligned_bytes(std::size_t bytes) {
-  constexpr std::align_val_t aligned{alignment};
+  constexpr std::align_val_t aligned{array_alignment};
   auto* begin = static_cast<std::byte*>(::operator new(bytes, aligned));
-  return {begin, aligned_deleter{alignment}};
+  return {begin, aligned_deleter{array_alignment}};
 }
 
 }  // namespace

@@ -110,8 +110,9 @@ std::size_t decoder::checked_count(std::uint64_t count, std::size_t size_each) {
   if (size_each != 0 && count > rest_.size() / size_each) {
     throw error("the bytes of a value claim " + std::to_string(count) + " elements of at least " +
                 std::to_string(size_each) + " bytes each where " + std::to_string(rest_.size()) +
-                " bytes are left: its type's serialize reads other than it writes, or the "
-                "processes of the job run different programs");
+                " bytes are left: it was written as another type than it is read as, its type's "
+                "serialize reads other than it writes, or the processes of the job run different "
+                "programs");
   }
   return count;
 }

@@ -89,10 +89,13 @@ sealed_elements read_elements(decoder& from, std::size_t element_bytes);
 /// The same, its word having been read.
 sealed_elements read_elements(decoder& from, std::uint64_t word, std::size_t element_bytes);
 
+/// Elements begin at a multiple of this, wherever they are.
+inline constexpr std::size_t array_alignment = 64;
+
 /// What a word says of itself beyond the count.
 inline constexpr std::uint64_t array_word = std::uint64_t{3} << 62;
 /// What stands before the elements where they are the whole value: the word, and room up to them.
-inline constexpr std::size_t array_header_bytes = 64;
+inline constexpr std::size_t array_header_bytes = array_alignment;
 std::uint64_t whole_array_word(std::size_t count);
 
 /// The object whose value the calling thread decodes; empty where that is no object.
