@@ -33,6 +33,8 @@ struct node_state {
   std::uint64_t store_used_bytes = 0;            // of it, what objects take
   std::uint64_t store_objects = 0;               // how many; those in messages don't count
   std::uint64_t store_spilled_bytes = 0;         // what objects take that are on disk alone
+  std::uint64_t store_reads = 0;                 // how often other nodes have read an object there
+  std::uint64_t store_hops_max = 0;  // through how many nodes, at most, one came that was fetched
 };
 
 /// Where this code runs. Does not block. Thread-safe.

@@ -103,6 +103,9 @@ class directory {
   std::uint64_t bytes_in_flight() const { return fetches_.bytes_in_flight(); }
   /// By which other nodes hold what is here.
   std::size_t pins() const { return pins_.pins() + disk_lends_.pins(); }
+  /// Since the start: how often other nodes were let read what is here, and see fetch_table.
+  std::uint64_t reads() const { return lends_.reads() + disk_lends_.reads(); }
+  std::uint64_t hops_max() const { return fetches_.hops_max(); }
 
   /// Why there is no spilling, for who gets no memory. Empty: there is.
   std::string no_disk;

@@ -9,9 +9,13 @@ using wire::process_id;
 
 void disk_lender::grant(node_id reader, std::uint64_t token, const copy& one) {
   const std::uint64_t size = one.name.size_bytes;
-  if (size <= whole_bytes_) return read({{reader, token}, one.range, true, 0, {}}, size);
+  if (size <= whole_bytes_) {
+    ++reads_;
+    return read({{reader, token}, one.range, true, 0, {}}, size);
+  }
   const bool fresh = pins_.try_emplace({reader, token}, pinned_range{one.range, size}).second;
   if (!fresh) return;  // it can't tell the answers apart
+  ++reads_;
   places_.hold(one.range);
   wire::store_pinned answer;
   answer.token = token;

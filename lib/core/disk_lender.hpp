@@ -34,6 +34,8 @@ class disk_lender {
   void on_disk(std::uint64_t token, bool succeeded);
 
   std::size_t pins() const { return pins_.size(); }
+  /// How often a node was let read here until now.
+  std::uint64_t reads() const { return reads_; }
 
  private:
   using reader_pin = std::pair<wire::node_id, std::uint64_t>;
@@ -54,6 +56,7 @@ class disk_lender {
   wire::outbox& out_;
   std::uint64_t whole_bytes_;
   std::uint32_t part_bytes_;
+  std::uint64_t reads_ = 0;
   std::map<reader_pin, pinned_range> pins_;
   std::unordered_map<std::uint64_t, reading> readings_;  // by the disk's token
 };

@@ -399,6 +399,7 @@ void fetch_table::unpin(fetch& one) {
 void fetch_table::complete(fetch& one) {
   invariant(one.received_bytes == one.where.size_bytes, "a fetched object is whole",
             one.received_bytes, one.where.size_bytes);
+  hops_max_ = std::max<std::uint64_t>(hops_max_, one.level);
   const copy& made = copies_.add_replica(one.object, one.where);
   wire::send(out_, one.object.owner(), wire::replica_add{one.object, one.where});
   for (const fetch_asker& who : one.askers) tell_fetched(out_, who, made, pins_);

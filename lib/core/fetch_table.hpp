@@ -58,6 +58,9 @@ class fetch_table {
   std::size_t size() const { return fetches_.size() + draining_.size(); }
   std::uint64_t bytes() const { return bytes_; }
   std::uint64_t bytes_in_flight() const { return queue_.bytes_in_flight(); }
+  /// Through how many nodes, at most, an object came here until now: 1 is from where it was whole
+  /// when it was asked for; each holder that referred on to one that had asked before adds one.
+  std::uint64_t hops_max() const { return hops_max_; }
 
  private:
   /// A block that nobody wants any more, and that RMA may still write into.
@@ -111,6 +114,7 @@ class fetch_table {
   std::map<wire::node_id, std::vector<std::uint64_t>> unpins_;
   std::uint64_t bytes_ = 0;
   std::uint64_t last_token_ = 0;
+  std::uint64_t hops_max_ = 0;
 };
 
 }  // namespace mobula::core

@@ -29,12 +29,14 @@ void lender::grant(node_id reader, std::uint64_t token, const location& block) {
   wire::store_pinned answer;
   answer.token = token;
   if (block.size_bytes <= whole_bytes_) {
+    ++reads_;
     answer.answer = wire::pin_answer::whole;
     answer.bytes = *bytes;
     return send(reader, answer);
   }
   const auto [is_new, shown] = pins_.pin(reader, token, block);
   if (!is_new) return;  // it can't tell the answers apart
+  ++reads_;
   answer.answer = shown ? wire::pin_answer::by_rma : wire::pin_answer::by_messages;
   if (shown)
     answer.segments.push_back({shown->address, block.size_bytes, shown->key, shown->key_bytes});

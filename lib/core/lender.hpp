@@ -38,6 +38,9 @@ class lender {
   void on_read(wire::node_id reader, const wire::store_read& request);
   void on_node_ended(wire::node_id node);
 
+  /// How often a node was let read here until now.
+  std::uint64_t reads() const { return reads_; }
+
  private:
   void send(wire::node_id reader, const wire::store_pinned& answer);
   void tell_revoked();
@@ -47,6 +50,7 @@ class lender {
   wire::outbox& out_;
   std::uint64_t whole_bytes_;
   std::uint32_t part_bytes_;
+  std::uint64_t reads_ = 0;
 };
 
 }  // namespace mobula::core

@@ -89,6 +89,8 @@ std::vector<node_state> nodes(time_limit limit) {
     node.store_used_bytes = one.store.used_bytes;
     node.store_objects = one.store.objects;
     node.store_spilled_bytes = one.store.spilled_bytes;
+    node.store_reads = one.store.reads;
+    node.store_hops_max = one.store.hops_max;
   }
   return all;
 }

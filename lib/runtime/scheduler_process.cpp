@@ -174,8 +174,9 @@ void scheduler_process::make_books(const job_cards& job) {
   core::worker_starter& starter = *this;
   scheduler_ = std::make_unique<core::scheduler>(told_.node, std::move(totals), starter, *gateway_);
   scheduler_->on_store_use = [this] {
-    return wire::store_use{store_->capacity_bytes(), directory_->bytes_used(), directory_->copies(),
-                           directory_->bytes_on_disk()};
+    return wire::store_use{store_->capacity_bytes(), directory_->bytes_used(),
+                           directory_->copies(),     directory_->bytes_on_disk(),
+                           directory_->reads(),      directory_->hops_max()};
   };
 }
 

@@ -552,6 +552,8 @@ struct store_use {
   std::uint64_t used_bytes = 0;     // by objects, whole or being made
   std::uint64_t objects = 0;        // copies that are here whole, in memory or on disk
   std::uint64_t spilled_bytes = 0;  // of these, on disk alone
+  std::uint64_t reads = 0;          // since the start: of objects here, by other nodes
+  std::uint64_t hops_max = 0;       // since the start: see core::fetch_table
 };
 
 struct nodes_reply {
