@@ -182,7 +182,7 @@ TEST_P(SpillFile, GivesTheDiskBackWhereMuchIsFree) {
   EXPECT_EQ(got, all[0].second);
 }
 
-TEST_P(SpillFile, AFullDiskIsAnErrorOfTheWriteAndWhatWasWrittenStays) {
+TEST_P(SpillFile, ALimitOfFileSizesIsAnErrorOfTheWriteAndWhatWasWrittenStays) {
   const auto tested = open(64 * mib);
   const bytes value = pattern(1, 2 * mib);
   const auto first = *tested->take(value.size());
