@@ -20,15 +20,21 @@ inline std::uint64_t now_ns() {
 class timings {
  public:
   explicit timings(benchmark::State& state) : state_{state} {}
-  void add(std::uint64_t ns, std::uint64_t operations) {
-    state_.SetIterationTime(static_cast<double>(ns) * 1e-9);
+  void add(std::uint64_t ns, std::uint64_t operations) { add(ns, operations, ns); }
+  /// @param turn_ns  what the turn took with all that is not timed. How often there is another one
+  ///                 is planned by that: by the time of an action that takes a moment it would be
+  ///                 for hours.
+  void add(std::uint64_t ns, std::uint64_t operations, std::uint64_t turn_ns) {
+    state_.SetIterationTime(static_cast<double>(turn_ns) * 1e-9);
     each_ns_.push_back(static_cast<double>(ns) / static_cast<double>(operations));
     operations_ += operations;
+    all_ns_ += ns;
   }
   void report() {
     std::sort(each_ns_.begin(), each_ns_.end());
-    state_.SetItemsProcessed(static_cast<std::int64_t>(operations_));
     if (each_ns_.empty()) return;
+    state_.counters["items_per_second"] =
+        static_cast<double>(operations_) * 1e9 / static_cast<double>(all_ns_);
     state_.counters["median_ns"] = each_ns_[each_ns_.size() / 2];
     state_.counters["p99_ns"] = each_ns_[each_ns_.size() * 99 / 100];
   }
@@ -37,6 +43,7 @@ class timings {
   benchmark::State& state_;
   std::vector<double> each_ns_;
   std::uint64_t operations_ = 0;
+  std::uint64_t all_ns_ = 0;
 };
 
 /// Times `action`, which does so many operations, once for each turn.
@@ -51,15 +58,18 @@ void time_each(benchmark::State& state, std::uint64_t operations, const Action& 
   taken.report();
 }
 
-/// Times one `action` each turn, after a `prepare` that is not timed.
+/// The same, each `action` after a `prepare` that is not timed.
 template <class Prepare, class Action>
-void time_after(benchmark::State& state, const Prepare& prepare, const Action& action) {
+void time_after(benchmark::State& state, std::uint64_t operations, const Prepare& prepare,
+                const Action& action) {
   timings taken{state};
   for ([[maybe_unused]] auto turn : state) {
+    const std::uint64_t begin = now_ns();
     prepare();
     const std::uint64_t before = now_ns();
     action();
-    taken.add(now_ns() - before, 1);
+    const std::uint64_t end = now_ns();
+    taken.add(end - before, operations, end - begin);
   }
   taken.report();
 }

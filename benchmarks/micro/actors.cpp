@@ -52,14 +52,9 @@ void calls_sync(benchmark::State& state) {
 void calls_sync_asleep(benchmark::State& state) {
   const auto server = actor<echoing>();
   static_cast<void>(get(server.call<&echoing::call>(payload{})));
-  timings taken{state};
-  for ([[maybe_unused]] auto turn : state) {
-    std::this_thread::sleep_for(std::chrono::milliseconds{3});
-    const std::uint64_t before = now_ns();
-    benchmark::DoNotOptimize(get(server.call<&echoing::call>(payload{})));
-    taken.add(now_ns() - before, 1);
-  }
-  taken.report();
+  time_after(
+      state, 1, [] { std::this_thread::sleep_for(std::chrono::milliseconds{3}); },
+      [&] { benchmark::DoNotOptimize(get(server.call<&echoing::call>(payload{}))); });
 }
 
 void calls_async(benchmark::State& state) {

@@ -60,7 +60,7 @@ template <std::size_t Bytes>
 void put_array(benchmark::State& state) {
   shared_array<std::byte> made;
   time_after(
-      state,
+      state, 1,
       [&] {
         made = shared_array<std::byte>(Bytes);
         std::memset(made.data(), 7, Bytes);

@@ -18,14 +18,9 @@ void tasks_sync(benchmark::State& state) {
 
 // Long enough apart for the worker to fall asleep, and short enough for it to stay leased.
 void tasks_sync_asleep(benchmark::State& state) {
-  timings taken{state};
-  for ([[maybe_unused]] auto turn : state) {
-    std::this_thread::sleep_for(std::chrono::milliseconds{3});
-    const std::uint64_t before = now_ns();
-    benchmark::DoNotOptimize(one_task());
-    taken.add(now_ns() - before, 1);
-  }
-  taken.report();
+  time_after(
+      state, 1, [] { std::this_thread::sleep_for(std::chrono::milliseconds{3}); },
+      [] { benchmark::DoNotOptimize(one_task()); });
 }
 
 void tasks_async(benchmark::State& state) {
