@@ -32,7 +32,7 @@ void raw_get(benchmark::State& state) {
   const auto size = static_cast<std::size_t>(state.range(0));
   const auto at_once = static_cast<std::size_t>(state.range(1));
   const std::size_t count = at_once == 1 ? 1 : std::max<std::size_t>(64, (256U << 20) / size);
-  raw_ucx_get(state, gets->reader(), count, size, at_once);
+  raw_ucx_get(state, *gets, count, size, at_once, count * size);
 }
 void linked_round_trip(benchmark::State& state) { links_round_trip(state, pairs->linked()); }
 void linked_one_way(benchmark::State& state) {

@@ -103,22 +103,33 @@ class get_side {
 class get_pair {
  public:
   get_pair()
-      : socket_{
+      : partner_{
             start_partner([](int socket) { serve(std::make_unique<get_side>(socket, true)); })} {}
   get_side& reader() {
-    if (!reader_) reader_ = new get_side{socket_, false};
+    if (!reader_) reader_ = new get_side{partner_.socket, false};
     return *reader_;
   }
+  /// Whose memory is read.
+  int holder() const { return partner_.process; }
 
  private:
-  int socket_;
+  partner partner_;
   get_side* reader_ = nullptr;  // never torn down: the partner ends with this process
 };
 
-inline void raw_ucx_get(benchmark::State& state, get_side& side, std::size_t count,
-                        std::size_t size, std::size_t at_once) {
+/// @param operations  what a round counts as
+inline void raw_ucx_get(benchmark::State& state, get_pair& pair, std::size_t count,
+                        std::size_t size, std::size_t at_once, std::size_t operations) {
+  get_side& side = pair.reader();
   side.read(count, size, at_once);
-  time_each(state, count * size, [&] { side.read(count, size, at_once); });
+  const std::uint64_t used_here = processor_ns(::getpid());
+  const std::uint64_t used_there = processor_ns(pair.holder());
+  time_each(state, operations, [&] { side.read(count, size, at_once); });
+  const auto bytes = static_cast<double>(state.iterations()) * static_cast<double>(count) *
+                     static_cast<double>(size);
+  const auto each = [bytes](std::uint64_t ns) { return static_cast<double>(ns) / bytes; };
+  state.counters["processor_here_s_per_GB"] = each(processor_ns(::getpid()) - used_here);
+  state.counters["processor_there_s_per_GB"] = each(processor_ns(pair.holder()) - used_there);
 }
 
 }  // namespace mobula::benchmarks

@@ -153,9 +153,14 @@ template <class Side>
   }
 }
 
+struct partner {
+  int socket = -1;
+  pid_t process = 0;
+};
+
 /// Starts a process that runs `body` with its end of a socket. Before any use of UCX: a fork
 /// would not take its threads along.
-inline int start_partner(const std::function<void(int)>& body) {
+inline partner start_partner(const std::function<void(int)>& body) {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends.data()) != 0) std::abort();
   const pid_t pid = ::fork();
@@ -168,29 +173,29 @@ inline int start_partner(const std::function<void(int)>& body) {
     body(ends[1]);
   }
   ::close(ends[1]);
-  return ends[0];
+  return {ends[0], pid};
 }
 
 /// The two pairs. Made before any other use of UCX; set up by their first use.
 class ucx_pairs {
  public:
   ucx_pairs()
-      : raw_socket_{start_partner([](int socket) { serve(std::make_unique<raw_side>(socket)); })},
-        linked_socket_{start_partner(
+      : raw_partner_{start_partner([](int socket) { serve(std::make_unique<raw_side>(socket)); })},
+        linked_partner_{start_partner(
             [](int socket) { serve(std::make_unique<linked_side>(socket, wire::node_id{1})); })} {}
 
   raw_side& raw() {
-    if (!raw_) raw_ = new raw_side{raw_socket_};
+    if (!raw_) raw_ = new raw_side{raw_partner_.socket};
     return *raw_;
   }
   linked_side& linked() {
-    if (!linked_) linked_ = new linked_side{linked_socket_, 0};
+    if (!linked_) linked_ = new linked_side{linked_partner_.socket, 0};
     return *linked_;
   }
 
  private:
-  int raw_socket_;
-  int linked_socket_;
+  partner raw_partner_;
+  partner linked_partner_;
   // Never torn down: the partners end with this process.
   raw_side* raw_ = nullptr;
   linked_side* linked_ = nullptr;

@@ -1,3 +1,5 @@
+#include "micro/parts.hpp"
+
 #include <dirent.h>
 #include <unistd.h>
 
@@ -5,26 +7,54 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
-#include <memory>
-#include <mutex>
-#include <string>
-#include <string_view>
 
+#include "common/timings.hpp"
 #include "micro/payload.hpp"
 #include "micro/rows.hpp"
-#include "runtime/casts.hpp"
-#include "runtime/process.hpp"
-#include "runtime/store_client.hpp"
 
 // The parts that this program plays in jobs that jobs.cpp starts.
 
 namespace mobula::benchmarks {
 
-namespace {
+void tell(const std::string& name, double value) { std::printf("%s %.17g\n", name.c_str(), value); }
 
-void tell(const std::string& name, double value, int digits = 1) {
-  std::printf("%s %.*f\n", name.c_str(), digits, value);
+void told_timings::add(std::uint64_t ns, std::size_t operations) {
+  all_ns_ += static_cast<double>(ns);
+  operations_ += static_cast<double>(operations);
+  each_ns_.push_back(static_cast<double>(ns) / static_cast<double>(operations));
 }
+
+void told_timings::tell(const std::string& key) {
+  std::sort(each_ns_.begin(), each_ns_.end());
+  benchmarks::tell(key + "_ns", all_ns_ / operations_);
+  benchmarks::tell(key + "_median_ns", each_ns_[each_ns_.size() / 2]);
+  benchmarks::tell(key + "_p99_ns", each_ns_[each_ns_.size() * 99 / 100]);
+}
+
+double field_of(const std::string& path, const std::string& name) {
+  std::ifstream file{path};
+  double sum = 0;
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with(name)) sum += std::strtod(line.c_str() + name.size(), nullptr);
+  }
+  return sum;
+}
+
+std::vector<int> children_of(int parent) {
+  std::vector<int> found;
+  DIR* all = ::opendir("/proc");
+  if (!all) std::abort();
+  while (const dirent* one = ::readdir(all)) {
+    const std::string process = one->d_name;
+    if (process.find_first_not_of("0123456789") != std::string::npos) continue;
+    if (field_of("/proc/" + process + "/status", "PPid:") == parent)
+      found.push_back(std::stoi(process));
+  }
+  ::closedir(all);
+  return found;
+}
+
+namespace {
 
 // Starts, runs one task, ends.
 void play_start(int argc, char** argv) {
@@ -48,20 +78,13 @@ struct far_actor {
 template <class Round>
 void measure(const std::string& key, std::size_t rounds, std::size_t operations,
              const Round& round) {
-  std::vector<double> each;
-  double all = 0;
+  told_timings taken;
   for (std::size_t i = 0; i < rounds; ++i) {
     const std::uint64_t before = now_ns();
     round();
-    const auto took = static_cast<double>(now_ns() - before);
-    all += took;
-    each.push_back(took / static_cast<double>(operations));
+    taken.add(now_ns() - before, operations);
   }
-  std::sort(each.begin(), each.end());
-  tell(key + "_operations", static_cast<double>(rounds * operations));
-  tell(key + "_ns", all / static_cast<double>(rounds * operations));
-  tell(key + "_median_ns", each[rounds / 2]);
-  tell(key + "_p99_ns", each[rounds * 99 / 100]);
+  taken.tell(key);
 }
 
 // Two nodes of one cpu: what does not fit on ours runs on the other.
@@ -85,104 +108,6 @@ void play_nodes(int argc, char** argv) {
   measure("tasks_async", 200, 1000, [&] { submit_and_get(1000, task); });
 }
 
-using block = std::vector<char>;
-
-struct far_keeper {
-  std::uint32_t node() { return context().node; }
-  std::vector<object_ref<block>> keep(std::size_t count, std::size_t size) {
-    std::vector<object_ref<block>> refs;
-    const block value(size, 'x');
-    for (std::size_t i = 0; i < count; ++i) refs.push_back(put(value));
-    return refs;
-  }
-};
-
-/// Brings objects to this node's store, so many at a time, and reads none of them.
-class stream {
- public:
-  stream(const std::vector<object_ref<block>>& refs, std::size_t at_once) : refs_{refs} {
-    lanes_.reserve(at_once);
-    for (std::size_t i = 0; i < at_once; ++i) lanes_.emplace_back(new lane{*this});
-  }
-  void run() {
-    detail::process& self = detail::process::require();
-    {
-      const std::lock_guard held{self.lock()};
-      for (const auto& one : lanes_) next(*one);
-      self.flush();
-    }
-    self.wait_until([&] { return ended_ == refs_.size(); });
-  }
-
- private:
-  struct lane final : core::waiter {
-    explicit lane(stream& of) : whose{of} {}
-    void on_ready(core::object&) override {
-      ++whose.ended_;
-      whose.next(*this);
-    }
-    stream& whose;
-  };
-  void next(lane& one) {
-    if (begun_ == refs_.size()) return;
-    core::object& record = detail::record_of(detail::access::record_of(refs_[begun_++]));
-    if (!detail::process::require().store().bring(record, one)) std::abort();
-  }
-
-  const std::vector<object_ref<block>>& refs_;
-  std::vector<std::unique_ptr<lane>> lanes_;
-  std::size_t begun_ = 0;
-  std::size_t ended_ = 0;
-};
-
-// Objects of the other node, brought here.
-void play_moving(int argc, char** argv) {
-  const runtime job{argc, argv, {.store_bytes = 3_GiB}};
-  std::vector<actor_handle<far_keeper>> made;
-  do {
-    made.push_back(actor<far_keeper>.with({.cpus = 1})());
-  } while (get(made.back().call<&far_keeper::node>()) == 0);
-  const auto far = made.back();
-  const auto bring = [&](const std::string& key, std::size_t rounds, std::size_t count,
-                         std::size_t size, std::size_t at_once) {
-    std::vector<double> each;
-    double all = 0;
-    for (std::size_t i = 0; i < rounds + 2; ++i) {
-      const auto refs = get(far.call<&far_keeper::keep>(count, size));
-      wait(refs, {.count = refs.size()});
-      stream one{refs, at_once};
-      const std::uint64_t before = now_ns();
-      one.run();
-      if (i < 2) continue;  // until memory is warm
-      const auto took = static_cast<double>(now_ns() - before);
-      all += took;
-      each.push_back(took / static_cast<double>(count * size));
-    }
-    std::sort(each.begin(), each.end());
-    tell(key + "_operations", static_cast<double>(rounds * count * size));
-    tell(key + "_ns", all / static_cast<double>(rounds * count * size), 6);
-    tell(key + "_median_ns", each[each.size() / 2], 6);
-    tell(key + "_p99_ns", each[each.size() * 99 / 100], 6);
-  };
-  bring("64_KiB", 10, 2048, 64 << 10, 64);
-  bring("1_MiB", 10, 256, 1 << 20, 4);
-  bring("1_GiB", 3, 1, 1 << 30, 1);
-  bring("alone", 500, 1, 64 << 10, 1);
-}
-
-double field_of(const std::string& path, const std::string& name) {
-  std::ifstream file{path};
-  double sum = 0;
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with(name)) sum += std::strtod(line.c_str() + name.size(), nullptr);
-  }
-  return sum;
-}
-
-int parent_of(const std::string& process) {
-  return static_cast<int>(field_of("/proc/" + process + "/status", "PPid:"));
-}
-
 void tell_memory(const std::string& kind, const std::string& process) {
   const std::string path = "/proc/" + process + "/smaps_rollup";
   tell(kind + "_resident_KiB", field_of(path, "Rss:"));
@@ -194,18 +119,10 @@ void play_resident(int argc, char** argv) {
   const runtime job{argc, argv, {.cpus = 1}};
   for (int i = 0; i < 100; ++i) static_cast<void>(get(remote<echo>(payload{})));
   tell_memory("driver", "self");
-  const int self = ::getpid();
-  DIR* all = ::opendir("/proc");
-  if (!all) std::abort();
-  while (const dirent* one = ::readdir(all)) {
-    const std::string process = one->d_name;
-    if (process.find_first_not_of("0123456789") != std::string::npos) continue;
-    const int parent = parent_of(process);
-    if (parent == self) tell_memory("scheduler", process);
-    if (parent > 1 && parent != self && parent_of(std::to_string(parent)) == self)
-      tell_memory("worker", process);
+  for (const int scheduler : children_of(::getpid())) {
+    tell_memory("scheduler", std::to_string(scheduler));
+    for (const int worker : children_of(scheduler)) tell_memory("worker", std::to_string(worker));
   }
-  ::closedir(all);
 }
 
 }  // namespace
@@ -219,8 +136,8 @@ bool play_part(int argc, char** argv, int& status) {
     play_start(argc, argv);
   } else if (part == "nodes") {
     play_nodes(argc, argv);
-  } else if (part == "moving") {
-    play_moving(argc, argv);
+  } else if (part.starts_with("moving/")) {
+    play_moving(argc, argv, part.substr(part.find('/') + 1));
   } else if (part == "resident") {
     play_resident(argc, argv);
   } else {

@@ -35,15 +35,15 @@ void register_raw(ucx_pairs& pairs, get_pair& reading) {
       [&](benchmark::State& state) { links_round_trip(state, pairs.linked()); });
   row("links batched", [&](benchmark::State& state) { links_one_way(state, pairs.linked(), 64); });
   const auto get_row = [&](const char* name, std::size_t count, std::size_t size,
-                           std::size_t at_once) {
+                           std::size_t at_once, std::size_t operations) {
     row(name, [=, &reading](benchmark::State& state) {
-      raw_ucx_get(state, reading.reader(), count, size, at_once);
+      raw_ucx_get(state, reading, count, size, at_once, operations);
     });
   };
-  get_row("raw_get 64_KiB gigabytes", 2048, 64 << 10, 64);
-  get_row("raw_get 1_MiB gigabytes", 256, 1 << 20, 4);
-  get_row("raw_get 1_GiB gigabytes", 1, 1 << 30, 1);
-  get_row("raw_get alone gigabytes", 1, 64 << 10, 1);
+  get_row("raw_get 64_KiB gigabytes", 2048, 64 << 10, 64, 2048 * (64 << 10));
+  get_row("raw_get 1_MiB gigabytes", 256, 1 << 20, 4, 256 << 20);
+  get_row("raw_get 1_GiB gigabytes", 1, 1 << 30, 1, 1 << 30);
+  get_row("raw_get alone", 1, 64 << 10, 1, 1);
   row("raw_memcpy gigabytes", copy_memory);
 }
 
