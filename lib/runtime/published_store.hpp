@@ -38,6 +38,8 @@ class published_store final : public core::block_store {
     return memory_.bytes(block);
   }
   void hold(std::uint32_t extent, bool held) { memory_.hold(extent, held); }
+  void tick(std::uint64_t now_ns) { memory_.tick(now_ns); }
+  std::uint64_t next_deadline_ns() const { return memory_.next_deadline_ns(); }
   std::span<std::byte> extent_bytes(std::uint32_t extent) { return memory_.extent_bytes(extent); }
 
  private:

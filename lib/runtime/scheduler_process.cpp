@@ -211,6 +211,7 @@ bool scheduler_process::act() {
   const std::uint64_t now = ring::now_ns();
   scheduler_->tick(now);
   directory_->tick(now);
+  store_->tick(now);
   std::size_t came = gateway_->poll(*this);
   if (window_) came += window_->settle(*directory_);
   if (disk_) came += disk_->settle(*directory_);
@@ -223,8 +224,8 @@ void scheduler_process::sleep() {
   const std::uint64_t now = ring::now_ns();
   const auto ticket = gateway_->prepare_sleep(now);
   if (!ticket) return;
-  std::uint64_t until =
-      std::min({*ticket, scheduler_->next_deadline_ns(), directory_->next_deadline_ns()});
+  std::uint64_t until = std::min({*ticket, scheduler_->next_deadline_ns(),
+                                  directory_->next_deadline_ns(), store_->next_deadline_ns()});
   if (said_done_) until = std::min(until, leave_by_ns_);
   int timeout_ms = -1;
   if (until != std::numeric_limits<std::uint64_t>::max())

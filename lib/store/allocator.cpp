@@ -89,6 +89,7 @@ std::optional<block> allocator::settle(const line_range& where) {
   count_in(where.line);
   in_use_ += where.size_bytes;
   make_room();
+  unneeded_ = std::min(unneeded_, empty_warm_);
   return block{where.line, last_generation_, where.offset};
 }
 
@@ -161,9 +162,21 @@ bool allocator::release(const block& gone) {
   one.in_use -= found->size_bytes;
   in_use_ -= found->size_bytes;
   count_in(gone.extent);
-  while (empty_warm_ > std::max(limits_.capacity_bytes / 4, limits_.extent_bytes))
-    close(*empty_.rbegin());
   return true;
+}
+
+// What is kept warm however long nothing needs it.
+std::uint64_t allocator::kept_bytes() const {
+  return std::max(limits_.capacity_bytes / 4, limits_.extent_bytes);
+}
+
+void allocator::trim() {
+  while (unneeded_ > kept_bytes() && has_surplus()) {
+    const std::uint32_t gone = *empty_.rbegin();
+    unneeded_ -= std::min(unneeded_, extents_[gone].pages.warm_bytes());
+    close(gone);
+  }
+  unneeded_ = empty_warm_;
 }
 
 // All memory of an empty extent is given back.
@@ -227,6 +240,7 @@ void allocator::hold(std::uint32_t number, bool held) {
   count_out(number);
   extents_[number].held = held;
   count_in(number);
+  unneeded_ = std::min(unneeded_, empty_warm_);
 }
 
 std::vector<allocator::fresh_pages> allocator::take_fresh(std::uint64_t bytes) {

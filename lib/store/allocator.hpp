@@ -47,8 +47,8 @@ struct allocator_limits {
 /// range is large enough, a further extent is opened, and the pages that lie idle between blocks
 /// elsewhere give their memory up for it: a store full of gaps takes a large block all the same.
 ///
-/// Memory is given up only when it is needed, and beyond a quarter of the capacity that lies in
-/// extents that are empty, since cold memory is filled at an eighth of the speed. Numbers and sizes
+/// Memory is given up where it is needed elsewhere, and by `trim`: cold memory is filled at an
+/// eighth of the speed, so what comes and goes again and again keeps its pages. Numbers and sizes
 /// of extents never change, so a process maps each at most once.
 class allocator {
  public:
@@ -68,6 +68,11 @@ class allocator {
   /// While an extent is held, its memory stays where it is, idle or not: it is registered with the
   /// network, which would go on using the pages that were given up.
   void hold(std::uint32_t extent, bool held);
+  /// Gives up, of the memory of empty extents beyond a quarter of the capacity, as much as nothing
+  /// needed since the last call.
+  void trim();
+  /// Whether `trim` would give up something unless it is needed.
+  bool has_surplus() const { return empty_warm_ > kept_bytes(); }
   /// What has to be done since the last call, in order.
   std::vector<extent_change> take_changes() { return std::exchange(changes_, {}); }
 
@@ -109,6 +114,7 @@ class allocator {
   std::uint32_t add_extent(std::uint64_t size, bool shared);
   std::optional<block> settle(const line_range& where);
   bool has_room(std::uint64_t bytes) const;
+  std::uint64_t kept_bytes() const;
   void make_room();
   void close(std::uint32_t number);
   void shut(std::uint32_t number);
@@ -129,6 +135,7 @@ class allocator {
   std::uint64_t idle_ = 0;         // of warm_: pages that may be given up
   std::uint64_t ready_ = 0;        // see ready_bytes
   std::uint64_t empty_warm_ = 0;   // of idle_: in extents that are empty
+  std::uint64_t unneeded_ = 0;     // the least that was since the last `trim`
   std::set<std::uint32_t> empty_;  // those extents
 };
 

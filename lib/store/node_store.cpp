@@ -63,6 +63,18 @@ void node_store::release(const wire::location& gone) {
   apply_changes();
 }
 
+void node_store::tick(std::uint64_t now_ns) {
+  if (!books_.has_surplus()) {
+    next_trim_ns_ = never;
+  } else if (next_trim_ns_ == never) {
+    next_trim_ns_ = now_ns + idle_ns_min;
+  } else if (now_ns >= next_trim_ns_) {
+    books_.trim();
+    apply_changes();
+    next_trim_ns_ = now_ns + idle_ns_min;
+  }
+}
+
 std::optional<std::span<std::byte>> node_store::bytes(const wire::location& where) {
   if (!is_live(where)) return std::nullopt;
   const std::span<std::byte> whole = extents_[where.extent]->bytes();

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -54,6 +55,13 @@ class node_store final : public core::block_store {
   /// reads or writes there.
   void hold(std::uint32_t extent, bool held) { books_.hold(extent, held); }
 
+  /// Memory that nothing needed for so long goes back to the system, after twice as long at the
+  /// latest; a quarter of the store stays warm for good.
+  static constexpr std::uint64_t idle_ns_min = 10'000'000'000;
+  void tick(std::uint64_t now_ns);
+  /// When `tick` is wanted next.
+  std::uint64_t next_deadline_ns() const { return next_trim_ns_; }
+
   std::uint64_t capacity_bytes() const override { return books_.capacity_bytes(); }
   std::uint64_t in_use_bytes() const { return books_.in_use_bytes(); }
   std::size_t blocks() const { return books_.blocks(); }
@@ -61,6 +69,8 @@ class node_store final : public core::block_store {
   void finish_warming() { ahead_.finish(); }
 
  private:
+  static constexpr std::uint64_t never = std::numeric_limits<std::uint64_t>::max();
+
   bool is_live(const wire::location& block) const;
   bool apply_changes();
   void warm_up_ahead();
@@ -70,6 +80,7 @@ class node_store final : public core::block_store {
   allocator books_;
   std::vector<std::optional<extent>> extents_;  // by number
   std::uint64_t asked_bytes_ = 0;               // until now
+  std::uint64_t next_trim_ns_ = never;          // see allocator::trim
   warm_ahead ahead_;                            // ends before the extents do
 };
 

@@ -100,6 +100,10 @@ void run_against_model(std::uint64_t seed) {
         expected.is_free(extent, offset, size);
       }
     }
+    if (random() % 200 == 0) {
+      tested.trim();
+      expected.changed(tested.take_changes());
+    }
     if (step % 100 == 0) tested.check();
     if (testing::Test::HasFatalFailure()) return;
   }
@@ -252,13 +256,28 @@ TEST(Allocator, UsesACapacityThatIsNoMultipleOfItsExtents) {
   tiny.check();
 }
 
-TEST(Allocator, ReleasesMemoryOfEmptyExtentsBeyondAQuarter) {
+TEST(Allocator, TrimsWhatNothingNeededOfEmptyExtentsBeyondAQuarter) {
   allocator tested{{64 * mib, 4 * mib}};
   std::vector<block> all;
   while (const auto one = tested.allocate(mib)) all.push_back(*one);
   EXPECT_EQ(tested.take_changes().size(), 16U);
+  EXPECT_FALSE(tested.has_surplus());
   for (const block& one : all) tested.release(one);
+  EXPECT_TRUE(tested.has_surplus());
+  tested.trim();  // it was in use since the beginning
+  EXPECT_EQ(tested.warm_bytes(), 64 * mib);
+  // What comes and goes keeps its pages: 40 of the 64 MiB.
+  for (int round = 0; round < 3; ++round) {
+    all.clear();
+    for (int i = 0; i < 40; ++i) all.push_back(*tested.allocate(mib));
+    for (const block& one : all) tested.release(one);
+    tested.trim();
+    EXPECT_EQ(tested.warm_bytes(), 56 * mib);
+  }
+  EXPECT_TRUE(tested.has_surplus());
+  tested.trim();
   EXPECT_EQ(tested.warm_bytes(), 16 * mib);
+  EXPECT_FALSE(tested.has_surplus());
   std::size_t released = 0;
   for (const extent_change& change : tested.take_changes())
     released += change.what == extent_change::kind::release ? 1 : 0;

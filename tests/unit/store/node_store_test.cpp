@@ -150,7 +150,7 @@ TEST(NodeStore, AFullStoreSaysSoInNumbersAndWhatToDo) {
   EXPECT_FALSE(store.allocate(4 * mib).error);
 }
 
-TEST(NodeStore, GivesTheMemoryOfEmptyExtentsBack) {
+TEST(NodeStore, GivesTheMemoryOfEmptyExtentsBackThatNothingNeededForLong) {
   node_store store{options(64 * mib)};
   std::vector<wire::location> all;
   for (int i = 0; i < 16; ++i) {
@@ -165,7 +165,20 @@ TEST(NodeStore, GivesTheMemoryOfEmptyExtentsBack) {
   };
   EXPECT_EQ(resident(), 64 * mib);
   for (const auto& one : all) store.release(one);
+  std::uint64_t now_ns = 0;
+  const auto next_tick = [&] {
+    now_ns = store.next_deadline_ns();
+    store.tick(now_ns);
+  };
+  store.tick(now_ns);
+  EXPECT_EQ(store.next_deadline_ns(), node_store::idle_ns_min);
+  store.tick(store.next_deadline_ns() - 1);
+  next_tick();  // until now it might have been needed
+  EXPECT_EQ(resident(), 64 * mib);
+  next_tick();
   EXPECT_EQ(resident(), 16 * mib);  // the warm quarter
+  store.tick(now_ns + 1);
+  EXPECT_EQ(store.next_deadline_ns(), ~std::uint64_t{0});
   EXPECT_EQ(store.in_use_bytes(), 0U);
 }
 
