@@ -37,6 +37,14 @@ std::size_t room_for(const decoder& from, std::size_t count) {
   return codec<T>::size_min > 0 ? count : (count < from.left() ? count : from.left());
 }
 
+/// Whether bytes lie so that they can be read in place as the elements that they are. What is made
+/// of elements is filled once; what is made first and filled then is cleared before, which takes
+/// large ones as long again.
+template <class T>
+bool may_be_read_as(const std::byte* begin) {
+  return reinterpret_cast<std::uintptr_t>(begin) % alignof(T) == 0;
+}
+
 template <class T, class Allocator>
 struct codec<std::vector<T, Allocator>> : codec_defaults {
   using values = std::vector<T, Allocator>;
@@ -53,11 +61,13 @@ struct codec<std::vector<T, Allocator>> : codec_defaults {
   static values decode(decoder& from) {
     const std::size_t count = from.count(codec<T>::size_min);
     if constexpr (copied_at_once<T> && std::default_initializable<T>) {
-      values all(count);
-      if (count != 0) {
-        std::memcpy(static_cast<void*>(all.data()), from.read(count * sizeof(T)),
-                    count * sizeof(T));
+      const std::byte* begin = from.read(count * sizeof(T));
+      if constexpr (std::is_copy_constructible_v<T>) {
+        const auto* elements = reinterpret_cast<const T*>(begin);
+        if (may_be_read_as<T>(begin)) return values(elements, elements + count);
       }
+      values all(count);
+      if (count != 0) std::memcpy(static_cast<void*>(all.data()), begin, count * sizeof(T));
       return all;
     } else {
       values all;
@@ -79,8 +89,10 @@ struct codec<std::basic_string<Char, Traits, Allocator>> : codec_defaults {
   }
   static text decode(decoder& from) {
     const std::size_t count = from.count(sizeof(Char));
+    const std::byte* begin = from.read(count * sizeof(Char));
+    if (may_be_read_as<Char>(begin)) return text(reinterpret_cast<const Char*>(begin), count);
     text all(count, Char{});
-    if (count != 0) std::memcpy(all.data(), from.read(count * sizeof(Char)), count * sizeof(Char));
+    std::memcpy(all.data(), begin, count * sizeof(Char));
     return all;
   }
 };

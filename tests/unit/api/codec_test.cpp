@@ -132,6 +132,13 @@ TEST(Codec, KeepsDoublesAlignedBehindTheirCount) {
   EXPECT_EQ(bytes_of(std::vector<double>{}).size() % alignof(double), 0U);
 }
 
+TEST(Codec, BringsElementsBackWhereverTheyBegin) {
+  const std::tuple all{std::string{"odd"}, std::vector<double>{1, -2.5}, std::wstring{L"wide"},
+                       std::vector<double>{}, std::vector<point>{{1, 2}, {3, 4}}};
+  for (std::size_t before = 0; before < 9; ++before)
+    expect_same(std::pair{std::vector<char>(before, 'x'), all});
+}
+
 TEST(Codec, RefsTravelAsIdsAndAreHeldByTheEncoder) {
   const object_ref<int> ref = put(7);
   const std::vector<object_ref<int>> refs{ref, object_ref<int>{}, ref};
