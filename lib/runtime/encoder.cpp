@@ -8,6 +8,7 @@
 
 #include "mobula/detail/backend.hpp"
 #include "mobula/errors.hpp"
+#include "store/large_copy.hpp"
 
 // The bytes' part of encoder and decoder. What they do with refs needs a process around them, and
 // stands elsewhere.
@@ -77,7 +78,7 @@ void encoder::copy_to(std::byte* room) const {
   if (kept_) {
     for (const auto& piece : kept_->all) {
       copy_until(piece.behind);
-      std::memcpy(room, piece.bytes.data(), piece.bytes.size());
+      store::large_copy(room, piece.bytes.data(), piece.bytes.size());
       room += piece.bytes.size();
     }
   }

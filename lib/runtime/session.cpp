@@ -29,6 +29,7 @@
 #include "runtime/host_name.hpp"
 #include "runtime/inquiries.hpp"
 #include "store/extent.hpp"
+#include "store/large_copy.hpp"
 #include "store/spill_file.hpp"
 #include "store/spill_folder.hpp"
 #include "store/store_size.hpp"
@@ -56,6 +57,10 @@ void check_limit_of_files() {
                     store::bytes_in_words(needed) +
                     " and more, most of it never used: raise that limit (ulimit -f unlimited)"};
 }
+
+// With so many a put by the driver comes near to what the memory of a large node can do; more would
+// take from the node's tasks.
+constexpr unsigned copy_threads_max = 4;
 
 std::uint64_t fresh_token() {
   std::random_device source;
@@ -261,6 +266,8 @@ void session::drive() {
   if (!member) throw error{"the driver can't join its node: " + refused};
   process_ = std::make_unique<process>(std::move(member), settings_.wait);
   watch_scheduler();
+  // Nobody counts the driver's cpus; a task has those that it asked for.
+  store::share_large_copies(std::min(copy_threads_max, launch::core_set::of_this_thread().count()));
   process_->start_understudy();
   process::set_current(process_.get());
 }

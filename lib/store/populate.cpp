@@ -7,11 +7,6 @@
 #include <cstddef>
 #include <span>
 
-// Younger than the C libraries of old systems.
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
-
 namespace mobula::store {
 
 namespace {
@@ -37,7 +32,7 @@ bool populate(int file, std::uint64_t offset, std::uint64_t size_bytes, bool by_
   if (begin == MAP_FAILED) return false;
   ::madvise(begin, size_bytes, MADV_DONTDUMP);
   ::madvise(begin, size_bytes, MADV_HUGEPAGE);
-  bool done = !by_reading && ::madvise(begin, size_bytes, MADV_POPULATE_WRITE) == 0;
+  bool done = !by_reading && ::madvise(begin, size_bytes, advice_populate_write) == 0;
   if (!done && (by_reading || errno == EINVAL))
     done = touch(file, offset, {static_cast<std::byte*>(begin), size_bytes});
   const int error = errno;

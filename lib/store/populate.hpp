@@ -4,6 +4,9 @@
 
 namespace mobula::store {
 
+/// MADV_POPULATE_WRITE, which is younger than the C libraries of old systems.
+inline constexpr int advice_populate_write = 23;
+
 /// Gives pages of a memory file their memory, so that who uses them first need not wait for it.
 /// What they hold stays as it is, whoever writes there meanwhile. Maps them for that time only:
 /// page tables are the store's second cost.
