@@ -34,6 +34,11 @@ struct new_array::memory {
 
 namespace {
 
+// In a room.
+constexpr std::size_t elements_offset = value_offset + array_header_bytes;
+static_assert(elements_offset % array_alignment == 0);
+static_assert(elements_offset == wire::array_seal::elements_offset);
+static_assert(wire::array_seal::offset == value_offset + sizeof(std::uint64_t));
 // What a count of elements may be: the word has two bits less.
 constexpr std::size_t bytes_max = std::size_t{1} << 56;
 
@@ -59,8 +64,8 @@ new_array::new_array(std::size_t count, std::size_t element_bytes) {
     made->own = aligned_bytes(bytes);
     begin_ = made->own.get();
   } else {
-    made->room = home.store().allocate(array_header_bytes + bytes);
-    begin_ = home.store().lend(made->room).data() + array_header_bytes;
+    made->room = home.store().allocate(elements_offset + bytes);
+    begin_ = home.store().lend(made->room).data() + elements_offset;
   }
   memory_ = made.release();
 }
@@ -121,9 +126,9 @@ sealed_elements new_array::seal() const {
 
 void array_rooms::seal(const new_array& array) {
   const std::uint64_t word = whole_array_word(array.memory_->count);
-  std::byte* const room = array.begin_ - array_header_bytes;
-  std::memset(room, 0, array_header_bytes);
-  std::memcpy(room, &word, sizeof word);
+  std::byte* const room = array.begin_ - elements_offset;
+  std::memset(room, 0, elements_offset);
+  std::memcpy(room + value_offset, &word, sizeof word);
   const wire::location& where = array.memory_->room;
   if (wire::is_debug_build && where.size_bytes < store::protected_bytes_min)
     wire::seal_array({room, where.size_bytes});

@@ -1,5 +1,6 @@
 #include "runtime/store_client.hpp"
 
+#include <algorithm>
 #include <mutex>
 #include <utility>
 
@@ -107,8 +108,8 @@ std::span<std::byte> store_client::checked(const wire::location& room,
 }
 
 wire::location store_client::write(const encoder& value) {
-  const wire::location room = allocate(value.size());
-  value.copy_to(writable(room).data());
+  const wire::location room = allocate(value_offset + value.size());
+  value.copy_to(writable(room).data() + value_offset);
   return room;
 }
 
@@ -283,7 +284,7 @@ std::span<const std::byte> store_client::mapped(const wire::location& place) {
                                  "the memory that holds the object can't be mapped into this "
                                  "process: raise its limit of address space or of mappings"));
   }
-  return bytes;
+  return bytes.subspan(std::min(value_offset, bytes.size()));
 }
 
 store_client::pinned_block store_client::read_here(const wire::location& place) {

@@ -9,12 +9,13 @@
 #include "wire/ids.hpp"
 
 // In debug builds arrays that nothing else protects are sealed: a mark and a checksum stand between
-// the word that says what they are (see mobula/detail/arrays.hpp) and their elements.
+// the word that says what they are (see mobula/detail/arrays.hpp) and their elements, in the block
+// that an array has to itself.
 
 namespace mobula::wire {
 
 struct array_seal {
-  static constexpr std::size_t offset = sizeof(std::uint64_t);  // in the object
+  static constexpr std::size_t offset = 16;  // in the block
   static constexpr std::size_t elements_offset = 64;
   static constexpr std::uint64_t marks[2] = {0x9bd5'4c26'1ea7'f083U, 0x2f60'b8e1'd394'5a7cU};
 

@@ -16,7 +16,7 @@
 //
 // An array travels as a word, whose two highest bits say how and whose others are the count:
 //   here    its elements follow: a small one
-//   whole   the value is this array and nothing else: the elements begin 64 bytes after the word
+//   whole   the value is this array and nothing else: the elements begin 56 bytes after the word
 //   named   the ref follows of an object that is the array
 // A vector's word has neither bit, so that a span can be read from either.
 
@@ -95,7 +95,7 @@ inline constexpr std::size_t array_alignment = 64;
 /// What a word says of itself beyond the count.
 inline constexpr std::uint64_t array_word = std::uint64_t{3} << 62;
 /// What stands before the elements where they are the whole value: the word, and room up to them.
-inline constexpr std::size_t array_header_bytes = array_alignment;
+inline constexpr std::size_t array_header_bytes = 56;
 std::uint64_t whole_array_word(std::size_t count);
 
 /// The object whose value the calling thread decodes; empty where that is no object.
