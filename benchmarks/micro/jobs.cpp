@@ -129,6 +129,9 @@ void register_jobs(const std::string& program) {
       measured_there(state, command, key);
     })->Iterations(1);
   }
+  row("put cold gigabytes", [command = job{program, "cold"}.alone()](benchmark::State& state) {
+    measured_there(state, command, "cold");
+  })->Iterations(1);
   for (const char* key : {"64_KiB", "1_MiB", "1_GiB", "alone"}) {
     const std::string unit = key == std::string_view{"alone"} ? "" : " gigabytes";
     row("moved between nodes: " + std::string{key} + unit,

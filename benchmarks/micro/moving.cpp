@@ -82,8 +82,8 @@ struct load {
   bool counts_bytes = true;
 };
 constexpr load loads[] = {
-    {"64_KiB", 10, 2048, 64 << 10, 64},
-    {"1_MiB", 10, 256, 1 << 20, 4},
+    {"64_KiB", 20, 2048, 64 << 10, 64},
+    {"1_MiB", 20, 256, 1 << 20, 4},
     {"1_GiB", 4, 1, 1 << 30, 1},
     {"alone", 500, 1, 64 << 10, 1, false},
 };

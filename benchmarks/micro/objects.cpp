@@ -2,6 +2,7 @@
 
 #include "micro/payload.hpp"
 #include "micro/rows.hpp"
+#include "store/large_copy.hpp"
 
 // Objects: putting and getting them.
 
@@ -35,6 +36,14 @@ void put_gigabytes(benchmark::State& state) {
   time_each(state, large_bytes, [&] { benchmark::DoNotOptimize(put(value)); });
 }
 
+// The same, by so many threads of the driver, whatever the machine would have.
+void put_shared_by(benchmark::State& state, unsigned threads) {
+  const unsigned before = store::threads_of_copy(~std::size_t{0});
+  store::share_large_copies(threads);
+  put_gigabytes(state);
+  store::share_large_copies(before);
+}
+
 void get_gigabytes(benchmark::State& state) {
   const auto ref = put(numbers(large_bytes / sizeof(std::int64_t), 7));
   time_each(state, large_bytes, [&] { benchmark::DoNotOptimize(get(ref)); });
@@ -55,17 +64,21 @@ void multi_put_gigabytes(benchmark::State& state) {
   time_each(state, 10 * 10 * middle_bytes, [] { submit_and_get_void<put_middle>(10, 10); });
 }
 
-// Filled in place before; what is timed is the giving away.
+// Filled in place before, and freed behind; what is timed is the giving away. Another put goes
+// before, so that both sizes begin with what a put needs in the processor's caches.
 template <std::size_t Bytes>
 void put_array(benchmark::State& state) {
   shared_array<std::byte> made;
+  object_ref<shared_array<std::byte>> ref;
   time_after(
       state, 1,
       [&] {
+        ref = {};
         made = shared_array<std::byte>(Bytes);
         std::memset(made.data(), 7, Bytes);
+        static_cast<void>(put(shared_array<std::byte>(std::size_t{64} << 10)));
       },
-      [&] { benchmark::DoNotOptimize(put(std::move(made))); });
+      [&] { ref = put(std::move(made)); });
 }
 
 void get_array(benchmark::State& state) {
@@ -92,6 +105,12 @@ void register_objects() {
   row("get calls", get_calls);
   row("put calls", put_calls);
   row("put gigabytes", put_gigabytes)->Iterations(5);
+  row("put by 1 thread gigabytes", [](benchmark::State& state) {
+    put_shared_by(state, 1);
+  })->Iterations(5);
+  row("put by 2 threads gigabytes", [](benchmark::State& state) {
+    put_shared_by(state, 2);
+  })->Iterations(5);
   row("get gigabytes", get_gigabytes)->Iterations(5);
   row("multi put calls", multi_put_calls);
   row("multi put gigabytes", multi_put_gigabytes)->Iterations(2);

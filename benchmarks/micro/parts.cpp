@@ -11,6 +11,7 @@
 #include "common/timings.hpp"
 #include "micro/payload.hpp"
 #include "micro/rows.hpp"
+#include "store/large_copy.hpp"
 
 // The parts that this program plays in jobs that jobs.cpp starts.
 
@@ -87,6 +88,16 @@ void measure(const std::string& key, std::size_t rounds, std::size_t operations,
   taken.tell(key);
 }
 
+// Puts into memory that nobody has used before, by one thread.
+void play_cold(int argc, char** argv) {
+  constexpr std::size_t bytes = std::size_t{800} << 20;
+  const runtime job{argc, argv, {.cpus = 1, .store_bytes = 4_GiB}};
+  store::share_large_copies(1);
+  const std::vector<std::int64_t> value(bytes / sizeof(std::int64_t), 7);
+  std::vector<object_ref<std::vector<std::int64_t>>> kept;
+  measure("cold", 4, bytes, [&] { kept.push_back(put(value)); });
+}
+
 // Two nodes of one cpu: what does not fit on ours runs on the other.
 void play_nodes(int argc, char** argv) {
   const runtime job{argc, argv};
@@ -134,6 +145,8 @@ bool play_part(int argc, char** argv, int& status) {
   status = 0;
   if (part == "start") {
     play_start(argc, argv);
+  } else if (part == "cold") {
+    play_cold(argc, argv);
   } else if (part == "nodes") {
     play_nodes(argc, argv);
   } else if (part.starts_with("moving/")) {
