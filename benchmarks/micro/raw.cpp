@@ -18,6 +18,15 @@ namespace {
 
 constexpr std::size_t large_bytes = std::size_t{800} << 20;
 
+void copy_small(benchmark::State& state, std::size_t size) {
+  const std::vector<char> from(size, 'x');
+  std::vector<char> to(size, 'y');
+  time_each(state, 1, [&] {
+    std::memcpy(to.data(), from.data(), size);
+    benchmark::ClobberMemory();
+  });
+}
+
 /// Memory as the store's is: shared, in large pages where the system lets us have them.
 class shared_memory {
  public:
@@ -102,6 +111,8 @@ void register_raw(ucx_pairs& pairs, get_pair& reading) {
   get_row("raw_get 1_MiB gigabytes", 256, 1 << 20, 4, 256 << 20);
   get_row("raw_get 1_GiB gigabytes", 1, 1 << 30, 1, 1 << 30);
   get_row("raw_get alone", 1, 64 << 10, 1, 1);
+  row("raw_memcpy 1 KiB", [](benchmark::State& state) { copy_small(state, 1 << 10); });
+  row("raw_memcpy 64 KiB", [](benchmark::State& state) { copy_small(state, 64 << 10); });
   row("raw_memcpy gigabytes", copy_memory);
   row("raw_memcpy by 2 threads gigabytes", copy_memory_by_two);
   row("raw_populate and memcpy gigabytes", copy_to_cold_memory);

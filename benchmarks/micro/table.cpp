@@ -39,6 +39,8 @@ constexpr neighbours known[] = {
     {"put cold gigabytes", "raw_populate and memcpy gigabytes"},
     {"get gigabytes", "raw_build vector gigabytes", compared::rate, "0.3", ""},
     {"put array of 1 GiB", "put array of 1 MiB", compared::median},
+    {"put and free 1 KiB", "raw_memcpy 1 KiB", compared::median},
+    {"put and free 64 KiB", "raw_memcpy 64 KiB", compared::median},
     {"multi put calls", "", compared::rate, "941", "12,280"},
     {"multi put gigabytes", "raw_memcpy gigabytes", compared::rate, "5.2", "41.0"},
     {"tasks and get batch", "raw_ring batched", compared::rate, "1.29", "8.0", 1000},
@@ -68,7 +70,7 @@ constexpr neighbours known[] = {
     {"sort gigabytes", "raw_sort(1) gigabytes"},
     {"spill gigabytes", "raw_dd write gigabytes"},
     {"restore gigabytes", "raw_dd read gigabytes"},
-    {"restore cached gigabytes", "raw_dd cached read gigabytes"},
+    {"restore cached gigabytes", "raw_pread cached gigabytes"},
     {"compile ten remote functions", "raw_compile standard headers", compared::median},
 };
 
