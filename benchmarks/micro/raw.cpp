@@ -113,10 +113,10 @@ void register_raw(ucx_pairs& pairs, get_pair& reading) {
   get_row("raw_get alone", 1, 64 << 10, 1, 1);
   row("raw_memcpy 1 KiB", [](benchmark::State& state) { copy_small(state, 1 << 10); });
   row("raw_memcpy 64 KiB", [](benchmark::State& state) { copy_small(state, 64 << 10); });
-  row("raw_memcpy gigabytes", copy_memory);
-  row("raw_memcpy by 2 threads gigabytes", copy_memory_by_two);
-  row("raw_populate and memcpy gigabytes", copy_to_cold_memory);
-  row("raw_build vector gigabytes", build_vector);
+  row("raw_memcpy gigabytes", copy_memory)->Iterations(5);
+  row("raw_memcpy by 2 threads gigabytes", copy_memory_by_two)->Iterations(5);
+  row("raw_populate and memcpy gigabytes", copy_to_cold_memory)->Iterations(3);
+  row("raw_build vector gigabytes", build_vector)->Iterations(5);
 }
 
 }  // namespace mobula::benchmarks
