@@ -19,8 +19,6 @@
 
 namespace mobula::detail {
 
-static_assert(wire::array_seal::elements_offset == array_header_bytes);
-
 struct new_array::memory {
   enum class state : std::uint8_t { being_written, object, given_away };
 
@@ -75,7 +73,7 @@ void new_array::discard() noexcept {
   const std::unique_ptr<memory> gone{memory_};
   if (gone->own || gone->now != memory::state::being_written) return;
   if (process::current() != gone->home) return;  // the room has gone with the runtime
-  gone->home->store().take_back(gone->room, begin_ - array_header_bytes);
+  gone->home->store().take_back(gone->room, begin_ - elements_offset);
   const std::lock_guard held{gone->home->lock()};
   gone->home->store().abandon(gone->room);
 }
