@@ -89,7 +89,7 @@ std::optional<block> allocator::settle(const line_range& where) {
   count_in(where.line);
   in_use_ += where.size_bytes;
   make_room();
-  unneeded_ = std::min(unneeded_, empty_warm_);
+  note_need();
   return block{where.line, last_generation_, where.offset};
 }
 
@@ -170,12 +170,12 @@ std::uint64_t allocator::kept_bytes() const {
   return std::max(limits_.capacity_bytes / 4, limits_.extent_bytes);
 }
 
-void allocator::trim() {
-  while (unneeded_ > kept_bytes() && has_surplus()) {
-    const std::uint32_t gone = *empty_.rbegin();
-    unneeded_ -= std::min(unneeded_, extents_[gone].pages.warm_bytes());
-    close(gone);
-  }
+void allocator::trim() { shrink_to(empty_warm_ - unneeded_ + kept_bytes()); }
+
+void allocator::shrink() { shrink_to(kept_bytes()); }
+
+void allocator::shrink_to(std::uint64_t bytes) {
+  while (empty_warm_ > bytes) close(*empty_.rbegin());
   unneeded_ = empty_warm_;
 }
 
@@ -232,6 +232,7 @@ void allocator::give_up(std::uint32_t number) {
   one.pages = {};
   closed_.erase(number);
   one.lost = true;
+  note_need();
   std::erase_if(changes_,
                 [number](const extent_change& change) { return change.extent == number; });
 }
@@ -240,7 +241,7 @@ void allocator::hold(std::uint32_t number, bool held) {
   count_out(number);
   extents_[number].held = held;
   count_in(number);
-  unneeded_ = std::min(unneeded_, empty_warm_);
+  note_need();
 }
 
 std::vector<allocator::fresh_pages> allocator::take_fresh(std::uint64_t bytes) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -47,9 +48,9 @@ struct allocator_limits {
 /// range is large enough, a further extent is opened, and the pages that lie idle between blocks
 /// elsewhere give their memory up for it: a store full of gaps takes a large block all the same.
 ///
-/// Memory is given up where it is needed elsewhere, and by `trim`: cold memory is filled at an
-/// eighth of the speed, so what comes and goes again and again keeps its pages. Numbers and sizes
-/// of extents never change, so a process maps each at most once.
+/// Memory is given up where it is needed elsewhere, by `shrink` and by `trim`: cold memory is
+/// filled at an eighth of the speed, so what comes and goes again and again keeps its pages.
+/// Numbers and sizes of extents never change, so a process maps each at most once.
 class allocator {
  public:
   static constexpr std::uint64_t alignment = range_book::unit;
@@ -68,10 +69,11 @@ class allocator {
   /// While an extent is held, its memory stays where it is, idle or not: it is registered with the
   /// network, which would go on using the pages that were given up.
   void hold(std::uint32_t extent, bool held);
-  /// Gives up, of the memory of empty extents beyond a quarter of the capacity, as much as nothing
-  /// needed since the last call.
+  /// Gives up the memory of empty extents beyond a quarter of the capacity.
+  void shrink();
+  /// Gives up as much of that as nothing needed since the last call.
   void trim();
-  /// Whether `trim` would give up something unless it is needed.
+  /// Whether there is such memory.
   bool has_surplus() const { return empty_warm_ > kept_bytes(); }
   /// What has to be done since the last call, in order.
   std::vector<extent_change> take_changes() { return std::exchange(changes_, {}); }
@@ -115,6 +117,8 @@ class allocator {
   std::optional<block> settle(const line_range& where);
   bool has_room(std::uint64_t bytes) const;
   std::uint64_t kept_bytes() const;
+  void shrink_to(std::uint64_t bytes);
+  void note_need() { unneeded_ = std::min(unneeded_, empty_warm_); }
   void make_room();
   void close(std::uint32_t number);
   void shut(std::uint32_t number);

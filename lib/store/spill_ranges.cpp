@@ -27,6 +27,8 @@ std::optional<spill_range> spill_ranges::take(std::uint64_t size_bytes) {
 
 bool spill_ranges::give_back(const spill_range& gone) {
   const bool known = books_.release(gone.where);
+  // Disk that was used before is no faster than other.
+  books_.shrink();
   note_changes();
   return known;
 }
