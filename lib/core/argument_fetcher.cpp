@@ -6,7 +6,10 @@
 
 namespace mobula::core {
 
-void argument_fetcher::take(attempt& one) {
+using wire::fetch_urgency;
+
+void argument_fetcher::take(attempt& one, bool ahead) {
+  one.hurried = !ahead;
   for (std::size_t i = 0; i < one.resolved.size(); ++i) {
     const wire::value_view& value = one.resolved[i].value;
     if (value.kind != wire::value_kind::stored) continue;
@@ -14,21 +17,35 @@ void argument_fetcher::take(attempt& one) {
     argument.index = i;
     argument.place = value.where;
     argument.here = value.where.node == self_.node();
-    if (!argument.here) ask(one, one.stored.size() - 1);
+    if (!argument.here)
+      ask(one, one.stored.size() - 1, ahead ? fetch_urgency::prefetch : fetch_urgency::argument);
   }
 }
 
-void argument_fetcher::ask(attempt& one, std::size_t argument) {
-  const wire::resolved_argument& given = one.resolved[one.stored[argument].index];
+void argument_fetcher::ask(attempt& one, std::size_t argument, fetch_urgency urgency) {
   const std::uint64_t token = token_bit | ++last_;
   awaited_.emplace(token, awaited{&one, argument});
   ++one.fetches_left;
+  send_question(token, one.resolved[one.stored[argument].index], urgency);
+}
+
+void argument_fetcher::send_question(std::uint64_t token, const wire::resolved_argument& argument,
+                                     fetch_urgency urgency) {
   wire::store_fetch asked;
   asked.token = token;
-  asked.object = given.object;
-  asked.from = given.value.where;
-  asked.urgency = wire::fetch_urgency::argument;
+  asked.object = argument.object;
+  asked.from = argument.value.where;
+  asked.urgency = urgency;
   wire::send(out_, wire::process_id::scheduler_of(self_.node()), asked);
+}
+
+// Asked once more, with the same token: of two answers the first counts.
+void argument_fetcher::hurry(attempt& one) {
+  if (std::exchange(one.hurried, true)) return;
+  for (const auto& [token, which] : awaited_) {
+    if (which.whose == &one)
+      send_question(token, one.resolved[one.stored[which.argument].index], fetch_urgency::argument);
+  }
 }
 
 argument_pins::answer argument_fetcher::pin(stored_argument& argument) {
@@ -50,8 +67,8 @@ argument_fetcher::readiness argument_fetcher::pin(attempt& one) {
 }
 
 void argument_fetcher::bring_back(attempt& one) {
-  one.returning = true;
-  for (std::size_t i = 0; i < one.stored.size(); ++i) ask(one, i);
+  one.returning = one.hurried = true;
+  for (std::size_t i = 0; i < one.stored.size(); ++i) ask(one, i, fetch_urgency::argument);
 }
 
 argument_fetcher::arrival argument_fetcher::fetched(const wire::store_fetched& answer) {
@@ -67,7 +84,7 @@ argument_fetcher::arrival argument_fetcher::fetched(const wire::store_fetched& a
     // Where there is no pin left the task's begin says so.
     if (whose.returning && !argument.pin) {
       const auto pinned = pin(argument);
-      if (!pinned.pin && !pinned.full) ask(whose, entry.mapped().argument);
+      if (!pinned.pin && !pinned.full) ask(whose, entry.mapped().argument, fetch_urgency::argument);
     }
   }
   return {&whose, &whose.resolved[argument.index]};

@@ -28,8 +28,10 @@ class argument_fetcher {
   static bool is_mine(std::uint64_t token) { return (token & token_bit) != 0; }
 
   /// Takes up what one.resolved names, and asks for what is on other nodes; `one.fetches_left` says
-  /// how many answers are awaited.
-  void take(attempt& one);
+  /// how many answers are awaited. @param ahead  nobody waits for them yet
+  void take(attempt& one, bool ahead);
+  /// Nothing else is left to do: its arguments are urgent now.
+  void hurry(attempt& one);
 
   enum class readiness : std::uint8_t {
     pinned,   // it can begin
@@ -54,7 +56,9 @@ class argument_fetcher {
     attempt* whose = nullptr;
     std::size_t argument = 0;  // in attempt::stored
   };
-  void ask(attempt& one, std::size_t argument);
+  void ask(attempt& one, std::size_t argument, wire::fetch_urgency urgency);
+  void send_question(std::uint64_t token, const wire::resolved_argument& argument,
+                     wire::fetch_urgency urgency);
   argument_pins::answer pin(stored_argument& argument);
   void unpin(attempt& one);
 

@@ -30,6 +30,7 @@ void attempt_pool::give_back(attempt& one) {
   one.host = nullptr;
   one.next = one.previous = nullptr;
   one.fetches_left = 0;
+  one.hurried = false;
   one.returning = false;
   one.run_here = false;
   one.asked = 0;

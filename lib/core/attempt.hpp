@@ -81,6 +81,7 @@ struct attempt {
   attempt* next = nullptr;
   attempt* previous = nullptr;
   std::uint32_t fetches_left = 0;
+  bool hurried = false;    // these are urgent
   bool returning = false;  // its arguments were here, and are brought back and pinned one by one
   bool run_here = false;   // pushed by run_here_source: may begin on top
   bool limited = false;    // as in `awaiting`, of its last wait, with what follows

@@ -18,8 +18,8 @@ bool is_in_memory(const copy& one) {
 
 void copy_returns::ask(const fetch_asker& who, copy& one, const wire::store_fetch& request) {
   places_.used(one);
-  const auto whence = request.urgency == wire::fetch_urgency::argument ? room_line::lane::to_begin
-                                                                       : room_line::lane::running;
+  const auto whence = request.urgency == wire::fetch_urgency::get ? room_line::lane::running
+                                                                  : room_line::lane::to_begin;
   const bool at_once = whence == room_line::lane::running || line_.is_empty(whence);
   if (at_once && one.is_in != residence::disk) return serve(who, one, {});
   room_line::want want;

@@ -130,7 +130,11 @@ bool executor::take_arguments(attempt& one) {
   for (std::uint32_t i = 0; i < one.push.resolved_count && !in.failed(); ++i)
     one.resolved.push_back(wire::decode_part<wire::resolved_argument>(in));
   if (!in.finished()) return false;
-  fetcher_.take(one);
+  // Behind others they have time. Calls of an actor don't: they hold back others of their caller.
+  const lease_slot& lease = *one.lease;
+  const bool ahead =
+      !one.host && (running_ != nullptr || !lease.queued.empty() || !lease.fetching.empty());
+  fetcher_.take(one, ahead);
   if (one.fetches_left != 0) one.state = attempt_state::fetching;
   return true;
 }

@@ -158,6 +158,7 @@ attempt* executor::next_of(lease_slot& lease) {
       return nullptr;
     }
   }
+  if (attempt* const first = lease.fetching.front()) fetcher_.hurry(*first);
   return next_call(lease);
 }
 

@@ -43,7 +43,7 @@ void fetch_table::ask(const fetch_asker& who, const wire::store_fetch& request) 
     one.askers.push_back(who);
     const bool same = from.size_bytes == one.where.size_bytes;
     if (same && std::ranges::count(one.sources, from) == 0) one.sources.push_back(from);
-    if (one.is_to_begin && request.urgency != wire::fetch_urgency::argument) {
+    if (one.is_to_begin && request.urgency == wire::fetch_urgency::get) {
       one.is_to_begin = false;
       if (one.now == fetch::phase::in_line) {
         line_.withdraw(one.in_line);
@@ -65,7 +65,7 @@ void fetch_table::ask(const fetch_asker& who, const wire::store_fetch& request) 
   one.sources.push_back(from);
   one.askers.push_back(who);
   one.begin_with_source();
-  one.is_to_begin = request.urgency == wire::fetch_urgency::argument;
+  one.is_to_begin = request.urgency != wire::fetch_urgency::get;
   stand_in_line(one);
 }
 

@@ -1,20 +1,23 @@
 // A job that checks its own answer, for those who kill processes of it (killing.cpp), and for what
 // a start can go wrong with.
 //
-//   job work      rounds of tasks, actors, large objects and refs in flight, for a second and a
-//   half job idle      every worker has run something and sleeps; when one of them dies, a round of
-//   work job compute   every worker computes for a minute
+//   job work      rounds of tasks, actors, large objects and refs, for a second and a half
+//   job idle      all workers sleep; when one of them dies, a round of work
+//   job compute   every worker computes for a minute
+//   job spill     more objects than the stores have room for come and go for a minute
 //
 // The last line of its output is "right", with status 0, or "job: error: ..." with status 3.
 
 #include <signal.h>
 #include <time.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <mobula/mobula.hpp>
 #include <numeric>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -193,6 +196,28 @@ void compute() {
   mobula::get(all);
 }
 
+mobula::shared_array<int> filled(int with) {
+  mobula::shared_array<int> made(std::size_t{1} << 20);
+  std::fill(made.begin(), made.end(), with);
+  return made;
+}
+bool holds(std::span<const int> all, int value) { return all.front() == value; }
+
+void spill() {
+  const auto end = clock_type::now() + 60s;
+  for (int round = 0; clock_type::now() < end; ++round) {
+    std::vector<mobula::object_ref<mobula::shared_array<int>>> made;
+    for (int i = 0; i < 40; ++i)
+      made.push_back(i % 2 == 0 ? mobula::put(filled(i)) : mobula::remote<filled>(i));
+    for (int i = 0; i < 40; ++i)
+      expect(mobula::get(mobula::remote<holds>(made[static_cast<std::size_t>(i)], i), patience),
+             "of what went to disk");
+    std::uint64_t spilled = 0;
+    for (const auto& node : mobula::nodes()) spilled += node.store_spilled_bytes;
+    if (spilled != 0) say("spilled");
+  }
+}
+
 int run(std::string_view what) {
   if (what == "work") {
     work();
@@ -200,8 +225,10 @@ int run(std::string_view what) {
     be_idle();
   } else if (what == "compute") {
     compute();
+  } else if (what == "spill") {
+    spill();
   } else {
-    std::fputs("usage: job work|idle|compute\n", stderr);
+    std::fputs("usage: job work|idle|compute|spill\n", stderr);
     return 64;
   }
   say("right");

@@ -53,6 +53,30 @@ TEST_F(ExecutorArguments, AreBroughtHereBeforeTheirTaskBegins) {
   EXPECT_TRUE(executor_.idle());
 }
 
+TEST_F(ExecutorArguments, OfTasksBehindOthersComeInTheirTimeUntilNothingElseIsLeft) {
+  push(task(1));
+  attempt& first = begin(task(1));
+  push_with_argument(task(2), 3);
+  const auto ahead = out_.take<wire::store_fetch>();
+  ASSERT_TRUE(ahead);
+  EXPECT_EQ(ahead->urgency, wire::fetch_urgency::prefetch);
+  finish(first);
+  EXPECT_EQ(executor_.next(), nullptr);
+  EXPECT_EQ(executor_.next(), nullptr);
+  const auto urgent = out_.take<wire::store_fetch>();
+  ASSERT_TRUE(urgent);
+  EXPECT_EQ(urgent->urgency, wire::fetch_urgency::argument);
+  EXPECT_EQ(urgent->token, ahead->token);
+  EXPECT_EQ(out_.count<wire::store_fetch>(), 0U) << "once is enough";
+  for (int i = 0; i < 2; ++i) {
+    wire::store_fetched answer;
+    answer.token = urgent->token;
+    receive(answer, scheduler_here);
+  }
+  finish(begin(task(2)));
+  EXPECT_TRUE(executor_.idle());
+}
+
 TEST_F(ExecutorArguments, ThatLieHereAreNotFetched) {
   push_with_argument(task(1), 0);
   EXPECT_TRUE(out_.empty());
