@@ -118,6 +118,7 @@ void register_objects() {
   row("multi put gigabytes", multi_put_gigabytes)->Iterations(2);
   row("get 10k refs", get_10k_refs);
   row("put array of 1 MiB", put_array<std::size_t{1} << 20>)->Iterations(200);
+  row("put array of 2 MiB", put_array<std::size_t{2} << 20>)->Iterations(100);
   row("put array of 1 GiB", put_array<std::size_t{1} << 30>)->Iterations(5);
   row("get array of 1 GiB", get_array);
   row("put and free 1 KiB", put_and_free<std::size_t{1} << 10>);

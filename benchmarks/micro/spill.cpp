@@ -159,7 +159,7 @@ void dd_read(benchmark::State& state, bool cached) {
 }
 
 void pread_cached(benchmark::State& state) {
-  constexpr std::size_t block_bytes = store::spill_options{}.block_bytes;
+  const std::size_t block_bytes = store::spill_options{}.block_bytes;
   const dd_file one;
   if (!one.write()) return state.SkipWithError("dd failed");
   std::vector<std::byte> into(all_bytes, std::byte{1});

@@ -38,7 +38,7 @@ constexpr neighbours known[] = {
     {"put by 2 threads gigabytes", "raw_memcpy by 2 threads gigabytes"},
     {"put cold gigabytes", "raw_populate and memcpy gigabytes"},
     {"get gigabytes", "raw_build vector gigabytes", compared::rate, "0.3", ""},
-    {"put array of 1 GiB", "put array of 1 MiB", compared::median},
+    {"put array of 1 GiB", "put array of 2 MiB", compared::median},
     {"put and free 1 KiB", "raw_memcpy 1 KiB", compared::median},
     {"put and free 64 KiB", "raw_memcpy 64 KiB", compared::median},
     {"multi put calls", "", compared::rate, "941", "12,280"},
