@@ -1,5 +1,6 @@
 #include "core/copy_returns.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "core/errors.hpp"
@@ -22,6 +23,10 @@ void copy_returns::ask(const fetch_asker& who, copy& one, const wire::store_fetc
                                                                   : room_line::lane::to_begin;
   const bool at_once = whence == room_line::lane::running || line_.is_empty(whence);
   if (at_once && one.is_in != residence::disk) return serve(who, one, {});
+  // It may have asked before, when that was less urgent.
+  const auto [first, last] = in_line_.equal_range(&one);
+  if (std::any_of(first, last, [&](const auto& entry) { return entry.second.what.who == who; }))
+    return;
   room_line::want want;
   want.whence = whence;
   want.whose = who.process;

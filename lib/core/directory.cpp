@@ -83,7 +83,7 @@ bool directory::on_message(process_id from, wire::blob message) {
       on_free(from, message);
       return true;
     case message_type::store_keep:
-      if (const auto m = wire::decode<wire::store_keep>(message)) on_keep(*m);
+      if (const auto m = wire::decode<wire::store_keep>(message)) on_keep(from, *m);
       return true;
     case message_type::store_fetch:
       if (local) on_fetch(from, message);
@@ -185,7 +185,8 @@ void directory::handle_deferred(process_id holder, std::uint64_t token) {
 void directory::on_free(process_id from, wire::blob message) {
   const auto told = wire::decode<wire::store_free>(message);
   if (!told || defer(from, message, told->object, told->where)) return;
-  if (copy* const gone = copies_.find(told->object, told->where)) free(*gone);
+  copy* const gone = copies_.find(told->object, told->where);
+  if (gone && (from == told->object.owner() || from == gone->maker)) free(*gone);
 }
 
 void directory::free(copy& gone) {
@@ -200,7 +201,8 @@ void directory::free(copy& gone) {
   for (const auto& [who, request] : unanswered) fetch(who, request);
 }
 
-void directory::on_keep(const wire::store_keep& told) {
+void directory::on_keep(process_id from, const wire::store_keep& told) {
+  if (from != told.object.owner()) return;
   if (copy* const one = copies_.find(told.object, told.where)) evictor_.keep(*one);
   line_.reconsider();
 }
@@ -247,8 +249,8 @@ void directory::flush() {
 bool directory::memory_may_come() {
   const bool to_disk = places_.has_disk() && places_.refusal().empty();
   const bool on_loan = kept_.bytes_kept() + pins_.bytes_kept() + places_.bytes_ending() != 0;
-  return on_loan || places_.order(true).front() ||
-         (to_disk && places_.bytes_in_memory() + fetches_.bytes() + rooms_.unused_bytes() != 0);
+  const bool replicas = places_.order(true).front() || fetches_.bytes() != 0;
+  return on_loan || replicas || (to_disk && places_.bytes_in_memory() + rooms_.unused_bytes() != 0);
 }
 
 void directory::on_fetch(process_id from, wire::blob message) {

@@ -121,7 +121,7 @@ class directory {
   void fetch(const fetch_asker& who, const wire::store_fetch& request);
   void on_pin(wire::process_id from, wire::blob message);
   void lend(wire::node_id reader, const wire::store_pin& request, copy& held);
-  void on_keep(const wire::store_keep& told);
+  void on_keep(wire::process_id from, const wire::store_keep& told);
   void free(copy& gone);
   void on_gone(copy& gone);
   bool memory_may_come();

@@ -46,13 +46,16 @@ evictor::outcome evictor::make_room(std::uint64_t bytes, std::uint64_t now_ns) {
 }
 
 bool evictor::has_candidates(bool replicas, std::uint64_t now_ns) const {
-  const copy* const oldest = places_.order(replicas).front();
+  const copy* oldest = places_.order(replicas).front();
+  while (oldest && oldest->offered) oldest = oldest->next;
   return oldest && oldest->used_ns + limits_.grace_ns <= now_ns;
 }
 
 // @returns how many bytes go, at most what is wanted and one copy
 template <class Go>
 std::uint64_t evictor::gather(bool replicas, std::uint64_t bytes, std::uint64_t now_ns, Go go) {
+  constexpr int refusals_max = 16;
+  int refused = 0;
   std::uint64_t gathered = 0;
   for (copy* next = places_.order(replicas).front(); next && gathered < bytes;) {
     copy& one = *std::exchange(next, next->next);
@@ -63,8 +66,13 @@ std::uint64_t evictor::gather(bool replicas, std::uint64_t bytes, std::uint64_t 
       continue;
     }
     const std::uint64_t size = one.name.size_bytes;
-    if (!go(one)) break;
-    gathered += size;
+    if (go(one)) {
+      gathered += size;
+    } else if (++refused == refusals_max) {
+      break;
+    } else {
+      places_.used(one);  // a smaller one may fit
+    }
   }
   return std::min(gathered, bytes);
 }

@@ -188,8 +188,14 @@ bool executor::pin_arguments(attempt& one) {
     case argument_fetcher::readiness::no_pins:
       break;
   }
+  lease_slot& lease = *one.lease;
+  const bool creates = one.kind == attempt_kind::creation;
   if (one.host) one.host->take_next();
   fail_pins(one);
+  if (creates) {
+    drop_calls(*lease.actor);
+    lease.actor.reset();
+  }
   return false;
 }
 

@@ -46,6 +46,7 @@ void fetch_table::ask(const fetch_asker& who, const wire::store_fetch& request) 
     if (one.is_to_begin && request.urgency == wire::fetch_urgency::get) {
       one.is_to_begin = false;
       if (one.now == fetch::phase::in_line) {
+        one.urgency = std::min(one.urgency, request.urgency);
         line_.withdraw(one.in_line);
         return stand_in_line(one);
       }

@@ -57,23 +57,23 @@ void append_largest(std::string& text, std::map<process_id, amount> by_process, 
 
 std::string who_holds(const room_table& rooms, const spilling& places, const pin_table& lent,
                       const local_pins* pins, const std::string& no_disk) {
-  // Each costs a look at all pins.
-  constexpr int looked_at_max = 1000;
+  const auto all_readers = pins ? pins->readers() : std::vector<local_pins::reader>{};
   std::map<process_id, amount> reading;
   amount lent_out;
   amount idle;
-  int looked_at = 0;
   for (const bool replicas : {false, true}) {
     const copy_order& order = places.order(replicas);
     for (const copy* one = order.front(); one; one = one->next) {
       const std::uint64_t size = one->name.size_bytes;
-      const bool pinned = pins && looked_at < looked_at_max && pins->is_pinned(one->place);
-      const auto readers =
-          pinned ? (++looked_at, pins->readers_of(one->place)) : std::vector<process_id>{};
-      for (const process_id reader : readers) reading[reader].add(size);
+      bool read_here = false;
+      for (const auto& reader : all_readers) {
+        if (!reader.reads(one->place)) continue;
+        reading[reader.process].add(size);
+        read_here = true;
+      }
       if (lent.pins_of(one->place) != 0) {
         lent_out.add(size);
-      } else if (readers.empty()) {
+      } else if (!read_here) {
         idle.add(size);
       }
     }

@@ -54,6 +54,7 @@ struct lease_slot {
   }
   /// Something of it could begin or go on, were the slot its own.
   bool runnable() const {
+    if (returning) return !resumable.empty() || expected;
     if (!resumable.empty() || !queued.empty() || expected) return true;
     return actor && actor->state == actor_state::alive && actor->has_ready() &&
            begun() < actor->max_concurrency();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "wire/ids.hpp"
@@ -17,8 +18,12 @@ class local_pins {
   virtual std::uint64_t looks() const = 0;
   /// As of the last look.
   virtual bool is_pinned(const wire::location& block) const = 0;
-  /// Who pins it now. For reports: goes through all pins.
-  virtual std::vector<wire::process_id> readers_of(const wire::location& block) const = 0;
+  /// Who pins what now. For reports: goes through all pins.
+  struct reader {
+    wire::process_id process;
+    std::function<bool(const wire::location& block)> reads;
+  };
+  virtual std::vector<reader> readers() const = 0;
 
  protected:
   ~local_pins() = default;

@@ -373,7 +373,9 @@ bool object_table::on_message(process_id from, wire::blob message) {
       if (const auto m = wire::decode<wire::replica_add>(message)) on_replica(*m);
       return true;
     case wire::message_type::store_offer:
-      if (const auto m = wire::decode<wire::store_offer>(message)) on_offer(*m);
+      if (const auto m = wire::decode<wire::store_offer>(message);
+          m && from == process_id::scheduler_of(m->where.node))
+        on_offer(*m);
       return true;
     case wire::message_type::store_orphan:
       if (const auto m = wire::decode<wire::store_orphan>(message)) on_orphan(*m);

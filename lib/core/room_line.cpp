@@ -33,15 +33,23 @@ std::uint64_t room_line::ask(want one) {
   line& mine = lanes_[static_cast<std::size_t>(one.whence)];
   mine.push_back({number, std::move(one)});
   pump();
-  const bool waits = std::ranges::count(mine, number, &place::number) != 0;
-  return waits ? number : 0;
+  // They ascend, and leave from the front.
+  return !mine.empty() && mine.front().number <= number ? number : 0;
 }
 
 void room_line::withdraw(std::uint64_t number) {
   if (number == 0) return;
-  for (line& one_line : lanes_)
-    changed_ |=
-        std::erase_if(one_line, [number](const place& one) { return one.number == number; }) != 0;
+  for (line& one : lanes_) {
+    const auto at = std::ranges::lower_bound(one, number, {}, &place::number);
+    if (at == one.end() || at->number != number) continue;
+    at->what = {};  // its place goes when it is the first
+    changed_ = true;
+    trim(one);
+  }
+}
+
+void room_line::trim(line& one) {
+  while (!one.empty() && !one.front().what.take) one.pop_front();
 }
 
 void room_line::settle() {
@@ -49,7 +57,7 @@ void room_line::settle() {
   if (std::exchange(releases_seen_, rooms_.releases()) != rooms_.releases()) {
     begin_wait();
     look_at_ns_ = 0;
-    asked_holders_ = false;
+    allow_round();
     changed_ = true;
   }
   if (std::exchange(changed_, false)) pump();
@@ -57,6 +65,7 @@ void room_line::settle() {
 
 void room_line::pump() {
   if (std::exchange(pumping_, true)) return;
+  holders_text_.reset();
   while (!empty()) {
     line& current = first_lane();
     const auto made = current.front().what.take();
@@ -66,6 +75,7 @@ void room_line::pump() {
     }
     const want served = std::move(current.front().what);
     current.pop_front();
+    trim(current);
     begin_wait();
     served.taken(made);
   }
@@ -89,7 +99,7 @@ bool room_line::make_room(const block_store::allocation& refused) {
   look_at_ns_ = 0;
   const evictor::outcome what = evictor_.make_room(first.size_bytes, now_ns_);
   if (what == evictor::outcome::freed) {
-    asked_holders_ = false;
+    allow_round();
     return true;
   }
   const std::uint64_t waited = now_ns_ - waits_since_ns_;
@@ -110,12 +120,20 @@ void room_line::refuse(block_store::allocation refused) {
   line& current = first_lane();
   const want first = std::move(current.front().what);
   current.pop_front();
-  if (const std::string who = holders(); !who.empty()) refused.error->what += "; " + who;
+  trim(current);
+  if (!holders_text_) holders_text_ = holders();
+  if (!holders_text_->empty()) refused.error->what += "; " + *holders_text_;
   first.taken(refused);
+}
+
+// Not at each small thing that becomes free: what can leave is to leave meanwhile.
+void room_line::allow_round() {
+  if (awaited_.empty() && now_ns_ >= next_round_ns_) asked_holders_ = false;
 }
 
 // @returns whether anybody is asked
 bool room_line::begin_round() {
+  next_round_ns_ = now_ns_ + limits_.look_again_ns;
   for (const process_id holder : rooms_.slab_holders()) {
     awaited_.insert(holder);
     wire::send(out_, holder, wire::store_query{token, true});
@@ -128,8 +146,10 @@ void room_line::on_reply(process_id from) {
 }
 
 void room_line::on_process_ended(process_id ended) {
-  for (line& one_line : lanes_)
+  for (line& one_line : lanes_) {
     std::erase_if(one_line, [ended](const place& one) { return one.what.whose == ended; });
+    trim(one_line);
+  }
   awaited_.erase(ended);
   changed_ = true;
 }

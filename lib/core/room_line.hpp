@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -87,7 +88,9 @@ class room_line {
   using line = std::deque<place>;
   bool empty() const { return waiting() == 0; }
   line& first_lane() { return lanes_[lanes_[0].empty() ? 1 : 0]; }
+  static void trim(line& one);
   void begin_wait();
+  void allow_round();
   void pump();
   bool make_room(const block_store::allocation& refused);
   bool begin_round();
@@ -102,6 +105,8 @@ class room_line {
   std::uint64_t last_number_ = 0;
   std::set<wire::process_id> awaited_;  // of the round
   bool asked_holders_ = false;          // since something became free
+  std::uint64_t next_round_ns_ = 0;     // not before
+  std::optional<std::string> holders_text_;
   bool pumping_ = false;
   bool changed_ = false;  // the line, or what it waits for
   std::uint64_t releases_seen_ = 0;

@@ -43,7 +43,9 @@ void spilling::release(copy& one) {
 void spilling::abandon(const copy& one) {
   const auto at = job_of_.find(&one);
   invariant(at != job_of_.end(), "a copy on its way has a job", one.name.extent, one.name.offset);
-  jobs_.at(at->second).whose = nullptr;
+  job& left = jobs_.at(at->second);
+  left.whose = nullptr;
+  left.owner_ended = kept_.owner_ends();
   job_of_.erase(at);
   const std::uint64_t size = one.name.size_bytes;
   if (one.is_in == residence::leaving) bytes_leaving_ -= size;
@@ -89,6 +91,7 @@ bool spilling::leave(copy& one) {
     refusal_ = disk_->full();
     return false;
   }
+  refusal_.clear();
   order(one.replica).remove(one);
   one.range = *range;
   one.is_in = residence::leaving;
@@ -142,12 +145,12 @@ spilling::end spilling::on_disk(std::uint64_t token, const std::string& failure)
   const job done = at->second;
   jobs_.erase(at);
   if (done.what == ended::part) return {ended::part, nullptr};
-  if (done.what == ended::left) refusal_ = failure;
   copy* const one = done.whose;
   if (!one) {
     bytes_ending_ -= done.block.size_bytes;
-    // Its owner may have ended, and somebody may be reading it still.
-    kept_.at_owners_end([&] { memory_.release(done.block); });
+    // Where its owner has ended, somebody may be reading it still.
+    const auto release = [&] { memory_.release(done.block); };
+    done.owner_ended ? kept_.at_owners_end(release) : release();
     give_back(done.range);
     return {};
   }
@@ -167,7 +170,10 @@ spilling::end spilling::on_disk(std::uint64_t token, const std::string& failure)
   }
   bytes_leaving_ -= size;
   one->is_in = residence::memory;
-  if (!failure.empty()) give_back(std::exchange(one->range, 0));
+  if (!failure.empty()) {
+    give_back(std::exchange(one->range, 0));
+    refusal_ = failure;
+  }
   one->used_ns = now_ns_;
   order(one->replica).push_back(*one);
   if (!failure.empty() || std::exchange(one->wanted, false)) return {ended::stayed, one};
@@ -181,6 +187,7 @@ void spilling::give_back(spill_disk::range one) {
     at->second.given_back = true;
   } else {
     disk_->give_back(one);
+    refusal_.clear();
   }
 }
 

@@ -69,7 +69,7 @@ class spilling {
   /// What was begun has ended. @param failure  empty: well
   end on_disk(std::uint64_t token, const std::string& failure);
 
-  /// In words: why nothing can be written, since the last time that something could.
+  /// In words: why nothing can be written, since something could or the disk got room back.
   const std::string& refusal() const { return refusal_; }
   std::uint64_t bytes_in_memory() const { return bytes_in_memory_; }
   std::uint64_t bytes_leaving() const { return bytes_leaving_; }
@@ -84,6 +84,7 @@ class spilling {
     copy* whose = nullptr;        // null: it was released
     wire::location block;
     spill_disk::range range = 0;
+    bool owner_ended = false;  // and so it was released
   };
   std::uint64_t begin(job one);
   void abandon(const copy& one);

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <utility>
+#include <vector>
+
 #include "core/local_pins.hpp"
 #include "store/pin_page.hpp"
 #include "transport/ring/broker.hpp"
@@ -21,14 +24,17 @@ class node_pins final : public core::local_pins {
   }
   std::uint64_t looks() const override { return port_.store_moves().load(); }
   bool is_pinned(const wire::location& block) const override { return pinned_.contains(block); }
-  std::vector<wire::process_id> readers_of(const wire::location& block) const override {
-    std::vector<wire::process_id> readers;
+  std::vector<reader> readers() const override {
+    std::vector<reader> all;
     for (const auto& [process, page] : broker_.pin_pages()) {
       store::pinned_blocks pinned;
       pinned.add(page);
-      if (pinned.contains(block)) readers.push_back(process);
+      if (pinned.size() == 0) continue;
+      all.push_back({process, [pinned = std::move(pinned)](const wire::location& block) {
+                       return pinned.contains(block);
+                     }});
     }
-    return readers;
+    return all;
   }
 
  private:

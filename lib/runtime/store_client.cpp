@@ -232,9 +232,9 @@ void store_client::on_fetched(const wire::store_fetched& told) {
     if (!looks_elsewhere(one, at->second, told.error)) fail(one, told.error);
     return;
   }
-  // Of what is ours, the scheduler has told the owner before it answered.
-  if (!one.owned) one.at = told.where;
-  if (told.as_of != 0 || told.place != told.where) {
+  // Its record goes on naming the place that its owner said: a copy that came here may go again,
+  // and who is handed the ref looks there.
+  if (told.as_of != 0 || told.place != one.where()) {
     one.more().here = core::memory_place{told.place, told.as_of};
   } else if (one.extras) {
     one.extras->here.reset();

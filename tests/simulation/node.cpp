@@ -57,10 +57,11 @@ bool node_pins::is_pinned(const location& block) const {
   return std::ranges::any_of(seen_, [&](const location& one) { return is_same_place(one, block); });
 }
 
-std::vector<process_id> node_pins::readers_of(const location& block) const {
-  std::vector<process_id> all;
+std::vector<node_pins::reader> node_pins::readers() const {
+  std::vector<reader> all;
   for (const auto& [whose, place] : now_)
-    if (is_same_place(place, block)) all.push_back(whose.first);
+    all.push_back(
+        {whose.first, [at = place](const location& block) { return is_same_place(at, block); }});
   return all;
 }
 

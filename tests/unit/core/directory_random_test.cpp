@@ -117,10 +117,10 @@ class world {
     bool is_pinned(const location& block) const override {
       return std::ranges::any_of(seen, [&](const auto& pin) { return is_at(pin, block); });
     }
-    std::vector<process_id> readers_of(const location& block) const override {
-      std::vector<process_id> all;
+    std::vector<reader> readers() const override {
+      std::vector<reader> all;
       for (const auto& pin : now)
-        if (is_at(pin, block)) all.push_back(pin.first);
+        all.push_back({pin.first, [pin](const location& block) { return is_at(pin, block); }});
       return all;
     }
     // A place is all that a pin tells.

@@ -447,9 +447,44 @@ TEST_F(DirectorySpilling, WhenTheDiskEndsTooThatIsNamed) {
     names.erase(number);
   }
   EXPECT_EQ(disk.ranges(), 0U);
+  pass(100);
   ask_room();
   end_on_disk();
   EXPECT_TRUE(granted());
+}
+
+TEST_F(DirectorySpilling, WhoAsksTwiceStandsInLineOnce) {
+  fill();
+  ask_room();
+  end_on_disk();
+  ASSERT_TRUE(granted());
+  for (const auto urgency : {wire::fetch_urgency::prefetch, wire::fetch_urgency::argument})
+    say(reader, wire::store_fetch{4, object(0), names.at(0), urgency});
+  for (std::uint64_t i = 1; i < 3; ++i)
+    say(reader, wire::store_fetch{4 + i, object(i), names.at(i), wire::fetch_urgency::argument});
+  say(owner, wire::store_free{object(0), names.at(0)});
+  names.erase(0);
+  while (disk.begun() != 0) end_on_disk();
+  EXPECT_EQ(out.count<wire::store_fetched>(), 3U);
+  expect_empty_after_frees();
+}
+
+// What becomes free little by little does not keep what could leave from leaving.
+TEST_F(DirectorySpilling, SmallFreesDoNotHoldUpWhoNeedsMuch) {
+  ask_room(50);
+  const location small = *granted();
+  say(worker, wire::store_allocate{9, 100, 200});
+  ASSERT_TRUE(granted());  // a slab, whose holder is asked in rounds
+  for (std::uint64_t i = 0; i < 6; ++i) make(i);
+  pass(100);
+  ask_room(700);
+  for (int round = 0; round < 3; ++round) {
+    const auto query = out.take<wire::store_query>();
+    if (!query) break;
+    if (round == 0) say(worker, wire::store_return{small});
+    say(worker, wire::store_reply{query->token});
+  }
+  EXPECT_NE(disk.begun(), 0U);
 }
 
 TEST_F(DirectorySpilling, WhatCanNotBeReadBackIsLostInWords) {

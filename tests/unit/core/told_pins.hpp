@@ -10,7 +10,7 @@ namespace mobula::core {
 
 /// What a test says that a process of the node reads.
 struct told_pins final : local_pins {
-  explicit told_pins(wire::process_id who) : reader{who} {}
+  explicit told_pins(wire::process_id process) : who{process} {}
 
   void look() override {
     seen = now;
@@ -20,11 +20,11 @@ struct told_pins final : local_pins {
   bool is_pinned(const wire::location& block) const override {
     return std::ranges::find(seen, block) != seen.end();
   }
-  std::vector<wire::process_id> readers_of(const wire::location& block) const override {
-    return is_pinned(block) ? std::vector{reader} : std::vector<wire::process_id>{};
+  std::vector<reader> readers() const override {
+    return {{who, [this](const wire::location& block) { return is_pinned(block); }}};
   }
 
-  wire::process_id reader;
+  wire::process_id who;
   std::vector<wire::location> now;
   std::vector<wire::location> seen;
   std::uint64_t count = 0;
