@@ -32,45 +32,77 @@ std::uint64_t range_for(std::uint64_t size) {
 
 }  // namespace
 
-allocator::allocator(allocator_limits limits) : limits_{limits} {
+allocator::allocator(allocator_limits limits) : limits_{std::move(limits)} {
   std::uint64_t& size = limits_.extent_bytes;
   if (size == 0) {
-    size = std::min(extent_bytes_max, std::max(mebibyte, limits.capacity_bytes / 16));
+    size = std::min(extent_bytes_max, std::max(mebibyte, limits_.capacity_bytes / 16));
   }
-  size = std::max(page, std::min(size, limits.capacity_bytes) / page * page);
+  size = std::max(page, std::min(size, limits_.capacity_bytes) / page * page);
+  domains_.resize(std::max<std::size_t>(limits_.distances.size(), 1));
 }
 
-std::optional<block> allocator::allocate(std::uint64_t size_bytes) {
+std::optional<block> allocator::allocate(std::uint64_t size_bytes, unsigned domain) {
+  wire::insist(domain < domains(), "there is such a domain", domain, domains());
   if (size_bytes > limits_.capacity_bytes) return std::nullopt;
   const std::uint64_t size = round_up(std::max<std::uint64_t>(size_bytes, 1), alignment);
-  return size > limits_.extent_bytes ? allocate_own(size) : allocate_shared(size);
+  if (domains() == 1) return allocate_in(0, size);
+  std::vector<domain_room> rooms;
+  for (unsigned one = 0; one < domains(); ++one) rooms.push_back(room_in(one, size));
+  for (const numa_choice& next : domains_to_try(limits_.distances, domain, rooms, size))
+    if (const auto made = allocate_in(next.domain, size)) return made;
+  return std::nullopt;
 }
 
-std::optional<block> allocator::allocate_shared(std::uint64_t size) {
-  auto where = book_.take(size, next_generation(), alignment_for(size));
+std::optional<block> allocator::allocate_in(unsigned domain, std::uint64_t size) {
+  return is_own(size) ? allocate_own(domain, size) : allocate_shared(domain, size);
+}
+
+std::optional<block> allocator::allocate_shared(unsigned domain, std::uint64_t size) {
+  range_book& book = domains_[domain].book;
+  auto where = book.take(size, next_generation(), alignment_for(size));
   if (!where) {
     if (!has_room(round_up(size, page))) return std::nullopt;
-    open_shared();
-    where = book_.take(size, next_generation(), alignment_for(size));
+    open_shared(domain);
+    where = book.take(size, next_generation(), alignment_for(size));
   }
   return settle(*where);
 }
 
-std::optional<block> allocator::allocate_own(std::uint64_t size) {
-  // A range that is not much too large, rather a warm one.
+std::optional<block> allocator::allocate_own(unsigned domain, std::uint64_t size) {
+  auto chosen = own_extent(domain, size);
+  if (!chosen) {
+    if (!has_room(round_up(size, page))) return std::nullopt;
+    chosen = add_extent(domain, range_for(size), false);
+  }
+  range_book& book = domains_[domain].book;
+  book.extend(*chosen, size);
+  return settle(book.take_line(*chosen, next_generation()));
+}
+
+// A free range that is not much too large, rather a warm one.
+std::optional<std::uint32_t> allocator::own_extent(unsigned domain, std::uint64_t size) const {
   std::optional<std::uint32_t> chosen;
   for (std::uint32_t number = 0; number < extents_.size(); ++number) {
     const extent& one = extents_[number];
-    if (one.shared || one.lost || one.in_use != 0) continue;
+    if (one.shared || one.lost || one.in_use != 0 || one.domain != domain) continue;
     if (one.size_bytes < size || one.size_bytes / 2 > size) continue;
     if (!chosen || one.pages.warm_bytes() > extents_[*chosen].pages.warm_bytes()) chosen = number;
   }
-  if (!chosen) {
-    if (!has_room(round_up(size, page))) return std::nullopt;
-    chosen = add_extent(range_for(size), false);
+  return chosen;
+}
+
+// Whether it would be of memory that, for the most part, has been touched.
+domain_room allocator::room_in(unsigned domain, std::uint64_t size) const {
+  std::optional<line_range> where;
+  if (!is_own(size)) {
+    where = domains_[domain].book.would_take(size, alignment_for(size));
+  } else if (const auto own = own_extent(domain, size)) {
+    where = line_range{*own, 0, size};
   }
-  book_.extend(*chosen, size);
-  return settle(book_.take_line(*chosen, next_generation()));
+  const std::uint64_t cold = where || has_room(round_up(size, page)) ? size : 0;
+  if (!where) return {0, cold};
+  const auto under = extents_[where->line].pages.under(where->offset, where->end());
+  return {under.cold_bytes + under.fresh_bytes <= size / 2 ? size : 0, cold};
 }
 
 // The range was taken in the book: sees to it that there may be memory under it.
@@ -79,8 +111,8 @@ std::optional<block> allocator::settle(const line_range& where) {
   const page_states::amounts under = one.pages.under(where.offset, where.end());
   const std::uint64_t given_up_no_more = one.held ? 0 : under.idle_bytes;
   if (!has_room(under.cold_bytes + given_up_no_more)) {
-    book_.release(where.line, where.offset);
-    if (!one.shared) book_.cut(where.line);
+    book_of(where.line).release(where.line, where.offset);
+    if (!one.shared) book_of(where.line).cut(where.line);
     return std::nullopt;
   }
   count_out(where.line);
@@ -88,6 +120,7 @@ std::optional<block> allocator::settle(const line_range& where) {
   one.in_use += where.size_bytes;
   count_in(where.line);
   in_use_ += where.size_bytes;
+  ++blocks_;
   make_room();
   note_need();
   return block{where.line, last_generation_, where.offset};
@@ -100,24 +133,26 @@ std::uint32_t allocator::next_generation() {
 
 // One more extent for shared use: one that was closed, or a new one. Warm from the beginning if the
 // capacity allows all of it; otherwise page by page.
-std::uint32_t allocator::open_shared() {
+std::uint32_t allocator::open_shared(unsigned domain) {
+  std::set<std::uint32_t>& closed = domains_[domain].closed;
   const std::uint32_t number =
-      closed_.empty() ? add_extent(limits_.extent_bytes, true) : *closed_.begin();
-  closed_.erase(number);
+      closed.empty() ? add_extent(domain, limits_.extent_bytes, true) : *closed.begin();
+  closed.erase(number);
   const bool warm = warm_ + limits_.extent_bytes <= limits_.capacity_bytes;
   extents_[number].pages = page_states{limits_.extent_bytes, warm};
-  book_.extend(number, limits_.extent_bytes);
+  domains_[domain].book.extend(number, limits_.extent_bytes);
   count_in(number);
   return number;
 }
 
-std::uint32_t allocator::add_extent(std::uint64_t size, bool shared) {
+std::uint32_t allocator::add_extent(unsigned domain, std::uint64_t size, bool shared) {
   const auto number = static_cast<std::uint32_t>(extents_.size());
   extent& made = extents_.emplace_back();
   made.size_bytes = size;
+  made.domain = domain;
   made.shared = shared;
   made.pages = page_states{size, false};
-  changes_.push_back({extent_change::kind::make, number, 0, size});
+  changes_.push_back({extent_change::kind::make, number, 0, size, domain});
   return number;
 }
 
@@ -149,18 +184,20 @@ void allocator::make_room() {
 }
 
 bool allocator::release(const block& gone) {
-  const auto found = book_.find(gone.extent, gone.offset);
-  if (!found || found->tag != gone.generation) return false;
+  const auto found = find(gone);
+  if (!found) return false;
   extent& one = extents_[gone.extent];
+  range_book& book = book_of(gone.extent);
   count_out(gone.extent);
-  line_range joined = book_.release(gone.extent, gone.offset);
+  line_range joined = book.release(gone.extent, gone.offset);
   if (!one.shared) {
-    book_.cut(gone.extent);
+    book.cut(gone.extent);
     joined = {gone.extent, 0, one.size_bytes};
   }
   one.pages.leave(gone.offset, gone.offset + found->size_bytes, joined);
   one.in_use -= found->size_bytes;
   in_use_ -= found->size_bytes;
+  --blocks_;
   count_in(gone.extent);
   return true;
 }
@@ -192,8 +229,8 @@ void allocator::close(std::uint32_t number) {
 // It has neither blocks nor memory: where there is memory is the better place for the next block.
 void allocator::shut(std::uint32_t number) {
   if (!extents_[number].shared) return;
-  book_.cut(number);
-  closed_.insert(number);
+  book_of(number).cut(number);
+  domains_[extents_[number].domain].closed.insert(number);
 }
 
 void allocator::count_in(std::uint32_t number) {
@@ -219,18 +256,25 @@ void allocator::count_out(std::uint32_t number) {
   empty_warm_ -= one.pages.warm_bytes();
 }
 
+std::optional<range_book::taken> allocator::find(const block& one) const {
+  if (one.extent >= extents_.size()) return std::nullopt;
+  auto found = book_of(one.extent).find(one.extent, one.offset);
+  if (found && found->tag != one.generation) found.reset();
+  return found;
+}
+
 std::uint64_t allocator::size_of(const block& one) const {
-  const auto found = book_.find(one.extent, one.offset);
-  return found && found->tag == one.generation ? found->size_bytes : 0;
+  const auto found = find(one);
+  return found ? found->size_bytes : 0;
 }
 
 void allocator::give_up(std::uint32_t number) {
   extent& one = extents_[number];
   wire::insist(one.in_use == 0, "nothing lives in what is given up", number, one.in_use);
   count_out(number);
-  if (one.shared) book_.cut(number);
+  if (one.shared) book_of(number).cut(number);
   one.pages = {};
-  closed_.erase(number);
+  domains_[one.domain].closed.erase(number);
   one.lost = true;
   note_need();
   std::erase_if(changes_,
@@ -244,7 +288,7 @@ void allocator::hold(std::uint32_t number, bool held) {
   note_need();
 }
 
-std::vector<allocator::fresh_pages> allocator::take_fresh(std::uint64_t bytes) {
+std::vector<allocator::fresh_pages> allocator::take_fresh(std::uint64_t bytes, unsigned domain) {
   std::vector<fresh_pages> all;
   const auto take_from = [&](std::uint32_t number) {
     count_out(number);
@@ -255,11 +299,12 @@ std::vector<allocator::fresh_pages> allocator::take_fresh(std::uint64_t bytes) {
     count_in(number);
   };
   for (std::uint32_t number = 0; number < extents_.size() && bytes != 0; ++number) {
-    const page_states& pages = extents_[number].pages;
-    if (pages.idle_bytes() != pages.ready_bytes()) take_from(number);
+    const extent& one = extents_[number];
+    if (one.domain == domain && one.pages.idle_bytes() != one.pages.ready_bytes())
+      take_from(number);
   }
   while (bytes != 0 && warm_ + limits_.extent_bytes <= limits_.capacity_bytes)
-    take_from(open_shared());
+    take_from(open_shared(domain));
   return all;
 }
 
@@ -271,7 +316,7 @@ void allocator::check_pages(std::uint32_t number) const {
   const extent& one = extents_[number];
   page_states expected{one.size_bytes, true};
   std::uint64_t in_use = 0;
-  book_.for_each_of(number, [&](const line_range& here, bool taken) {
+  book_of(number).for_each_of(number, [&](const line_range& here, bool taken) {
     if (!taken) return;
     expected.use(here.offset, here.end());
     in_use += here.size_bytes;
@@ -286,7 +331,12 @@ void allocator::check_pages(std::uint32_t number) const {
 }
 
 void allocator::check() const {
-  book_.check();
+  std::size_t blocks = 0;
+  for (const memory_domain& one : domains_) {
+    one.book.check();
+    blocks += one.book.ranges_taken();
+  }
+  wire::insist(blocks == blocks_, "blocks add up", blocks, blocks_);
   std::uint64_t in_use = 0;
   std::uint64_t warm = 0;
   std::uint64_t idle = 0;

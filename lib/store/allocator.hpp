@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "store/numa_choice.hpp"
 #include "store/page_states.hpp"
 #include "store/range_book.hpp"
 
@@ -31,6 +32,7 @@ struct extent_change {
   std::uint32_t extent = 0;
   std::uint64_t offset = 0;
   std::uint64_t size_bytes = 0;
+  unsigned domain = 0;  // make: in which its pages are to be
 };
 
 struct allocator_limits {
@@ -39,6 +41,8 @@ struct allocator_limits {
   /// Size of the extents that blocks share. Larger blocks get extents of their own.
   /// 0: 256 MiB, or a sixteenth of a small store.
   std::uint64_t extent_bytes = 0;
+  /// Of the machine's memory domains. Empty: there is one.
+  numa_distances distances = {};
 };
 
 /// Which bytes of a node's store are in use. Pure: touches no memory.
@@ -51,6 +55,10 @@ struct allocator_limits {
 /// Memory is given up where it is needed elsewhere, by `shrink` and by `trim`: cold memory is
 /// filled at an eighth of the speed, so what comes and goes again and again keeps its pages.
 /// Numbers and sizes of extents never change, so a process maps each at most once.
+///
+/// An extent's pages are in one memory domain, and each domain has free lists of its own: who asks
+/// gets a block of the domain that suits it best (see domains_to_try), as far as there is one. The
+/// capacity is that of all together, so that no domain's memory is out of reach of the others.
 class allocator {
  public:
   static constexpr std::uint64_t alignment = range_book::unit;
@@ -59,7 +67,8 @@ class allocator {
 
   /// A block of at least one byte, or nothing if there is no room. One of whole pages begins at a
   /// page: no other block lies in them.
-  std::optional<block> allocate(std::uint64_t size_bytes);
+  /// @param domain  of who asks
+  std::optional<block> allocate(std::uint64_t size_bytes, unsigned domain = 0);
   /// False if it is no live block: then nothing happens.
   bool release(const block& one);
   /// Bytes of a live block; 0 if it is none.
@@ -83,9 +92,9 @@ class allocator {
     std::uint64_t offset = 0;
     std::uint64_t size_bytes = 0;
   };
-  /// Up to `bytes` of pages that nothing lives in and nobody has touched yet, to be touched by
-  /// somebody before they are needed. Opens an extent for that if the capacity allows.
-  std::vector<fresh_pages> take_fresh(std::uint64_t bytes);
+  /// Up to `bytes` of a domain's pages that nothing lives in and nobody has touched yet, to be
+  /// touched by somebody before they are needed. Opens an extent for that if the capacity allows.
+  std::vector<fresh_pages> take_fresh(std::uint64_t bytes, unsigned domain = 0);
   /// Pages that nothing lives in but that have been touched: memory for the next blocks.
   std::uint64_t ready_bytes() const { return ready_; }
 
@@ -95,7 +104,8 @@ class allocator {
   std::uint64_t warm_bytes() const { return warm_; }
   /// What a single block may have now.
   std::uint64_t largest_free_bytes() const;
-  std::size_t blocks() const { return book_.ranges_taken(); }
+  std::size_t blocks() const { return blocks_; }
+  unsigned domains() const { return static_cast<unsigned>(domains_.size()); }
 
   /// Checks the books against each other; a contradiction stops the program. For tests.
   void check() const;
@@ -105,16 +115,29 @@ class allocator {
     std::uint64_t size_bytes = 0;  // of its address range
     std::uint64_t in_use = 0;
     page_states pages;
+    unsigned domain = 0;
     bool shared = true;  // false: for one block larger than limits_.extent_bytes
     bool held = false;   // see hold
     bool lost = false;   // see give_up
   };
+  struct memory_domain {
+    range_book book;                 // a line an extent; the tag is the generation
+    std::set<std::uint32_t> closed;  // shared extents that can be opened again
+  };
 
-  std::optional<block> allocate_shared(std::uint64_t size);
-  std::optional<block> allocate_own(std::uint64_t size);
-  std::uint32_t open_shared();
-  std::uint32_t add_extent(std::uint64_t size, bool shared);
+  std::optional<block> allocate_in(unsigned domain, std::uint64_t size);
+  std::optional<block> allocate_shared(unsigned domain, std::uint64_t size);
+  std::optional<block> allocate_own(unsigned domain, std::uint64_t size);
+  bool is_own(std::uint64_t size) const { return size > limits_.extent_bytes; }
+  std::optional<std::uint32_t> own_extent(unsigned domain, std::uint64_t size) const;
+  domain_room room_in(unsigned domain, std::uint64_t size) const;
+  std::uint32_t open_shared(unsigned domain);
+  std::uint32_t add_extent(unsigned domain, std::uint64_t size, bool shared);
   std::optional<block> settle(const line_range& where);
+  range_book& book_of(std::uint32_t number) { return domains_[extents_[number].domain].book; }
+  const range_book& book_of(std::uint32_t number) const {
+    return domains_[extents_[number].domain].book;
+  }
   bool has_room(std::uint64_t bytes) const;
   std::uint64_t kept_bytes() const;
   void shrink_to(std::uint64_t bytes);
@@ -125,14 +148,15 @@ class allocator {
   void count_in(std::uint32_t number);
   void count_out(std::uint32_t number);
   std::uint32_t next_generation();
+  std::optional<range_book::taken> find(const block& one) const;
   void check_pages(std::uint32_t number) const;
 
   allocator_limits limits_;
   std::vector<extent> extents_;
-  range_book book_;                 // a line an extent; the tag is the generation
-  std::set<std::uint32_t> closed_;  // shared ones that can be opened again
+  std::vector<memory_domain> domains_;
   std::vector<extent_change> changes_;
   std::uint64_t in_use_ = 0;
+  std::size_t blocks_ = 0;
   std::uint32_t last_generation_ = 0;
   // Sums over the extents, see count_in.
   std::uint64_t warm_ = 0;

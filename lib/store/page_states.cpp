@@ -57,14 +57,14 @@ std::uint64_t page_states::count(const bits& where, std::uint64_t first, std::ui
 page_states::amounts page_states::under(std::uint64_t begin, std::uint64_t end) const {
   const std::uint64_t first = page_at(begin);
   const std::uint64_t last = page_from(end);
-  return {count(idle_, first, last), count(cold_, first, last)};
+  return {count(idle_, first, last), count(cold_, first, last), count(fresh_, first, last)};
 }
 
 void page_states::use(std::uint64_t begin, std::uint64_t end) {
   const amounts before = under(begin, end);
   idle_bytes_ -= before.idle_bytes;
   cold_bytes_ -= before.cold_bytes;
-  ready_bytes_ -= before.idle_bytes - count(fresh_, page_at(begin), page_from(end));
+  ready_bytes_ -= before.idle_bytes - before.fresh_bytes;
   for_each_word(page_at(begin), page_from(end), [&](std::uint64_t word, std::uint64_t mask) {
     idle_[word] &= ~mask;
     cold_[word] &= ~mask;

@@ -26,6 +26,7 @@ class page_states {
   struct amounts {
     std::uint64_t idle_bytes = 0;
     std::uint64_t cold_bytes = 0;
+    std::uint64_t fresh_bytes = 0;  // of the idle ones
   };
   /// In the pages that a range touches.
   amounts under(std::uint64_t begin, std::uint64_t end) const;

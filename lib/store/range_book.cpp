@@ -93,6 +93,16 @@ std::optional<line_range> range_book::take(std::uint64_t size_bytes, std::uint32
   return mark_taken(chosen, tag);
 }
 
+std::optional<line_range> range_book::would_take(std::uint64_t size_bytes,
+                                                 std::uint64_t alignment) const {
+  const std::uint32_t chosen = find_fit(size_bytes, alignment);
+  if (chosen == none) return std::nullopt;
+  line_range found = range_of(nodes_[chosen]);
+  found.offset += gap_to(found.offset, alignment);
+  found.size_bytes = size_bytes;
+  return found;
+}
+
 // Of a free range that hangs in no bin: `left_bytes` of it stay. @returns the others
 std::uint32_t range_book::split(std::uint32_t number, std::uint64_t left_bytes) {
   const std::uint32_t tail =

@@ -39,6 +39,9 @@ class range_book {
   /// @param alignment  it begins at a multiple of that: a power of two
   std::optional<line_range> take(std::uint64_t size_bytes, std::uint32_t tag,
                                  std::uint64_t alignment = unit);
+  /// The range that `take` would take.
+  std::optional<line_range> would_take(std::uint64_t size_bytes,
+                                       std::uint64_t alignment = unit) const;
   /// Takes all of a line that is all free.
   line_range take_line(std::uint32_t line, std::uint32_t tag);
   struct taken {

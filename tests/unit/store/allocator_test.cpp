@@ -66,11 +66,22 @@ class model {
   std::map<std::pair<std::uint32_t, std::uint64_t>, std::uint64_t> used_;
 };
 
+// Of one domain as often as of several.
+numa_distances some_distances(std::mt19937_64& random) {
+  const std::size_t domains = random() % 2 ? 1 : 2 + random() % 3;
+  numa_distances made(domains, std::vector<unsigned>(domains, 10));
+  for (std::size_t i = 0; i < domains; ++i)
+    for (std::size_t j = 0; j < i; ++j)
+      made[i][j] = made[j][i] = 11 + static_cast<unsigned>(random() % 30);
+  return made;
+}
+
 void run_against_model(std::uint64_t seed) {
   SCOPED_TRACE("MOBULA_TEST_SEED=" + std::to_string(seed));
   std::mt19937_64 random{seed};
   const std::uint64_t capacity = (4 + random() % 64) * mib;
-  allocator tested{{capacity, random() % 2 ? 0 : 256 * kib}};
+  allocator tested{{capacity, random() % 2 ? 0 : 256 * kib, some_distances(random)}};
+  const auto some_domain = [&] { return static_cast<unsigned>(random() % tested.domains()); };
   model expected;
   std::vector<std::pair<block, std::uint64_t>> live;
   for (int step = 0; step < 4000; ++step) {
@@ -78,7 +89,7 @@ void run_against_model(std::uint64_t seed) {
     const bool grow = random() % 100 < (step / 500 % 2 ? 35U : 65U);
     if (grow || live.empty()) {
       const std::uint64_t size = (1 + random() % 1000) << random() % 12;
-      const auto made = tested.allocate(size);
+      const auto made = tested.allocate(size, some_domain());
       expected.changed(tested.take_changes());
       if (made) {
         expected.used(*made, size);
@@ -95,7 +106,7 @@ void run_against_model(std::uint64_t seed) {
       live.pop_back();
     }
     if (random() % 50 == 0) {
-      for (const auto& [extent, offset, size] : tested.take_fresh(random() % mib)) {
+      for (const auto& [extent, offset, size] : tested.take_fresh(random() % mib, some_domain())) {
         expected.changed(tested.take_changes());
         expected.is_free(extent, offset, size);
       }

@@ -47,7 +47,11 @@ TEST(RangeBook, AgreesWithAModelInRandomPrograms) {
       } else if (kind < 60 || expected.empty()) {
         const auto tag = static_cast<std::uint32_t>(random());
         const std::uint64_t alignment = std::uint64_t{64} << (random() % 2 * (random() % 8));
-        if (const auto got = tested.take((1 + random() % 200) * 64, tag, alignment)) {
+        const std::uint64_t size = (1 + random() % 200) * 64;
+        const auto foreseen = tested.would_take(size, alignment);
+        const auto got = tested.take(size, tag, alignment);
+        ASSERT_EQ(got, foreseen);
+        if (got) {
           ASSERT_EQ(got->offset % alignment, 0U);
           ASSERT_FALSE(overlaps(expected, *got));
           ASSERT_LE(got->end(), length[got->line]);
