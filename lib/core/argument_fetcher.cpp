@@ -36,6 +36,7 @@ void argument_fetcher::send_question(std::uint64_t token, const wire::resolved_a
   asked.object = argument.object;
   asked.from = argument.value.where;
   asked.urgency = urgency;
+  if (pins_) asked.numa_node = pins_->numa_node();
   wire::send(out_, wire::process_id::scheduler_of(self_.node()), asked);
 }
 

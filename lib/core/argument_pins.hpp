@@ -17,6 +17,8 @@ class argument_pins {
   /// @param as_of  when the place was right, as in store_fetched; 0: before blocks were ever moved
   virtual answer pin(const wire::location& place, std::uint64_t as_of) = 0;
   virtual void unpin(std::uint32_t pin) = 0;
+  /// Next to which the memory is best of what those tasks read.
+  virtual wire::numa_node numa_node() const { return wire::any_numa_node; }
 
  protected:
   ~argument_pins() = default;

@@ -21,7 +21,11 @@ class block_store {
 
   /// What all its blocks may add up to.
   virtual std::uint64_t capacity_bytes() const = 0;
-  virtual allocation allocate(std::uint64_t size_bytes) = 0;
+  /// Of memory next to that NUMA node, as far as there is some.
+  virtual allocation allocate_near(wire::numa_node node, std::uint64_t size_bytes) = 0;
+  allocation allocate(std::uint64_t size_bytes) {
+    return allocate_near(wire::any_numa_node, size_bytes);
+  }
   /// A live block of this store. Its generation is never used again, its memory at once.
   virtual void release(const wire::location& block) = 0;
   /// The memory of a live block of this store; nothing if it can't be mapped here.

@@ -129,9 +129,7 @@ void directory::on_allocate(process_id from, const wire::store_allocate& request
   room_line::want want;
   want.whose = from;
   want.size_bytes = request.size_bytes;
-  want.take = [this, from, request] {
-    return rooms_.give(from, request.size_bytes, request.slab_bytes);
-  };
+  want.take = [this, from, request] { return rooms_.give(from, request); };
   want.taken = [this, from, token = request.token](const block_store::allocation& made) {
     wire::store_grant answer;
     answer.token = token;

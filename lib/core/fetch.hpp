@@ -34,6 +34,7 @@ struct fetch {
   std::uint64_t in_line = 0;  // its number there
   bool is_to_begin = true;    // only tasks that have not begun want it
   wire::fetch_urgency urgency = wire::fetch_urgency::prefetch;
+  wire::numa_node numa_node = wire::any_numa_node;  // of who asked first
   std::vector<fetch_asker> askers;
   std::vector<wire::location> sources;  // the first is in use; others stand by
   std::uint64_t token = 0;              // a new one for each question: late answers find nothing

@@ -63,6 +63,7 @@ void fetch_table::ask(const fetch_asker& who, const wire::store_fetch& request) 
   one.object = request.object;
   one.where.size_bytes = from.size_bytes;
   one.urgency = request.urgency;
+  one.numa_node = request.numa_node;
   one.sources.push_back(from);
   one.askers.push_back(who);
   one.begin_with_source();
@@ -75,7 +76,9 @@ void fetch_table::stand_in_line(fetch& one) {
   room_line::want want;
   want.whence = one.is_to_begin ? room_line::lane::to_begin : room_line::lane::running;
   want.size_bytes = one.where.size_bytes;
-  want.take = [this, size = one.where.size_bytes] { return memory_.allocate(size); };
+  want.take = [this, node = one.numa_node, size = one.where.size_bytes] {
+    return memory_.allocate_near(node, size);
+  };
   want.taken = [this, object](const block_store::allocation& room) { begin(object, room); };
   const std::uint64_t number = line_.ask(std::move(want));
   // It may be over already.

@@ -23,7 +23,9 @@ class kept_blocks final : public block_store {
   kept_blocks(block_store& memory, local_pins* pins) : memory_{memory}, pins_{pins} {}
 
   std::uint64_t capacity_bytes() const override { return memory_.capacity_bytes(); }
-  allocation allocate(std::uint64_t size_bytes) override { return memory_.allocate(size_bytes); }
+  allocation allocate_near(wire::numa_node node, std::uint64_t size_bytes) override {
+    return memory_.allocate_near(node, size_bytes);
+  }
   void release(const wire::location& block) override {
     if (!may_be_read(block)) return memory_.release(block);
     kept_.push_back(block);

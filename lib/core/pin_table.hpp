@@ -26,7 +26,9 @@ class pin_table final : public block_store {
   pin_table(kept_blocks& memory, remote_memory* remote) : memory_{memory}, remote_{remote} {}
 
   std::uint64_t capacity_bytes() const override { return memory_.capacity_bytes(); }
-  allocation allocate(std::uint64_t size_bytes) override { return memory_.allocate(size_bytes); }
+  allocation allocate_near(wire::numa_node node, std::uint64_t size_bytes) override {
+    return memory_.allocate_near(node, size_bytes);
+  }
   void release(const wire::location& block) override;
   std::optional<std::span<std::byte>> bytes(const wire::location& block) override {
     return memory_.bytes(block);

@@ -24,19 +24,18 @@ bool lies_in(const location& block, const location& room) {
 
 }  // namespace
 
-block_store::allocation room_table::give(process_id holder, std::uint64_t size_bytes,
-                                         std::uint64_t slab_bytes) {
-  block_store::allocation made;
+block_store::allocation room_table::give(process_id holder, const wire::store_allocate& request) {
+  const std::uint64_t least = request.size_bytes;
   std::uint64_t size =
-      std::max(size_bytes, std::min(slab_bytes, memory_.capacity_bytes() / slab_part));
-  for (made = memory_.allocate(size); made.error && size > size_bytes;) {
-    size = std::max(size / 2, size_bytes);
-    made = memory_.allocate(size);
+      std::max(least, std::min(request.slab_bytes, memory_.capacity_bytes() / slab_part));
+  block_store::allocation made = memory_.allocate_near(request.numa_node, size);
+  while (made.error && size > least) {
+    size = std::max(size / 2, least);
+    made = memory_.allocate_near(request.numa_node, size);
   }
   if (made.error) return made;
   const place where{made.where.extent, made.where.offset};
-  const bool fresh =
-      rooms_.emplace(where, room{made.where, holder, size > size_bytes, 0, 0}).second;
+  const bool fresh = rooms_.emplace(where, room{made.where, holder, size > least, 0, 0}).second;
   invariant(fresh, "a new room is not in use", made.where.extent, made.where.offset);
   unused_bytes_ += size;
   return made;

@@ -11,6 +11,7 @@
 #include "core/block_store.hpp"
 #include "wire/ids.hpp"
 #include "wire/outbox.hpp"
+#include "wire/store_messages.hpp"
 
 namespace mobula::core {
 
@@ -37,7 +38,9 @@ class room_table final : public block_store {
   room_table(block_store& memory, wire::outbox& out) : memory_{memory}, out_{out} {}
 
   std::uint64_t capacity_bytes() const override { return memory_.capacity_bytes(); }
-  allocation allocate(std::uint64_t size_bytes) override { return memory_.allocate(size_bytes); }
+  allocation allocate_near(wire::numa_node node, std::uint64_t size_bytes) override {
+    return memory_.allocate_near(node, size_bytes);
+  }
   /// A block of the store's, or one that was made in a room, is not needed any more. The holder of
   /// a slab hears that it may use the block again.
   void release(const wire::location& block) override;
@@ -45,7 +48,7 @@ class room_table final : public block_store {
 
   /// A room for `holder`: a slab of about `slab_bytes`, of what can be had; one of no more than
   /// `size_bytes` is for a single object.
-  allocation give(wire::process_id holder, std::uint64_t size_bytes, std::uint64_t slab_bytes);
+  allocation give(wire::process_id holder, const wire::store_allocate& request);
   /// The room's holder gives it back. False: it is not its, or an object lies in it.
   bool take_back(wire::process_id holder, const wire::location& where);
 

@@ -21,8 +21,8 @@ class published_store final : public core::block_store {
       : memory_{std::move(options)}, broker_{broker} {}
 
   std::uint64_t capacity_bytes() const override { return memory_.capacity_bytes(); }
-  allocation allocate(std::uint64_t size_bytes) override {
-    allocation made = memory_.allocate(size_bytes);
+  allocation allocate_near(wire::numa_node node, std::uint64_t size_bytes) override {
+    allocation made = memory_.allocate_near(node, size_bytes);
     if (made.error || publish(made.where.extent)) return made;
     const std::string cause = std::generic_category().message(errno);
     memory_.release(made.where);

@@ -91,6 +91,7 @@ void scheduler_process::open_store() {
     if (window_) window_->forget_extent(extent);
   };
   memory.warm_ahead_bytes = store::default_warm_ahead_bytes(told_.store_bytes);
+  memory.numa = store::numa_of_machine();
   store_ = std::make_unique<published_store>(memory, broker_);
   if (wire::is_debug_build) {
     arrays_ = std::make_unique<store::array_watch>(

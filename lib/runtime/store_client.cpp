@@ -70,7 +70,7 @@ std::optional<wire::location> store_client::ask_for_room(std::uint64_t size_byte
     token = next_token_++;
     asked_[token];
     wire::send(whose_.port(), whose_.scheduler(),
-               wire::store_allocate{token, least, large ? 0 : slabs_.wanted_bytes()});
+               wire::store_allocate{token, least, large ? 0 : slabs_.wanted_bytes(), numa_node()});
     whose_.flush();
   }
   wire::location granted = await_grant(token).where;
@@ -216,8 +216,9 @@ bool store_client::bring(core::object& one, core::waiter& who) {
 
 void store_client::begin(core::object& one, fetch& how) {
   how.from = one.where();
-  wire::send(whose_.port(), whose_.scheduler(),
-             wire::store_fetch{token_of(&one), one.id, how.from});
+  wire::send(
+      whose_.port(), whose_.scheduler(),
+      wire::store_fetch{token_of(&one), one.id, how.from, wire::fetch_urgency::get, numa_node()});
 }
 
 void store_client::withdraw(core::object& one, core::waiter& who) {

@@ -12,6 +12,7 @@
 #include "core/object.hpp"
 #include "mobula/detail/backend.hpp"
 #include "runtime/block_pin.hpp"
+#include "store/numa_topology.hpp"
 #include "store/pin_page.hpp"
 #include "store/slabs.hpp"
 #include "wire/store_messages.hpp"
@@ -82,6 +83,7 @@ class store_client final : public core::argument_pins {
 
   answer pin(const wire::location& place, std::uint64_t as_of) override;
   void unpin(std::uint32_t number) override { pins_.unpin(number); }
+  wire::numa_node numa_node() const override { return store::numa_node_here(); }
   /// `object` lies there now and will not change; before its owner hears of that.
   void made(wire::object_id object, const wire::location& where);
   /// An object of this process lies there now, and will not change: made, with one count for the

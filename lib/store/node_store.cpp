@@ -22,10 +22,14 @@ std::uint64_t default_warm_ahead_bytes(std::uint64_t capacity_bytes) {
 }
 
 node_store::node_store(node_store_options options)
-    : options_{std::move(options)}, books_{options_.limits} {}
+    : options_{std::move(options)},
+      books_{{options_.limits.capacity_bytes, options_.limits.extent_bytes,
+              options_.numa.distances}} {}
 
-core::block_store::allocation node_store::allocate(std::uint64_t size_bytes) {
-  const std::optional<block> made = books_.allocate(size_bytes);
+core::block_store::allocation node_store::allocate_near(wire::numa_node node,
+                                                        std::uint64_t size_bytes) {
+  const unsigned domain = domain_of(node);
+  const std::optional<block> made = books_.allocate(size_bytes, domain);
   if (!made) {
     const std::string why =
         size_bytes > capacity_bytes()
@@ -46,7 +50,7 @@ core::block_store::allocation node_store::allocate(std::uint64_t size_bytes) {
                                     (error == EFBIG ? ", raise ulimit -f" : ""))};
   }
   asked_bytes_ += size_bytes;
-  warm_up_ahead();
+  warm_up_ahead(domain);
   wire::location where;
   where.node = options_.node;
   where.incarnation = options_.incarnation;
@@ -55,6 +59,12 @@ core::block_store::allocation node_store::allocate(std::uint64_t size_bytes) {
   where.offset = made->offset;
   where.size_bytes = size_bytes;
   return {where, std::nullopt};
+}
+
+// For who doesn't say where it is wanted, next to this thread: it is as good as any.
+unsigned node_store::domain_of(wire::numa_node node) const {
+  if (books_.domains() == 1) return 0;
+  return options_.numa.domain_of(node == wire::any_numa_node ? numa_node_here() : node);
 }
 
 void node_store::release(const wire::location& gone) {
@@ -104,7 +114,11 @@ bool node_store::apply_changes() {
     if (change.what == extent_change::kind::make) {
       extents_.resize(change.extent + 1);
       extents_[change.extent] = extent::make(change.size_bytes);
-      made_all = made_all && extents_[change.extent].has_value();
+      const auto& made = extents_[change.extent];
+      made_all = made_all && made.has_value();
+      // Where the system refuses that, pages come from where they are touched.
+      if (made && books_.domains() > 1)
+        prefer_numa_node(made->file(), made->size_bytes(), options_.numa.nodes[change.domain]);
     } else if (extents_[change.extent]) {
       if (options_.before_release) options_.before_release(change.extent);
       ahead_.drop(change.extent);
@@ -115,12 +129,12 @@ bool node_store::apply_changes() {
 }
 
 // Not by every few bytes: what is missing is looked for among all extents.
-void node_store::warm_up_ahead() {
+void node_store::warm_up_ahead(unsigned domain) {
   constexpr std::uint64_t step = std::uint64_t{1} << 20;
   const std::uint64_t wanted = std::min(options_.warm_ahead_bytes, asked_bytes_);
   const std::uint64_t ready = books_.ready_bytes();
   if (ready >= wanted || wanted - ready < std::max(step, wanted / 4)) return;
-  const auto fresh = books_.take_fresh(wanted - ready);
+  const auto fresh = books_.take_fresh(wanted - ready, domain);
   // What the system refuses now it may refuse again: blocks are asked for all the same, and say so.
   if (!apply_changes()) options_.warm_ahead_bytes = 0;
   for (const auto& one : fresh) {

@@ -11,6 +11,7 @@
 #include "core/block_store.hpp"
 #include "store/allocator.hpp"
 #include "store/extent.hpp"
+#include "store/numa_topology.hpp"
 #include "store/warm_ahead.hpp"
 
 namespace mobula::store {
@@ -26,6 +27,8 @@ struct node_store_options {
   /// Memory that is populated ahead of its use: as much as was asked for until now, at most so
   /// much.
   std::uint64_t warm_ahead_bytes = 0;
+  /// Whose domains its extents are spread over.
+  numa_topology numa{};
 };
 
 /// An eighth of the store, up to 1 GiB.
@@ -40,7 +43,7 @@ class node_store final : public core::block_store {
   node_store(const node_store&) = delete;
   node_store& operator=(const node_store&) = delete;
 
-  allocation allocate(std::uint64_t size_bytes) override;
+  allocation allocate_near(wire::numa_node node, std::uint64_t size_bytes) override;
   void release(const wire::location& block) override;
   std::optional<std::span<std::byte>> bytes(const wire::location& block) override;
 
@@ -71,9 +74,10 @@ class node_store final : public core::block_store {
  private:
   static constexpr std::uint64_t never = std::numeric_limits<std::uint64_t>::max();
 
+  unsigned domain_of(wire::numa_node node) const;
   bool is_live(const wire::location& block) const;
   bool apply_changes();
-  void warm_up_ahead();
+  void warm_up_ahead(unsigned domain);
   wire::error_value refusal(std::uint64_t size_bytes, const std::string& why) const;
 
   node_store_options options_;

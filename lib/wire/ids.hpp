@@ -111,6 +111,10 @@ struct caller_id {
   constexpr auto operator<=>(const caller_id&) const = default;
 };
 
+/// A NUMA node of a machine, by the kernel's number.
+using numa_node = std::uint32_t;
+inline constexpr numa_node any_numa_node = ~numa_node{0};
+
 /// Where a sealed copy of an object lies: which node's store (and which life of that node), which
 /// extent, where in it, and the generation of the block, so that a late reader sees its reuse.
 struct location {

@@ -15,10 +15,12 @@ struct store_allocate {
   std::uint64_t token = 0;
   std::uint64_t size_bytes = 0;
   std::uint64_t slab_bytes = 0;
+  wire::numa_node numa_node = any_numa_node;  // next to which it is wanted
   static void fields(auto& visit, auto& self) {
     visit(self.token);
     visit(self.size_bytes);
     visit(self.slab_bytes);
+    visit(self.numa_node);
   }
 };
 
@@ -60,11 +62,13 @@ struct store_fetch {
   object_id object;
   location from;
   fetch_urgency urgency = fetch_urgency::get;
+  wire::numa_node numa_node = any_numa_node;  // next to which it is wanted
   static void fields(auto& visit, auto& self) {
     visit(self.token);
     visit(self.object);
     visit(self.from);
     visit(self.urgency);
+    visit(self.numa_node);
   }
 };
 

@@ -650,5 +650,16 @@ TEST_F(Directory, DropsWhatItCantDecodeAndLeavesOthersMessagesAlone) {
   expect_empty();
 }
 
+TEST_F(Directory, MemoryIsTakenNextToWhoWantsIt) {
+  say(worker, wire::store_allocate{1, 500, 0, 3});
+  EXPECT_EQ(memory.wanted_near, 3U);
+  say(worker, wire::store_allocate{2, 500, 100, 4});
+  EXPECT_EQ(memory.wanted_near, 4U);
+  wire::store_fetch wanted{3, object, far(950)};
+  wanted.numa_node = 5;
+  say(worker, wanted);
+  EXPECT_EQ(memory.wanted_near, 5U);
+}
+
 }  // namespace
 }  // namespace mobula::core

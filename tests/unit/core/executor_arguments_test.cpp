@@ -147,6 +147,7 @@ struct counted_pins final : argument_pins {
     return {last, false};
   }
   void unpin(std::uint32_t one) override { EXPECT_EQ(pinned.erase(one), 1U); }
+  wire::numa_node numa_node() const override { return 2; }
   std::map<std::uint32_t, std::uint64_t> pinned;  // offsets
   std::uint32_t last = 0;
   std::uint64_t moves = 0;
@@ -213,6 +214,7 @@ TEST_F(ExecutorPins, WhatWasMovedIsBroughtBackTogetherAndPinnedAsItComes) {
   EXPECT_FALSE(tested.next()) << "the next in its lease waits behind it";
   EXPECT_EQ(out_.count<wire::store_fetch>(), 2U);
   const auto first = out_.take<wire::store_fetch>();
+  EXPECT_EQ(first->numa_node, 2U) << "next to who reads it";
   wire::store_fetched here;
   here.token = first->token;
   here.place.offset = 640;

@@ -21,7 +21,8 @@ class memory_block_store final : public block_store {
       : node_{node}, memory_(capacity, poison) {}
 
   std::uint64_t capacity_bytes() const override { return memory_.size(); }
-  allocation allocate(std::uint64_t size_bytes) override {
+  allocation allocate_near(wire::numa_node node, std::uint64_t size_bytes) override {
+    wanted_near = node;
     const std::uint64_t size = std::max<std::uint64_t>(size_bytes, 1);
     std::uint64_t offset = 0;
     for (const auto& [begin, one] : used_) {
@@ -55,6 +56,8 @@ class memory_block_store final : public block_store {
     return std::span{memory_}.subspan(where.offset, where.size_bytes);
   }
   std::size_t blocks() const { return used_.size(); }
+  /// What the last block was wanted next to.
+  wire::numa_node wanted_near = wire::any_numa_node;
   /// As RMA sees it: whatever lies there.
   std::span<std::byte> at(std::uint64_t offset, std::size_t size_bytes) {
     return std::span{memory_}.subspan(offset, size_bytes);

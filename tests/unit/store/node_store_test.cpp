@@ -273,5 +273,34 @@ TEST(NodeStore, AnExtentBeyondTheLimitOfFilesIsAnErrorThatNamesIt) {
   EXPECT_FALSE(store.allocate(16 * mib).error);
 }
 
+// Two domains far from each other, nodes 1 and 3 of the machine; node 2 has no memory.
+numa_topology two_domains() { return {{1, 3}, {{10, 32}, {32, 10}}, {0, 0, 1, 1}}; }
+
+TEST(NodeStore, OfSeveralDomainsGivesEachProcessMemoryOfItsOwn) {
+  auto how = options(64 * mib);
+  how.numa = two_domains();
+  how.warm_ahead_bytes = 2 * mib;
+  node_store store{how};
+  const auto extent_for = [&](wire::numa_node node, std::uint64_t size) {
+    const auto made = store.allocate_near(node, size);
+    EXPECT_FALSE(made.error);
+    EXPECT_TRUE(store.bytes(made.where));
+    return made.where.extent;
+  };
+  const std::uint32_t first = extent_for(1, 1000);
+  const std::uint32_t second = extent_for(3, 1000);
+  EXPECT_NE(first, second);
+  EXPECT_EQ(extent_for(2, 1000), second);
+  EXPECT_EQ(extent_for(1, mib), first);
+  EXPECT_NE(extent_for(1, 8 * mib), extent_for(3, 8 * mib));
+  // Nobody's wish, and numbers that are none, are served as well.
+  for (const wire::numa_node node : {wire::any_numa_node, wire::numa_node{0}, wire::numa_node{99}})
+    extent_for(node, 1000);
+  // One domain's processes may have all there is.
+  while (!store.allocate_near(3, mib).error) {
+  }
+  EXPECT_GE(store.in_use_bytes(), 63 * mib);
+}
+
 }  // namespace
 }  // namespace mobula::store
