@@ -18,7 +18,7 @@ namespace mobula::store {
 namespace {
 
 constexpr std::size_t page = 4096;
-// Pages are asked for in pieces of that size.
+// Pages are asked for in pieces of that size, and not at all for less.
 constexpr std::size_t large_page = std::size_t{2} << 20;
 // What a thread takes at a time: so little that all threads end together, so much that memcpy sees
 // that it is not for the processor's caches.
@@ -68,6 +68,7 @@ class copying {
 };
 
 std::vector<std::thread> start_helpers(unsigned count, copying& work) {
+  if (count == 0) return {};
   // Signals are the business of the other threads.
   sigset_t all;
   sigset_t before;
@@ -93,7 +94,10 @@ unsigned threads_of_copy(std::size_t size_bytes) {
 }
 
 void large_copy(std::byte* to, const std::byte* from, std::size_t size_bytes) {
-  if (size_bytes == 0) return;
+  if (size_bytes < large_page) {
+    if (size_bytes != 0) std::memcpy(to, from, size_bytes);
+    return;
+  }
   const unsigned threads = threads_of_copy(size_bytes);
   copying work{to, from, size_bytes, threads};
   std::vector<std::thread> helpers = start_helpers(threads - 1, work);
