@@ -31,6 +31,8 @@ struct copy {
   residence is_in = residence::memory;
   /// 0: none. Kept when it is back in memory, so that it can leave without being written again.
   spill_disk::range range = 0;
+  /// Its bytes can be read at its place.
+  bool is_in_memory() const { return is_in == residence::memory || is_in == residence::leaving; }
   std::uint64_t used_ns = 0;  // when somebody was last known to use it
 
   // Of copy_order.

@@ -9,14 +9,6 @@ namespace mobula::core {
 
 using wire::process_id;
 
-namespace {
-
-bool is_in_memory(const copy& one) {
-  return one.is_in == residence::memory || one.is_in == residence::leaving;
-}
-
-}  // namespace
-
 void copy_returns::ask(const fetch_asker& who, copy& one, const wire::store_fetch& request) {
   places_.used(one);
   const auto whence = request.urgency == wire::fetch_urgency::get ? room_line::lane::running
@@ -52,7 +44,7 @@ void copy_returns::leave_line(const fetch_asker& who, const copy& one) {
 
 void copy_returns::serve(const fetch_asker& who, copy& one, const block_store::allocation& made) {
   if (made.error) return refuse_fetch(out_, who, *made.error);
-  if (is_in_memory(one)) {
+  if (one.is_in_memory()) {
     places_.used(one);
     one.wanted = true;
     return tell_fetched(out_, who, one, pins_);

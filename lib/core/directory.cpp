@@ -295,7 +295,7 @@ void directory::on_pin(process_id from, wire::blob message) {
 }
 
 void directory::lend(wire::node_id reader, const wire::store_pin& request, copy& held) {
-  const bool in_memory = held.is_in == residence::memory || held.is_in == residence::leaving;
+  const bool in_memory = held.is_in_memory();
   // What is on disk has no place, and spreads its readers by its name.
   if (!lends_.takes(reader, request, in_memory ? held.place : held.name, 0)) return;
   if (!in_memory) return disk_lends_.grant(reader, request.token, held);

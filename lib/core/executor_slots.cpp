@@ -166,11 +166,13 @@ attempt* executor::next_call(lease_slot& lease) {
   while (lease.actor && lease.actor->state == actor_state::alive &&
          lease.begun() < lease.actor->max_concurrency() && begun_ < limits_.suspended_max) {
     attempt* const call = lease.actor->next();
-    // One whose arguments are brought back keeps its turn.
-    if (!call || (!pin_arguments(*call) && lease.returning)) return nullptr;
-    if (lease.actor->next() != call) continue;  // it has failed
-    lease.actor->take_next();
-    return call;
+    if (!call) return nullptr;
+    if (pin_arguments(*call)) {
+      lease.actor->take_next();
+      return call;
+    }
+    // It keeps its turn while they are brought back; otherwise it has failed.
+    if (lease.returning) return nullptr;
   }
   return nullptr;
 }

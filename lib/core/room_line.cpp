@@ -52,6 +52,14 @@ void room_line::trim(line& one) {
   while (!one.empty() && !one.front().what.take) one.pop_front();
 }
 
+room_line::want room_line::take_first() {
+  line& current = first_lane();
+  want first = std::move(current.front().what);
+  current.pop_front();
+  trim(current);
+  return first;
+}
+
 void room_line::settle() {
   if (empty()) return;
   if (std::exchange(releases_seen_, rooms_.releases()) != rooms_.releases()) {
@@ -67,15 +75,12 @@ void room_line::pump() {
   if (std::exchange(pumping_, true)) return;
   holders_text_.reset();
   while (!empty()) {
-    line& current = first_lane();
-    const auto made = current.front().what.take();
+    const auto made = first_lane().front().what.take();
     if (made.error) {
       if (make_room(made)) continue;
       break;
     }
-    const want served = std::move(current.front().what);
-    current.pop_front();
-    trim(current);
+    const want served = take_first();
     begin_wait();
     served.taken(made);
   }
@@ -117,10 +122,7 @@ bool room_line::make_room(const block_store::allocation& refused) {
 }
 
 void room_line::refuse(block_store::allocation refused) {
-  line& current = first_lane();
-  const want first = std::move(current.front().what);
-  current.pop_front();
-  trim(current);
+  const want first = take_first();
   if (!holders_text_) holders_text_ = holders();
   if (!holders_text_->empty()) refused.error->what += "; " + *holders_text_;
   first.taken(refused);

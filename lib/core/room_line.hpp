@@ -89,6 +89,7 @@ class room_line {
   bool empty() const { return waiting() == 0; }
   line& first_lane() { return lanes_[lanes_[0].empty() ? 1 : 0]; }
   static void trim(line& one);
+  want take_first();
   void begin_wait();
   void allow_round();
   void pump();

@@ -33,7 +33,7 @@ struct scheduler_start {
   std::uint32_t other_seats = 0;  // that join through the door
   std::uint64_t job_token = 0;
   std::uint64_t store_bytes = 0;
-  std::uint64_t store_wait_ns = 10'000'000'000;
+  std::uint64_t store_wait_ns = 0;
   std::string spill_folder;  // empty: no spilling, and why
   std::string no_spilling;
   std::uint64_t spill_bytes = 0;
