@@ -13,6 +13,8 @@
 #include <thread>
 #include <vector>
 
+#include "stopped_process.hpp"
+
 // Goal: kill -9 in the middle of a read from another node's store costs what died and nothing else:
 // who waits gets the right bytes from another holder, or the right error, and neither memory nor a
 // pin is left. Method: real nodes, real UCX. A node has let another read (nodes() tells), then its
@@ -23,6 +25,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using mobula::object_ref;
+using mobula::stopped_process;
 
 using numbers = mobula::shared_array<std::uint64_t>;
 using view = mobula::shared_array<const std::uint64_t>;
@@ -80,17 +83,6 @@ bool eventually(const auto& holds) {
   }
   return true;
 }
-
-class stopped_process {
- public:
-  explicit stopped_process(int process) : process_{process} { ::kill(process, SIGSTOP); }
-  ~stopped_process() { ::kill(process_, SIGCONT); }
-  stopped_process(const stopped_process&) = delete;
-  stopped_process& operator=(const stopped_process&) = delete;
-
- private:
-  int process_;
-};
 
 /// A read that has begun and can't end: its answer, from whom it comes, and what holds that up.
 struct stuck_read {

@@ -10,6 +10,7 @@
 #include "runtime/casts.hpp"
 #include "runtime/process.hpp"
 #include "runtime/store_client.hpp"
+#include "stopped_process.hpp"
 
 // Large values that lie on another node, while that node's scheduler does not answer. For two ranks
 // that are a node each: a worker is its scheduler's child there.
@@ -72,17 +73,6 @@ struct resident {
   bool poll(std::vector<object_ref<bytes>> refs, std::string expected) {
     return comes_out_as(expected, refs);
   }
-};
-
-class stopped_process {
- public:
-  explicit stopped_process(int process) : process_{process} { ::kill(process, SIGSTOP); }
-  ~stopped_process() { ::kill(process_, SIGCONT); }
-  stopped_process(const stopped_process&) = delete;
-  stopped_process& operator=(const stopped_process&) = delete;
-
- private:
-  int process_;
 };
 
 core::object& record_of(const object_ref<bytes>& ref) {

@@ -60,6 +60,22 @@ std::string full_text(std::size_t count) {
   return "there was room";
 }
 
+// At most so many arrays, filled from 0, 1, 2 on. @returns what the store says when it is full
+std::string put_until_full(std::vector<object_ref<numbers>>& all, std::size_t count, int most) {
+  for (int i = 0; i < most; ++i) {
+    try {
+      all.push_back(put(filled(count, i)));
+    } catch (const store_full& full) {
+      return full.what();
+    }
+  }
+  return {};
+}
+void expect_whole(const std::vector<object_ref<numbers>>& all) {
+  for (std::size_t i = 0; i < all.size(); ++i)
+    ASSERT_TRUE(is_filled(got(all[i]), static_cast<std::int64_t>(i))) << i;
+}
+
 TEST(Spilling, TenTimesTheStoreSumUp) {
   const std::size_t count = count_for(10);
   std::vector<object_ref<numbers>> made;
@@ -194,21 +210,13 @@ TEST(Spilling, AWaitForRoomIsNotTheEndOfAPut) {
 TEST(SmallDisk, ItsEndIsNamedAndNothingIsLost) {
   const std::size_t count = count_for(20);
   std::vector<object_ref<numbers>> all;
-  std::string text;
-  for (int i = 0; i < 60 && text.empty(); ++i) {
-    try {
-      all.push_back(put(filled(count, i)));
-    } catch (const store_full& full) {
-      text = full.what();
-    }
-  }
+  const std::string text = put_until_full(all, count, 60);
   EXPECT_THAT(text, HasSubstr("MOBULA_SPILL_BYTES"));
   EXPECT_GT(all.size(), 22U);
   EXPECT_LT(all.size(), 34U);
   all.pop_back();  // room to move in
   all.pop_back();
-  for (std::size_t i = 0; i < all.size(); ++i)
-    ASSERT_TRUE(is_filled(got(all[i]), static_cast<std::int64_t>(i))) << i;
+  ASSERT_NO_FATAL_FAILURE(expect_whole(all));
   all.clear();
   EXPECT_TRUE(eventually([] { return spilled_bytes() == 0; }));
   for (int i = 0; i < 25; ++i) all.push_back(put(filled(count, i)));
@@ -217,17 +225,9 @@ TEST(SmallDisk, ItsEndIsNamedAndNothingIsLost) {
 TEST(NoDisk, WhatRefsHoldIsNamedWhenTheStoreIsFull) {
   const std::size_t count = count_for(10);
   std::vector<object_ref<numbers>> all;
-  std::string text;
-  for (int i = 0; i < 12 && text.empty(); ++i) {
-    try {
-      all.push_back(put(filled(count, i)));
-    } catch (const store_full& full) {
-      text = full.what();
-    }
-  }
+  const std::string text = put_until_full(all, count, 12);
   EXPECT_THAT(text, HasSubstr("that refs hold can't go to disk: MOBULA_SPILL_BYTES is 0"));
-  for (std::size_t i = 0; i < all.size(); ++i)
-    ASSERT_TRUE(is_filled(got(all[i]), static_cast<std::int64_t>(i))) << i;
+  ASSERT_NO_FATAL_FAILURE(expect_whole(all));
 }
 
 }  // namespace

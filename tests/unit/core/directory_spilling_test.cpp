@@ -103,6 +103,19 @@ class DirectorySpilling : public testing::Test {
     EXPECT_EQ(disk.ranges(), 0U);
   }
 
+  /// Object 50, which node 2 has `there`, comes here.
+  location bring_replica() {
+    say(reader, wire::store_fetch{4, object(50), there});
+    wire::store_pinned whole;
+    whole.token = out.take<wire::store_pin>().value().token;
+    whole.answer = wire::pin_answer::whole;
+    const std::string value = value_of(10);
+    whole.bytes = wire::as_blob(value);
+    say(other_node, whole);
+    return out.take<wire::replica_add>().value().where;
+  }
+
+  const location there{2, 0, 1, 8, 3, 640, 100};
   memory_block_store memory{1, 1'000};
   memory_disk disk{2'000};
   told_pins pins{reader};
@@ -245,18 +258,7 @@ TEST_F(DirectorySpilling, AnOwnersEndLeavesNothingOnDisk) {
 }
 
 TEST_F(DirectorySpilling, ReplicasGoFirstIfTheirOwnerLets) {
-  // Object 50 of node 2 comes here.
-  const location there{2, 0, 1, 8, 3, 640, 100};
-  say(reader, wire::store_fetch{4, object(50), there});
-  const auto question = out.take<wire::store_pin>();
-  ASSERT_TRUE(question);
-  wire::store_pinned whole;
-  whole.token = question->token;
-  whole.answer = wire::pin_answer::whole;
-  const std::string value = value_of(10);
-  whole.bytes = wire::as_blob(value);
-  say(other_node, whole);
-  const location replica = out.take<wire::replica_add>()->where;
+  const location replica = bring_replica();
   for (std::uint64_t i = 0; i < 9; ++i) make(i);
   pass(100);
 
@@ -273,15 +275,7 @@ TEST_F(DirectorySpilling, ReplicasGoFirstIfTheirOwnerLets) {
 
 // A task waits in line for an argument that is here; its owner lets that copy go.
 TEST_F(DirectorySpilling, WhoStandsInLineForAReplicaThatGoesGetsAnother) {
-  const location there{2, 0, 1, 8, 3, 640, 100};
-  say(reader, wire::store_fetch{4, object(50), there});
-  wire::store_pinned whole;
-  whole.token = out.take<wire::store_pin>()->token;
-  whole.answer = wire::pin_answer::whole;
-  const std::string value = value_of(10);
-  whole.bytes = wire::as_blob(value);
-  say(other_node, whole);
-  const location replica = out.take<wire::replica_add>()->where;
+  const location replica = bring_replica();
   say(worker, wire::store_allocate{9, 900, 0});
   ASSERT_TRUE(granted());
   pass(100);
@@ -298,15 +292,7 @@ TEST_F(DirectorySpilling, WhoStandsInLineForAReplicaThatGoesGetsAnother) {
 }
 
 TEST_F(DirectorySpilling, TheLastCopyOfAnObjectIsKeptAndGoesToDisk) {
-  const location there{2, 0, 1, 8, 3, 640, 100};
-  say(reader, wire::store_fetch{4, object(50), there});
-  wire::store_pinned whole;
-  whole.token = out.take<wire::store_pin>()->token;
-  whole.answer = wire::pin_answer::whole;
-  const std::string value = value_of(10);
-  whole.bytes = wire::as_blob(value);
-  say(other_node, whole);
-  const location replica = out.take<wire::replica_add>()->where;
+  const location replica = bring_replica();
   say(worker, wire::store_allocate{9, 900, 0});
   ASSERT_TRUE(granted());
   pass(100);
@@ -504,7 +490,6 @@ TEST_F(DirectorySpilling, WhatCanNotBeReadBackIsLostInWords) {
 
 TEST_F(DirectorySpilling, AFetchFromAnotherNodeWaitsForRoomToo) {
   fill();
-  const location there{2, 0, 1, 8, 3, 640, 100};
   say(reader, wire::store_fetch{4, object(50), there});
   EXPECT_EQ(out.count<wire::store_pin>(), 0U);
   end_on_disk();

@@ -174,17 +174,21 @@ class ExecutorPins : public Executor {
     push.resolved = arguments_;
     return push;
   }
+  /// It is here, at that place, as of then.
+  void answer_one(const wire::store_fetch& asked, std::uint64_t offset, std::uint64_t as_of) {
+    wire::store_fetched here;
+    here.token = asked.token;
+    here.where = asked.from;
+    here.place.offset = offset;
+    here.as_of = as_of;
+    tested.on_message(process_id::scheduler_of(0), encoded(here));
+  }
   /// Answers what is asked for: it is here, at these places.
   void answer(std::vector<std::uint64_t> offsets) {
     for (const std::uint64_t offset : offsets) {
       const auto asked = out_.take<wire::store_fetch>();
       ASSERT_TRUE(asked);
-      wire::store_fetched here;
-      here.token = asked->token;
-      here.where = asked->from;
-      here.place.offset = offset;
-      here.as_of = pins.moves;
-      tested.on_message(process_id::scheduler_of(0), encoded(here));
+      answer_one(*asked, offset, pins.moves);
     }
     EXPECT_EQ(out_.count<wire::store_fetch>(), 0U);
   }
@@ -215,11 +219,7 @@ TEST_F(ExecutorPins, WhatWasMovedIsBroughtBackTogetherAndPinnedAsItComes) {
   EXPECT_EQ(out_.count<wire::store_fetch>(), 2U);
   const auto first = out_.take<wire::store_fetch>();
   EXPECT_EQ(first->numa_node, 2U) << "next to who reads it";
-  wire::store_fetched here;
-  here.token = first->token;
-  here.place.offset = 640;
-  here.as_of = 3;
-  tested.on_message(process_id::scheduler_of(0), encoded(here));
+  answer_one(*first, 640, 3);
   EXPECT_EQ(pins.pinned.size(), 1U);
   EXPECT_FALSE(tested.next());
   pins.moves = 4;  // the first is pinned and stays; the second can't be known to
@@ -240,11 +240,7 @@ TEST_F(ExecutorPins, WhatWasMovedAgainMeanwhileIsAskedForAgain) {
   pins.moves = 1;
   EXPECT_FALSE(tested.next());
   for (int i = 0; i < 2; ++i) {
-    const auto asked = out_.take<wire::store_fetch>();
-    wire::store_fetched late;
-    late.token = asked->token;
-    late.as_of = 0;
-    tested.on_message(process_id::scheduler_of(0), encoded(late));
+    answer_one(out_.take<wire::store_fetch>().value(), 0, 0);
   }
   EXPECT_FALSE(tested.next());
   answer({64, 128});
@@ -257,11 +253,7 @@ TEST_F(ExecutorPins, ATaskThatIsTakenBackHoldsNothing) {
   say(push_of_two(task(1)));
   pins.moves = 1;
   EXPECT_FALSE(tested.next());
-  const auto asked = out_.take<wire::store_fetch>();
-  wire::store_fetched here;
-  here.token = asked->token;
-  here.as_of = 1;
-  tested.on_message(process_id::scheduler_of(0), encoded(here));
+  answer_one(out_.take<wire::store_fetch>().value(), 0, 1);
   EXPECT_EQ(pins.pinned.size(), 1U);
   tested.on_message(driver, encoded(wire::task_reclaim{first_lease, 1}));
   EXPECT_TRUE(pins.pinned.empty());

@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "core/sent_messages.hpp"
 #include "wire/array_seal.hpp"
 #include "wire/codec.hpp"
 #include "wire/reading_messages.hpp"
@@ -15,14 +16,7 @@ namespace {
 
 using testing::HasSubstr;
 
-template <class Message>
-std::vector<std::byte> encoded(const Message& message) {
-  std::vector<std::byte> bytes(sizeof(wire::message_type) + wire::encoded_size(message));
-  wire::writer room{bytes.data()};
-  room.number(Message::type);
-  wire::encode_part(room, message);
-  return bytes;
-}
+using core::encoded;
 
 // Node 3 has one extent, number 2, and in it one sealed array.
 class ArrayWatch : public testing::Test {
