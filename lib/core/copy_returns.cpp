@@ -14,7 +14,7 @@ void copy_returns::ask(const fetch_asker& who, copy& one, const wire::store_fetc
   const auto whence = request.urgency == wire::fetch_urgency::get ? room_line::lane::running
                                                                   : room_line::lane::to_begin;
   const bool at_once = whence == room_line::lane::running || line_.is_empty(whence);
-  if (at_once && one.is_in != residence::disk) return serve(who, one, {});
+  if (at_once && one.is_in != residence::disk) return serve({who, request}, one, {});
   // It may have asked before, when that was less urgent.
   const auto [first, last] = in_line_.equal_range(&one);
   if (std::any_of(first, last, [&](const auto& entry) { return entry.second.what.who == who; }))
@@ -27,9 +27,9 @@ void copy_returns::ask(const fetch_asker& who, copy& one, const wire::store_fetc
     const bool needs_room = one.is_in == residence::disk;
     return needs_room ? memory_.allocate(one.name.size_bytes) : block_store::allocation{};
   };
-  want.taken = [this, who, &one](const block_store::allocation& made) {
+  want.taken = [this, who, request, &one](const block_store::allocation& made) {
     leave_line(who, one);
-    serve(who, one, made);
+    serve({who, request}, one, made);
   };
   const std::uint64_t number = line_.ask(std::move(want));
   if (number != 0) in_line_.emplace(&one, place_in_line{{who, request}, number});
@@ -42,14 +42,14 @@ void copy_returns::leave_line(const fetch_asker& who, const copy& one) {
   }
 }
 
-void copy_returns::serve(const fetch_asker& who, copy& one, const block_store::allocation& made) {
-  if (made.error) return refuse_fetch(out_, who, *made.error);
+void copy_returns::serve(const question& asked, copy& one, const block_store::allocation& made) {
+  if (made.error) return refuse_fetch(out_, asked.who, *made.error);
   if (one.is_in_memory()) {
     places_.used(one);
     one.wanted = true;
-    return tell_fetched(out_, who, one, pins_);
+    return tell_fetched(out_, asked.who, one, pins_);
   }
-  returning_[&one].push_back(who);
+  returning_[&one].push_back(asked);
   if (one.is_in == residence::disk && !places_.bring_back(one, made.where))
     came_back(one, "its memory can't be mapped");
 }
@@ -57,15 +57,16 @@ void copy_returns::serve(const fetch_asker& who, copy& one, const block_store::a
 void copy_returns::came_back(copy& one, const std::string& failure) {
   const auto waited = returning_.extract(&one);
   if (!waited) return;
-  for (const fetch_asker& who : waited.mapped()) {
+  for (question& asked : waited.mapped()) {
     if (failure.empty()) {
-      tell_fetched(out_, who, one, pins_);
-    } else {
-      refuse_fetch(out_, who,
-                   make_error(wire::error_code::object_lost, self_,
-                              "an object of " + name_of(one.object.owner()) +
-                                  " can't be brought back from disk: " + failure));
+      tell_fetched(out_, asked.who, one, pins_);
+      continue;
     }
+    asked.request.from = one.name;
+    searches_.ask(asked.who, asked.request,
+                  make_error(wire::error_code::object_lost, self_,
+                             "an object of " + name_of(one.object.owner()) +
+                                 " can't be brought back from disk: " + failure));
   }
 }
 
@@ -82,7 +83,7 @@ std::vector<copy_returns::question> copy_returns::take_questions(const copy& off
 
 void copy_returns::gone(const copy& one, const wire::error_value& why) {
   if (const auto waited = returning_.extract(&one)) {
-    for (const fetch_asker& who : waited.mapped()) refuse_fetch(out_, who, why);
+    for (const question& asked : waited.mapped()) refuse_fetch(out_, asked.who, why);
   }
   const auto [first, last] = in_line_.equal_range(&one);
   for (auto at = first; at != last; ++at) {
@@ -95,7 +96,7 @@ void copy_returns::gone(const copy& one, const wire::error_value& why) {
 // What nobody waits for any more comes back all the same, if it is on its way.
 void copy_returns::on_process_ended(process_id ended) {
   for (auto& [one, askers] : returning_)
-    std::erase_if(askers, [ended](const fetch_asker& who) { return who.process == ended; });
+    std::erase_if(askers, [ended](const question& asked) { return asked.who.process == ended; });
   std::erase_if(in_line_,
                 [ended](const auto& entry) { return entry.second.what.who.process == ended; });
 }

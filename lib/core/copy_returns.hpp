@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/copy.hpp"
+#include "core/copy_search.hpp"
 #include "core/fetch_asker.hpp"
 #include "core/local_pins.hpp"
 #include "core/room_line.hpp"
@@ -21,8 +22,14 @@ class copy_returns {
  public:
   /// @param memory  gives the blocks that copies come back into
   copy_returns(wire::process_id self, block_store& memory, spilling& places, room_line& line,
-               local_pins* pins, wire::outbox& out)
-      : self_{self}, memory_{memory}, places_{places}, line_{line}, pins_{pins}, out_{out} {}
+               copy_search& searches, local_pins* pins, wire::outbox& out)
+      : self_{self},
+        memory_{memory},
+        places_{places},
+        line_{line},
+        searches_{searches},
+        pins_{pins},
+        out_{out} {}
 
   void ask(const fetch_asker& who, copy& one, const wire::store_fetch& request);
   /// Its bytes have come, or can't be read: then `failure` says why.
@@ -43,15 +50,16 @@ class copy_returns {
     std::uint64_t number = 0;
   };
   void leave_line(const fetch_asker& who, const copy& one);
-  void serve(const fetch_asker& who, copy& one, const block_store::allocation& made);
+  void serve(const question& asked, copy& one, const block_store::allocation& made);
 
   wire::process_id self_;
   block_store& memory_;
   spilling& places_;
   room_line& line_;
+  copy_search& searches_;
   local_pins* pins_;
   wire::outbox& out_;
-  std::unordered_map<const copy*, std::vector<fetch_asker>> returning_;
+  std::unordered_map<const copy*, std::vector<question>> returning_;
   std::unordered_multimap<const copy*, place_in_line> in_line_;
 };
 

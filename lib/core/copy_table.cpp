@@ -48,6 +48,11 @@ copy* copy_table::replica_of(object_id object) {
   return at == replicas_.end() ? nullptr : at->second;
 }
 
+void copy_table::forget_replica(const copy& unreadable) {
+  const auto replica = replicas_.find(unreadable.object);
+  if (replica != replicas_.end() && replica->second == &unreadable) replicas_.erase(replica);
+}
+
 void copy_table::promote(copy& replica) { memory_.promote(replica); }
 
 bool copy_table::seal(process_id maker, object_id object, const location& name) {
@@ -87,8 +92,7 @@ copy_table::table::iterator copy_table::drop(table::iterator one) {
   copy& gone = one->second;
   if (on_gone) on_gone(gone);
   memory_.release(gone);
-  const auto replica = replicas_.find(gone.object);
-  if (replica != replicas_.end() && replica->second == &gone) replicas_.erase(replica);
+  forget_replica(gone);
   if (gone.maker) involved_.remove(gone.maker);
   involved_.remove(gone.object.owner());
   return copies_.erase(one);

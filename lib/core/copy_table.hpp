@@ -36,6 +36,8 @@ class copy_table {
   copy* find(wire::object_id object, const wire::location& name);
   /// The object's replica on this node; null if there is none.
   copy* replica_of(wire::object_id object);
+  /// It can't be read: the object has none on this node any more that anybody is led to.
+  void forget_replica(const copy& unreadable);
   /// It is the only copy there is, as far as its owner knows.
   void promote(copy& replica);
 

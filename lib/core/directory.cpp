@@ -12,21 +12,6 @@ using wire::location;
 using wire::message_type;
 using wire::process_id;
 
-namespace {
-
-wire::error_value owner_ended(process_id owner) {
-  return make_error(wire::error_code::owner_died, owner,
-                    name_of(owner) + ", which owned the object, has ended");
-}
-
-wire::error_value lost(process_id where, process_id owner, wire::node_id node, const char* why) {
-  return make_error(wire::error_code::object_lost, where,
-                    "an object of " + name_of(owner) + " is lost: node " + std::to_string(node) +
-                        ", which held it, " + why);
-}
-
-}  // namespace
-
 directory::directory(wire::node_id node, std::uint32_t nodes, const parts& with,
                      const limits& named)
     : self_{process_id::scheduler_of(node)},
@@ -41,11 +26,16 @@ directory::directory(wire::node_id node, std::uint32_t nodes, const parts& with,
       evictor_{copies_,  places_,      pins_, with.pins, with.memory.capacity_bytes(),
                with.out, named.evictor},
       line_{rooms_, kept_, evictor_, out_, named.line},
-      returns_{self_, pins_, places_, line_, with.pins, out_},
+      searches_{out_},
+      returns_{self_, pins_, places_, line_, searches_, with.pins, out_},
       lends_{pins_, remote_, out_, named.fetch.whole_bytes, named.fetch.part_bytes},
       disk_lends_{places_, out_, named.fetch.whole_bytes, named.fetch.part_bytes},
-      fetches_{self_,  nodes,     pins_,  remote_, line_,      copies_,
-               lends_, with.pins, ended_, out_,    named.fetch} {
+      fetches_{self_,  nodes,     pins_,     remote_, line_, copies_,
+               lends_, searches_, with.pins, ended_,  out_,  named.fetch} {
+  searches_.try_there = [this](const fetch_asker& who, const wire::store_fetch& request) {
+    if (!defer(who.process, wire::bytes_of(request), request.object, request.from))
+      fetch(who, request);
+  };
   copies_.on_gone = [this](copy& gone) { on_gone(gone); };
   line_.may_come = [this] { return memory_may_come(); };
   line_.on_long_wait = [this](const std::string& text) {
@@ -87,6 +77,9 @@ bool directory::on_message(process_id from, wire::blob message) {
       return true;
     case message_type::store_fetch:
       if (local) on_fetch(from, message);
+      return true;
+    case message_type::object_ready:
+      if (const auto m = wire::decode<wire::object_ready>(message)) searches_.on_ready(from, *m);
       return true;
     case message_type::store_pin:
       if (from.is_scheduler() && !local) on_pin(from, message);
@@ -208,9 +201,10 @@ void directory::on_keep(process_id from, const wire::store_keep& told) {
 void directory::on_gone(copy& gone) {
   evictor_.forget(gone);
   const process_id owner = gone.object.owner();
-  returns_.gone(gone, ended_.has(owner) ? owner_ended(owner)
-                                        : lost(self_, owner, self_.node(), "has it no more"));
-  if (gone.range != 0) pins_.forget_readers(gone.name);
+  returns_.gone(gone, ended_.has(owner)
+                          ? owner_died(owner)
+                          : object_lost(self_, owner, self_.node(), "has it no more"));
+  pins_.forget_readers(gone.name);  // from disk
 }
 
 void directory::on_disk(std::uint64_t token, const std::string& failure) {
@@ -221,6 +215,8 @@ void directory::on_disk(std::uint64_t token, const std::string& failure) {
       line_.reconsider();
       break;
     case spilling::ended::came_back:
+      // Others are asked from now on, where there are any.
+      if (!failure.empty()) copies_.forget_replica(*what.whose);
       returns_.came_back(*what.whose, failure);
       break;
     case spilling::ended::part:
@@ -260,18 +256,17 @@ void directory::on_fetch(process_id from, wire::blob message) {
 void directory::fetch(const fetch_asker& who, const wire::store_fetch& request) {
   const process_id owner = request.object.owner();
   const wire::node_id holder = request.from.node;
-  if (ended_.has(owner)) return refuse_fetch(out_, who, owner_ended(owner));
+  if (ended_.has(owner)) return refuse_fetch(out_, who, owner_died(owner));
   if (holder == self_.node()) {
     if (copy* const here = copies_.find(request.object, request.from))
       return returns_.ask(who, *here, request);
-    return refuse_fetch(out_, who, lost(self_, owner, holder, "has it no more"));
+    return searches_.ask(who, request, object_lost(self_, owner, holder, "has it no more"));
   }
   if (copy* const here = copies_.replica_of(request.object))
     return returns_.ask(who, *here, request);
   if (holder >= nodes_ || ended_.has(process_id::scheduler_of(holder))) {
-    return refuse_fetch(
-        out_, who,
-        lost(self_, owner, holder, holder >= nodes_ ? "is not one of this job" : "has ended"));
+    const char* const why = holder >= nodes_ ? "is not one of this job" : "has ended";
+    return searches_.ask(who, request, object_lost(self_, owner, holder, why));
   }
   fetches_.ask(who, request);
 }
@@ -306,6 +301,7 @@ void directory::lend(wire::node_id reader, const wire::store_pin& request, copy&
 
 void directory::on_process_ended(process_id ended) {
   if (!ended_.add(ended)) return;
+  searches_.on_process_ended(ended);
   // Nobody waits for what it asked; what it owned goes anyway.
   std::erase_if(deferred_,
                 [ended](const auto& entry) { return wire::ends_with(entry.second.from, ended); });
@@ -326,7 +322,7 @@ void directory::on_process_ended(process_id ended) {
   rooms_.on_process_ended(ended);
   kept_.at_owners_end([&] {
     for (const copy_table::orphan& one : copies_.on_process_ended(ended))
-      wire::send(out_, one.object.owner(), wire::store_orphan{one.object, one.where});
+      wire::send(out_, one.object.owner(), wire::store_orphan{one.object, one.where, ended});
   });
   returns_.on_process_ended(ended);
   line_.on_process_ended(ended);

@@ -9,6 +9,7 @@
 
 #include "core/block_store.hpp"
 #include "core/copy_returns.hpp"
+#include "core/copy_search.hpp"
 #include "core/copy_table.hpp"
 #include "core/disk_lender.hpp"
 #include "core/ended_processes.hpp"
@@ -143,6 +144,7 @@ class directory {
   copy_table copies_;
   evictor evictor_;
   room_line line_;
+  copy_search searches_;
   copy_returns returns_;
   lender lends_;
   disk_lender disk_lends_;

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "wire/codec.hpp"
@@ -26,19 +27,24 @@ inline wire::error_value make_error(wire::error_code code, wire::process_id wher
   return error;
 }
 
-/// Of the encoded error of a fetch: whether another place may have the object. One that has it no
-/// more says nothing about others; a full store, or an owner that has ended, is the same wherever
-/// it comes from.
-inline bool is_elsewhere_perhaps(wire::blob error) {
-  wire::reader from{error};
-  return wire::decode_part<wire::error_value>(from).code == wire::error_code::object_lost;
-}
-
 /// "2.1" for incarnation 1 of node 2: how a process is named to people.
 inline std::string name_of(wire::process_id process) {
   if (!process) return "nobody";
   if (process.is_scheduler()) return "the scheduler of node " + std::to_string(process.node());
   return "process " + std::to_string(process.node()) + "." + std::to_string(process.incarnation());
+}
+
+inline wire::error_value owner_died(wire::process_id owner) {
+  return make_error(wire::error_code::owner_died, owner,
+                    name_of(owner) + ", which owned the object, has ended");
+}
+
+/// @param why  goes on after "node 3, which held it, "
+inline wire::error_value object_lost(wire::process_id where, wire::process_id owner,
+                                     wire::node_id holder, std::string_view why) {
+  return make_error(wire::error_code::object_lost, where,
+                    "an object of " + name_of(owner) + " is lost: node " + std::to_string(holder) +
+                        ", which held it, " + std::string{why});
 }
 
 }  // namespace mobula::core

@@ -154,7 +154,10 @@ void executor::on_fetched(const wire::store_fetched& answer) {
     // The owner knows best: of another copy, or how to make the argument again.
     lease.fetching.remove(*one);
     if (one->kind == attempt_kind::creation) lease.actor.reset();
-    return give_back_for(*one, *argument, answer.error);
+    give_back_for(*one, *argument, answer.error);
+    // Those behind one that was being brought back may begin.
+    if (lease.runnable()) became_runnable(lease);
+    return;
   }
   if (one->fetches_left != 0) return;
   one->state = attempt_state::queued;
@@ -184,6 +187,7 @@ void executor::on_reclaim(wire::process_id from, const wire::task_reclaim& asked
         drop(one);
       }
     }
+    if (lease->runnable()) became_runnable(*lease);
   }
   wire::send(out_, from, answer);
 }
@@ -228,6 +232,7 @@ void executor::process_ended(wire::process_id process) {
     if (!lease->actor) {
       drop_pushed_by(process, lease->fetching);
       drop_pushed_by(process, lease->queued);
+      if (lease->runnable()) became_runnable(*lease);
       continue;
     }
     // A creation is left to the lease's revocation, which comes too.
@@ -302,7 +307,7 @@ void executor::give_back_for(attempt& one, const wire::resolved_argument& missin
   answer.reason = wire::return_reason::argument_missing;
   answer.lease = one.push.lease;
   answer.tasks.push_back({one.push.task, one.push.attempt});
-  answer.missing = {missing.object, missing.value.where, error};
+  answer.missing = {missing.object, error};
   wire::send(out_, one.owner, answer);
   drop(one);
 }

@@ -14,7 +14,10 @@ namespace mobula::core {
 struct fetch_asker {
   wire::process_id process;
   std::uint64_t token = 0;
-  bool operator==(const fetch_asker&) const = default;
+  std::uint32_t tries = 0;  // places that its owner named after one had failed
+  bool operator==(const fetch_asker& other) const {
+    return process == other.process && token == other.token;
+  }
 };
 
 /// The answer to a store_fetch: the copy is in memory. @param pins  null: nobody reads in place

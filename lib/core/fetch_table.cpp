@@ -18,8 +18,8 @@ using wire::process_id;
 
 fetch_table::fetch_table(process_id self, std::uint32_t nodes, block_store& memory,
                          remote_memory* remote, room_line& line, copy_table& copies, lender& lends,
-                         const local_pins* pins, const ended_processes& ended, wire::outbox& out,
-                         fetch_limits limits)
+                         copy_search& searches, const local_pins* pins,
+                         const ended_processes& ended, wire::outbox& out, fetch_limits limits)
     : self_{self},
       nodes_{nodes},
       memory_{memory},
@@ -27,6 +27,7 @@ fetch_table::fetch_table(process_id self, std::uint32_t nodes, block_store& memo
       line_{line},
       copies_{copies},
       lends_{lends},
+      searches_{searches},
       pins_{pins},
       ended_{ended},
       out_{out},
@@ -371,20 +372,32 @@ void fetch_table::source_failed(fetch& one, std::string_view why) {
 void fetch_table::next_source(fetch& one, std::string_view why) {
   unpin(one);
   if (one.received_bytes == one.where.size_bytes && one.received_bytes != 0) return complete(one);
-  const node_id failed = one.holder;
+  location last = {};
+  if (!one.sources.empty()) last = one.sources.front();
   if (one.is_referred() && !one.sources.empty()) {
     one.way = wire::pin_way::insisting;
   } else {
     if (!one.sources.empty()) one.sources.erase(one.sources.begin());
     one.way = wire::pin_way::located;
   }
-  if (one.sources.empty()) {
-    return fail(one,
-                make_error(wire::error_code::object_lost, self_,
-                           "an object of " + name_of(one.object.owner()) + " is lost: node " +
-                               std::to_string(failed) + ", which held it, " + std::string{why}));
-  }
+  if (one.sources.empty()) return lose(one, last, why);
   ask_source(one);
+}
+
+// All that is known of here has failed; its owner may know more.
+void fetch_table::lose(fetch& one, const location& last, std::string_view why) {
+  const auto error = object_lost(self_, one.object.owner(), one.holder, why);
+  const auto askers = std::move(one.askers);
+  wire::store_fetch request;
+  request.object = one.object;
+  request.from = last;
+  request.urgency = one.urgency;
+  request.numa_node = one.numa_node;
+  end(one, false);
+  for (const fetch_asker& who : askers) {
+    request.token = who.token;
+    searches_.ask(who, request, error);
+  }
 }
 
 void fetch_table::ask_source(fetch& one) {
@@ -455,8 +468,7 @@ void fetch_table::on_process_ended(process_id ended) {
   for (fetch* one : all()) {
     std::erase_if(one->askers, [ended](const fetch_asker& who) { return who.process == ended; });
     if (one->object.owner() == ended) {
-      fail(*one, make_error(wire::error_code::owner_died, ended,
-                            name_of(ended) + ", which owned the object, has ended"));
+      fail(*one, owner_died(ended));
     } else if (one->askers.empty()) {
       end(*one, false);
     }
@@ -474,8 +486,7 @@ void fetch_table::on_node_ended(node_id node) {
                                       [node](const location& where) { return where.node == node; }),
                        one->sources.end());
     if (one->object.owner().node() == node) {
-      fail(*one, make_error(wire::error_code::owner_died, one->object.owner(),
-                            name_of(one->object.owner()) + ", which owned the object, has ended"));
+      fail(*one, owner_died(one->object.owner()));
     } else if (one->holder == node) {
       source_failed(*one, "has ended");
     }

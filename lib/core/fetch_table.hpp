@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/block_store.hpp"
+#include "core/copy_search.hpp"
 #include "core/copy_table.hpp"
 #include "core/ended_processes.hpp"
 #include "core/fetch.hpp"
@@ -28,7 +29,8 @@ namespace mobula::core {
 /// The pin goes back when nothing reads under it any more. A holder that has enough readers names
 /// another node, which may still be reading itself.
 ///
-/// If the holder fails, the locations that others named serve, from the missing pieces on. Memory
+/// If the holder fails, the locations that others named serve, from the missing pieces on; then
+/// the object's owner is asked for more. Memory
 /// that RMA may still write into is kept until it does not.
 class fetch_table {
  public:
@@ -37,8 +39,8 @@ class fetch_table {
   /// @param pins    null: the node's processes read nothing in place
   fetch_table(wire::process_id self, std::uint32_t nodes, block_store& memory,
               remote_memory* remote, room_line& line, copy_table& copies, lender& lends,
-              const local_pins* pins, const ended_processes& ended, wire::outbox& out,
-              fetch_limits limits);
+              copy_search& searches, const local_pins* pins, const ended_processes& ended,
+              wire::outbox& out, fetch_limits limits);
 
   /// Answers with store_fetched, now or when it is here.
   void ask(const fetch_asker& who, const wire::store_fetch& request);
@@ -91,6 +93,7 @@ class fetch_table {
   void unpin(fetch& one);
   void refuse_readers(fetch& one);
   void complete(fetch& one);
+  void lose(fetch& one, const wire::location& last, std::string_view why);
   void fail(fetch& one, const wire::error_value& error);
   void end(fetch& one, bool keep_block);
   void drained(std::map<std::uint64_t, draining_block>::iterator one, std::uint64_t offset);
@@ -103,6 +106,7 @@ class fetch_table {
   room_line& line_;
   copy_table& copies_;
   lender& lends_;
+  copy_search& searches_;
   const local_pins* pins_;
   const ended_processes& ended_;
   wire::outbox& out_;

@@ -57,7 +57,7 @@ void append_largest(std::string& text, std::map<process_id, amount> by_process, 
 
 std::string who_holds(const room_table& rooms, const spilling& places, const pin_table& lent,
                       const local_pins* pins, const std::string& no_disk) {
-  const auto all_readers = pins ? pins->readers() : std::vector<local_pins::reader>{};
+  const local_pins::lookup readers_of = pins ? pins->readers() : local_pins::lookup{};
   std::map<process_id, amount> reading;
   amount lent_out;
   amount idle;
@@ -65,15 +65,13 @@ std::string who_holds(const room_table& rooms, const spilling& places, const pin
     const copy_order& order = places.order(replicas);
     for (const copy* one = order.front(); one; one = one->next) {
       const std::uint64_t size = one->name.size_bytes;
-      bool read_here = false;
-      for (const auto& reader : all_readers) {
-        if (!reader.reads(one->place)) continue;
-        reading[reader.process].add(size);
-        read_here = true;
-      }
+      auto here = readers_of ? readers_of(one->place) : std::vector<process_id>{};
+      std::ranges::sort(here);
+      here.erase(std::ranges::unique(here).begin(), here.end());
+      for (const process_id reader : here) reading[reader].add(size);
       if (lent.pins_of(one->place) != 0) {
         lent_out.add(size);
-      } else if (!read_here) {
+      } else if (here.empty()) {
         idle.add(size);
       }
     }

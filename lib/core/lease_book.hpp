@@ -70,8 +70,6 @@ class lease_book {
     std::uint64_t keep_idle_ns = 10'000'000;
     std::uint64_t look_every_ns = 50'000;  // at the leases' times
     std::uint32_t request_max = 4096;
-    /// A task that is returned for an argument more often fails; until then other copies are tried.
-    std::uint32_t returns_for_argument_max = 4;
   };
   /// Writes the push of a task for `lease` and sends it to `worker`.
   using pusher = std::function<void(task&, const held_lease&)>;
@@ -115,8 +113,6 @@ class lease_book {
 
   /// Told when a creation's lease is lost or an actor's worker died: (worker, cause, lease).
   std::function<void(const held_lease&, std::string_view cause)> on_actor_lost;
-  /// Told of an argument that a worker could not get: whether another copy of it may be tried.
-  std::function<bool(const task&, const wire::task_return::missing_argument&)> on_argument_missing;
 
  private:
   struct waiting_creation {
@@ -128,7 +124,6 @@ class lease_book {
   void on_refuse(const wire::lease_refuse& refuse);
   void on_lost(const wire::lease_lost& lost);
   void on_return(const wire::task_return& back);
-  void argument_missing(task& one, held_lease& lease, const wire::task_return& back);
   void ask(shape& one);
   void ask_for_creation(task& creation);
   void set_requested(shape& one, std::uint32_t count);

@@ -166,18 +166,6 @@ void lease_book::on_node_ended(wire::node_id node) {
   }
 }
 
-// Making it again is not for now: it comes from another copy, or its task fails as its fetch did.
-void lease_book::argument_missing(task& one, held_lease& lease, const wire::task_return& back) {
-  const bool again = ++one.returns_for_argument <= limits_.returns_for_argument_max &&
-                     on_argument_missing && on_argument_missing(one, back.missing);
-  if (!again) return fail_(one, back.missing.error);
-  if (one.what != task::kind::creation) return requeue(one, nullptr);
-  // It has the lease to itself.
-  lease.in_flight.remove(one);
-  ++one.attempt;
-  push(one, lease);
-}
-
 void lease_book::on_return(const wire::task_return& back) {
   held_lease* lease = find(back.lease);
   if (!lease) return;
@@ -192,7 +180,8 @@ void lease_book::on_return(const wire::task_return& back) {
     while (one && (one->id() != entry.task || one->attempt != entry.attempt)) one = one->next;
     if (!one) continue;
     if (back.reason == wire::return_reason::argument_missing) {
-      argument_missing(*one, *lease, back);
+      // Making it again is not for now.
+      fail_(*one, back.missing.error);
       // A creation that fails gives its lease back.
       lease = find(back.lease);
       if (!lease) return;

@@ -18,12 +18,10 @@ class local_pins {
   virtual std::uint64_t looks() const = 0;
   /// As of the last look.
   virtual bool is_pinned(const wire::location& block) const = 0;
-  /// Who pins what now. For reports: goes through all pins.
-  struct reader {
-    wire::process_id process;
-    std::function<bool(const wire::location& block)> reads;
-  };
-  virtual std::vector<reader> readers() const = 0;
+  /// Who pins a block, once for each time.
+  using lookup = std::function<std::vector<wire::process_id>(const wire::location& block)>;
+  /// Of what is pinned now. For reports: goes through all pins.
+  virtual lookup readers() const = 0;
 
  protected:
   ~local_pins() = default;

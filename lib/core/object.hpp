@@ -81,8 +81,10 @@ struct object_extras {
   std::vector<std::pair<wire::process_id, std::int32_t>> borrowers;
   /// Owned, pending: processes to tell when it is ready.
   std::vector<wire::process_id> subscribers;
-  /// Owned, stored: copies beside where().
+  /// Owned, stored: copies beside where(), next to be tried first.
   std::vector<wire::location> copies;
+  /// So many of where() and `copies`, at the end of the line, could not be had by who asked.
+  std::size_t doubted = 0;
   /// Owned: the refs inside the value, one count each.
   std::vector<object*> contains;
   /// Result 0 of a task with several.

@@ -1,6 +1,7 @@
 #include "core/object_table.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "core/actor_client.hpp"
 #include "core/errors.hpp"
@@ -11,15 +12,6 @@ namespace mobula::core {
 
 using wire::object_id;
 using wire::process_id;
-
-namespace {
-
-wire::error_value owner_died(process_id owner) {
-  return make_error(wire::error_code::owner_died, owner,
-                    name_of(owner) + ", which owned the object, has ended");
-}
-
-}  // namespace
 
 object_table::object_table(process_id self, wire::outbox& out) : self_{self}, out_{out} {}
 object_table::~object_table() = default;
@@ -227,6 +219,7 @@ void object_table::free_owned(object& one) {
     for (object* inside : std::exchange(one.extras->contains, {})) drop(*inside);
     one.extras->client.reset();
     one.extras->copies.clear();
+    one.extras->doubted = 0;
     one.extras->subscribers.clear();
     // Releases whose adds will never come.
     for (const auto& [who, count] : std::exchange(one.extras->borrowers, {})) involved_.remove(who);
@@ -312,32 +305,52 @@ wire::value_view object_table::view(const object& one, std::vector<object_id>& i
   return value;
 }
 
-// The failed one goes to the end of the line instead of being given up: it may only not have been
-// to be had by who asked, and is freed with the object.
-bool object_table::try_another_copy(object& one, const wire::location& failed) {
-  if (one.state.load() != object_state::stored) return false;
-  if (one.at != failed) return true;
-  if (!one.extras || one.extras->copies.empty()) return false;
-  auto& copies = one.extras->copies;
-  one.at = copies.front();
-  copies.erase(copies.begin());
-  copies.push_back(failed);
-  return true;
+// A copy could not be had by somebody. It goes to the end of the line instead of being given up: it
+// is freed with the object, and others may be able to read it.
+void object_table::doubt(object& one, const wire::location& failed) {
+  if (one.state.load() != object_state::stored || one.at != failed) return;
+  object_extras& more = one.more();
+  more.doubted = std::min(more.doubted + 1, 1 + more.copies.size());
+  if (more.copies.empty()) return;
+  one.at = more.copies.front();
+  more.copies.erase(more.copies.begin());
+  more.copies.push_back(failed);
 }
 
-bool object_table::ask_where(object& one, waiter& who) {
-  const bool is_asked = one.waiters.empty();
-  if (one.owned || one.state.load() != object_state::stored || has_ended(one.id.owner()))
-    return false;
-  one.waiters.add(who);
-  if (is_asked) wire::send(out_, one.id.owner(), wire::object_subscribe{one.id});
-  return true;
+// In the line of copies: 0 is where().
+std::optional<std::size_t> object_table::index_of_copy(const object& one,
+                                                       const wire::location& where) {
+  if (one.state.load() != object_state::stored) return std::nullopt;
+  if (one.at == where) return 0;
+  if (!one.extras) return std::nullopt;
+  const auto& copies = one.extras->copies;
+  const auto found = std::ranges::find(copies, where);
+  if (found == copies.end()) return std::nullopt;
+  return 1 + static_cast<std::size_t>(found - copies.begin());
+}
+
+// Whether a copy that is not in doubt is left without that one.
+bool object_table::is_good_without(const object& one, std::size_t index) {
+  if (!one.extras) return false;
+  const std::size_t good = 1 + one.extras->copies.size() - one.extras->doubted;
+  return good > (index < good ? 1U : 0U);
+}
+
+// One of several.
+void object_table::remove_copy(object& one, std::size_t index) {
+  object_extras& more = *one.extras;
+  if (index + more.doubted > more.copies.size()) --more.doubted;
+  if (index == 0) {
+    one.at = more.copies.front();
+    ++index;
+  }
+  more.copies.erase(more.copies.begin() + static_cast<std::ptrdiff_t>(index - 1));
 }
 
 void object_table::want(object& one) {
   if (one.owned || one.subscribed || one.ready()) return;
   one.subscribed = true;
-  wire::send(out_, one.id.owner(), wire::object_subscribe{one.id});
+  wire::send(out_, one.id.owner(), wire::object_subscribe{one.id, {}});
 }
 
 void object_table::send_ready(object& one, process_id to) {
@@ -353,8 +366,7 @@ void object_table::tell_subscribers(object& one) {
 bool object_table::on_message(process_id from, wire::blob message) {
   switch (wire::type_of(message)) {
     case wire::message_type::object_subscribe:
-      if (const auto m = wire::decode<wire::object_subscribe>(message))
-        on_subscribe(from, m->object);
+      if (const auto m = wire::decode<wire::object_subscribe>(message)) on_subscribe(from, *m);
       return true;
     case wire::message_type::object_ready:
       if (const auto m = wire::decode<wire::object_ready>(message)) on_ready(*m);
@@ -385,18 +397,19 @@ bool object_table::on_message(process_id from, wire::blob message) {
   }
 }
 
-void object_table::on_subscribe(process_id from, object_id id) {
-  object* one = find(id);
+void object_table::on_subscribe(process_id from, const wire::object_subscribe& asked) {
+  object* one = find(asked.object);
   if (!one) {
     const auto bytes =
         encoded(make_error(wire::error_code::object_lost, self_,
                            "the object was freed: nobody that its owner knew of held it any more"));
     wire::object_ready answer;
-    answer.object = id;
+    answer.object = asked.object;
     answer.value.kind = wire::value_kind::failed;
     answer.value.bytes = bytes;
     return wire::send(out_, from, answer);
   }
+  if (asked.failed.size_bytes != 0) doubt(*one, asked.failed);
   if (one->ready()) return send_ready(*one, from);
   one->more().subscribers.push_back(from);
 }
@@ -404,12 +417,7 @@ void object_table::on_subscribe(process_id from, object_id id) {
 void object_table::on_ready(const wire::object_ready& message) {
   const auto found = borrowed_.find(message.object);
   if (found == borrowed_.end()) return;  // dropped meanwhile
-  object& one = *found->second;
-  if (!one.ready()) return set(one, message.value);
-  // What is ready stays so, wherever it is; only who asked where is told.
-  if (one.waiters.empty()) return;
-  if (message.value.kind == wire::value_kind::stored) one.at = message.value.where;
-  tell_waiters(one);
+  if (!found->second->ready()) set(*found->second, message.value);
 }
 
 void object_table::on_borrow_add(process_id from, const wire::borrow_add& message) {
@@ -448,32 +456,32 @@ void object_table::on_replica(const wire::replica_add& message) {
     return wire::send(out_, process_id::scheduler_of(message.where.node),
                       wire::store_free{message.object, message.where});
   }
-  one->more().copies.push_back(message.where);
+  // It may have been under way when the last copy that was known of went with its node.
+  if (has_ended(process_id::scheduler_of(one->at.node))) {
+    one->at = message.where;
+    if (one->extras) one->extras->doubted = 0;
+    return;
+  }
+  auto& copies = one->more().copies;
+  const std::size_t doubted = std::min(one->extras->doubted, copies.size());
+  const auto at = copies.insert(copies.end() - static_cast<std::ptrdiff_t>(doubted), message.where);
+  if (one->extras->doubted == copies.size()) std::swap(one->at, *at);  // where() was in doubt too
 }
 
-// A node is short of memory. The last copy it keeps, and may put on disk.
+// A node is short of memory. The last copy that is not in doubt it keeps, and may put on disk.
 void object_table::on_offer(const wire::store_offer& message) {
   const process_id scheduler = process_id::scheduler_of(message.where.node);
   object* one = find(message.object);
-  const bool stored = one && one->state.load() == object_state::stored;
-  const bool is_first = stored && one->at == message.where;
-  if (is_first && (!one->extras || one->extras->copies.empty()))
+  const auto index = one ? index_of_copy(*one, message.where) : std::nullopt;
+  if (index && !is_good_without(*one, *index))
     return wire::send(out_, scheduler, wire::store_keep{message.object, message.where});
-  if (is_first) {
-    one->at = one->extras->copies.front();
-    one->extras->copies.erase(one->extras->copies.begin());
-  } else if (stored && one->extras) {
-    std::erase(one->extras->copies, message.where);
-  }
+  if (index) remove_copy(*one, *index);
   wire::send(out_, scheduler, wire::store_free{message.object, message.where});
 }
 
 void object_table::on_orphan(const wire::store_orphan& message) {
   object* one = find(message.object);
-  const bool known = one && one->state.load() == object_state::stored &&
-                     (one->at == message.where ||
-                      (one->extras && std::ranges::count(one->extras->copies, message.where) != 0));
-  if (!known) {
+  if (!one || !index_of_copy(*one, message.where)) {
     wire::send(out_, process_id::scheduler_of(message.where.node),
                wire::store_free{message.object, message.where});
   }
@@ -501,11 +509,11 @@ void object_table::forget_process(object& one, process_id ended) {
 // Another copy takes the place of one on a node that has ended. Where there is none, whoever reads
 // it hears that it is lost.
 void object_table::forget_copies(object& one, wire::node_id ended) {
-  auto& copies = one.extras->copies;
-  std::erase_if(copies, [ended](const wire::location& where) { return where.node == ended; });
-  if (one.state.load() != object_state::stored || one.at.node != ended || copies.empty()) return;
-  one.at = copies.back();
-  copies.pop_back();
+  const auto& copies = one.extras->copies;
+  for (std::size_t i = copies.size(); i > 0; --i)
+    if (copies[i - 1].node == ended) remove_copy(one, i);
+  if (one.state.load() == object_state::stored && one.at.node == ended && !copies.empty())
+    remove_copy(one, 0);
 }
 
 void object_table::on_process_ended(process_id ended) {
@@ -551,11 +559,7 @@ void object_table::search_for(process_id ended) {
     object* one = find(id);
     if (!one) continue;
     one->registered = 0;
-    if (!one->ready()) {
-      set_failed(*one, owner_died(id.owner()));
-    } else {
-      tell_waiters(*one);  // it will say nothing of where the object is
-    }
+    if (!one->ready()) set_failed(*one, owner_died(id.owner()));
   }
 }
 

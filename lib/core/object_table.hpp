@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -67,12 +68,6 @@ class object_table {
   /// an owned object they are adopted as registered.
   void set(object& one, const wire::value_view& value);
   void set_failed(object& one, const wire::error_value& error);
-  /// Somebody could not get the object from there. @returns whether view() names another place, or
-  /// does from now on
-  bool try_another_copy(object& one, const wire::location& failed);
-  /// The same for a stored object that we borrow: its owner is asked anew, and `who` is told when
-  /// view() names the place that it answers, or the owner has ended. False: nobody can be asked.
-  bool ask_where(object& one, waiter& who);
   /// Asks for the object from now on, so that it becomes ready here. No-op unless borrowed.
   void want(object& one);
   /// A view of a ready object's value; `ids` takes the ids inside it and must outlive the view.
@@ -110,7 +105,7 @@ class object_table {
     std::vector<object*> held;
   };
 
-  void on_subscribe(wire::process_id from, wire::object_id id);
+  void on_subscribe(wire::process_id from, const wire::object_subscribe& asked);
   void on_ready(const wire::object_ready& message);
   void on_borrow_add(wire::process_id from, const wire::borrow_add& message);
   void on_borrow_ack(wire::process_id from, const wire::borrow_ack& message);
@@ -134,6 +129,10 @@ class object_table {
   void search_for(wire::process_id ended);
   void forget_process(object& one, wire::process_id ended);
   static void forget_copies(object& one, wire::node_id ended);
+  static void doubt(object& one, const wire::location& failed);
+  static std::optional<std::size_t> index_of_copy(const object& one, const wire::location& where);
+  static bool is_good_without(const object& one, std::size_t index);
+  static void remove_copy(object& one, std::size_t index);
 
   wire::process_id self_;
   wire::outbox& out_;

@@ -19,9 +19,6 @@ owner::owner(process_id self, wire::outbox& out, limits named)
       leases_{self, out, named.leases, [this](task& one, const held_lease& l) { push(one, l); },
               [this](task& one, wire::blob error) { fail(one, error); }} {
   objects_.on_actor_unheld = [this](object& handle) { actor_unheld(handle); };
-  leases_.on_argument_missing = [this](const task& one, const auto& missing) {
-    return has_another_copy(one, missing);
-  };
   leases_.on_actor_lost = [this](const held_lease& lease, std::string_view cause) {
     for (const auto& [id, actor] : actors_) {
       if (actor.lease != lease.id) continue;
@@ -300,15 +297,6 @@ void owner::take_results(task& one, const wire::task_done& done) {
     }
   }
   end_task(one);
-}
-
-bool owner::has_another_copy(const task& one, const wire::task_return::missing_argument& missing) {
-  if (!is_elsewhere_perhaps(missing.error)) return false;
-  for (std::uint32_t i = 0; i < one.ref_count; ++i) {
-    object& given = *one.refs[i].ref;
-    if (given.id == missing.object) return objects_.try_another_copy(given, missing.where);
-  }
-  return false;
 }
 
 void owner::fail(task& one, wire::blob error) {

@@ -98,7 +98,6 @@ class owner final : public run_here_source, argument_receiver {
   void take_results(task& one, const wire::task_done& done);
   void drop_results(wire::process_id from, const wire::task_done& done);
   void take_held(const task* one, wire::process_id worker, wire::blob held);
-  bool has_another_copy(const task& one, const wire::task_return::missing_argument& missing);
   void fail(task& one, wire::blob error);
   void end_task(task& one);
 

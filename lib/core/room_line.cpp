@@ -90,7 +90,15 @@ void room_line::pump() {
 
 // True: look whether there is some now.
 bool room_line::make_room(const block_store::allocation& refused) {
-  if (!awaited_.empty()) return false;
+  if (!awaited_.empty()) {
+    if (now_ns_ < answer_by_ns_) {
+      look_at_ns_ = answer_by_ns_;
+      return false;
+    }
+    // Who has not answered by now, being stopped, keeps what it has.
+    awaited_.clear();
+    look_at_ns_ = 0;
+  }
   const want& first = first_lane().front().what;
   if (first.size_bytes > rooms_.capacity_bytes()) {
     refuse(refused);
@@ -140,11 +148,15 @@ bool room_line::begin_round() {
     awaited_.insert(holder);
     wire::send(out_, holder, wire::store_query{token, true});
   }
-  return !awaited_.empty();
+  if (awaited_.empty()) return false;
+  answer_by_ns_ = look_at_ns_ = now_ns_ + limits_.patience_ns;
+  return true;
 }
 
 void room_line::on_reply(process_id from) {
-  changed_ |= awaited_.erase(from) != 0 && awaited_.empty();
+  if (awaited_.erase(from) == 0 || !awaited_.empty()) return;
+  look_at_ns_ = 0;
+  changed_ = true;
 }
 
 void room_line::on_process_ended(process_id ended) {
@@ -152,7 +164,7 @@ void room_line::on_process_ended(process_id ended) {
     std::erase_if(one_line, [ended](const place& one) { return one.what.whose == ended; });
     trim(one_line);
   }
-  awaited_.erase(ended);
+  on_reply(ended);
   changed_ = true;
 }
 

@@ -106,7 +106,8 @@ class room_line {
   std::uint64_t last_number_ = 0;
   std::set<wire::process_id> awaited_;  // of the round
   bool asked_holders_ = false;          // since something became free
-  std::uint64_t next_round_ns_ = 0;     // not before
+  std::uint64_t next_round_ns_ = 0;
+  std::uint64_t answer_by_ns_ = 0;  // those who are asked     // not before
   std::optional<std::string> holders_text_;
   bool pumping_ = false;
   bool changed_ = false;  // the line, or what it waits for

@@ -197,7 +197,9 @@ void spilling::let_go(spill_disk::range one) {
   if (--at->second.holds != 0) return;
   const bool given_back = at->second.given_back;
   held_.erase(at);
-  if (given_back) disk_->give_back(one);
+  if (!given_back) return;
+  disk_->give_back(one);
+  refusal_.clear();
 }
 
 }  // namespace mobula::core

@@ -75,7 +75,6 @@ void task_pool::recycle(task& ended) {
     ended.flags = 0;
     ended.attempt = 0;
     ended.missing = 0;
-    ended.returns_for_argument = 0;
     ended.lease = nullptr;
     ended.demand = nullptr;
     ended.actor = nullptr;

@@ -64,8 +64,7 @@ struct task {
   std::uint32_t max_concurrency = 1;
   std::uint32_t attempt = 0;
   std::uint32_t missing = 0;  // arguments that are not ready
-  std::uint32_t returns_for_argument = 0;
-  object* first = nullptr;  // result 0
+  object* first = nullptr;    // result 0
   shape* demand = nullptr;
   held_lease* lease = nullptr;
   task* next = nullptr;  // in the ready queue, the lease's or the client's list

@@ -24,17 +24,10 @@ class node_pins final : public core::local_pins {
   }
   std::uint64_t looks() const override { return port_.store_moves().load(); }
   bool is_pinned(const wire::location& block) const override { return pinned_.contains(block); }
-  std::vector<reader> readers() const override {
-    std::vector<reader> all;
-    for (const auto& [process, page] : broker_.pin_pages()) {
-      store::pinned_blocks pinned;
-      pinned.add(page);
-      if (pinned.size() == 0) continue;
-      all.push_back({process, [pinned = std::move(pinned)](const wire::location& block) {
-                       return pinned.contains(block);
-                     }});
-    }
-    return all;
+  lookup readers() const override {
+    store::block_readers all;
+    for (const auto& [process, page] : broker_.pin_pages()) all.add(process, page);
+    return [all = std::move(all)](const wire::location& block) { return all.of(block); };
   }
 
  private:

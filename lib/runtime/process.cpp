@@ -94,6 +94,21 @@ void process::tick() {
 void process::flush() {
   owner_.flush();
   port().flush();
+  if (!seals_.empty()) send_seals();
+}
+
+void process::seal_behind(process_id owner, const wire::store_sealed& told) {
+  seals_.emplace_back(owner, told);
+}
+
+// A maker that dies in between leaves a copy that its owner is asked for; a sealed one nobody would
+// free if the owner had not heard of it.
+void process::send_seals() {
+  const auto is_behind = [this](const auto& one) { return !port().waits(one.first); };
+  for (const auto& one : seals_)
+    if (is_behind(one)) wire::send(port(), scheduler(), one.second);
+  std::erase_if(seals_, is_behind);
+  port().flush();
 }
 
 std::uint64_t process::next_deadline_ns() {
@@ -186,28 +201,31 @@ void process::on_message(process_id from, wire::blob message) {
       }
       return;
     case wire::message_type::lease_lost:
-      return on_lease_lost(from, message);
+      if (const auto m = wire::decode<wire::lease_lost>(message)) behind(m->worker, from, message);
+      return;
+    case wire::message_type::store_orphan:
+      if (const auto m = wire::decode<wire::store_orphan>(message)) behind(m->maker, from, message);
+      return;
     default:
       owner_.on_message(from, message);
   }
 }
 
-// What the dead worker sent before is acted on first: it may have completed tasks.
-void process::on_lease_lost(process_id from, wire::blob message) {
-  const auto lost = wire::decode<wire::lease_lost>(message);
-  if (!lost) return;
-  if (lost->worker.node() != self_.node() || closed_.contains(lost->worker)) {
+// What a dead process has sent is acted on before what follows from its death: it may have
+// completed tasks. From another node all of it came the same way.
+void process::behind(process_id dead, process_id from, wire::blob message) {
+  if (dead.node() != self_.node() || closed_.contains(dead)) {
     owner_.on_message(from, message);
     return;
   }
-  lost_leases_[lost->worker].emplace_back(message.begin(), message.end());
-  port().peer_ended(lost->worker);
+  held_back_[dead].emplace_back(message.begin(), message.end());
+  port().peer_ended(dead);
 }
 
 void process::on_closed(process_id peer) {
   closed_.insert(peer);
-  if (auto lost = lost_leases_.extract(peer)) {
-    for (const auto& message : lost.mapped()) owner_.on_message(scheduler(), message);
+  if (auto behind_it = held_back_.extract(peer)) {
+    for (const auto& message : behind_it.mapped()) owner_.on_message(scheduler(), message);
   }
   owner_.on_process_ended(peer);
   if (executor_) executor_->process_ended(peer);

@@ -73,6 +73,9 @@ class process final : wire::receiver {
   std::size_t progress();
   /// Sends what is ready.
   void flush();
+  /// Has the scheduler told of a result, by a later flush, once all that was sent to its owner
+  /// before is on its way.
+  void seal_behind(wire::process_id owner, const wire::store_sealed& told);
   /// Sends it now if the one who stands in for this thread sleeps, and so would not for long.
   void send_soon() {
     if (understudy_.may_be_asleep()) flush();
@@ -102,7 +105,8 @@ class process final : wire::receiver {
 
   void on_message(wire::process_id from, wire::blob message) override;
   void on_closed(wire::process_id peer) override;
-  void on_lease_lost(wire::process_id from, wire::blob message);
+  void behind(wire::process_id dead, wire::process_id from, wire::blob message);
+  void send_seals();
   struct nap {
     ring::sleep_ticket ticket;
     std::uint64_t deadline_ns;
@@ -133,10 +137,11 @@ class process final : wire::receiver {
   std::unique_ptr<store_client> store_;
   std::unique_ptr<detail::inquiries> inquiries_;
   std::unordered_set<wire::process_id> closed_;
-  std::unordered_map<wire::process_id, std::vector<std::vector<std::byte>>> lost_leases_;
+  std::unordered_map<wire::process_id, std::vector<std::vector<std::byte>>> held_back_;
   std::uint32_t idle_polls_ = 0;
   bool tick_due_ = false;
   std::atomic<bool> ended_{false};
+  std::vector<std::pair<wire::process_id, wire::store_sealed>> seals_;  // with whose owner
   std::atomic<std::uint32_t> sleepers_{0};  // threads that sleep, without the understudy
   std::atomic<std::uint64_t> beats_{0};     // polls by others than the understudy
   understudy understudy_;

@@ -241,6 +241,9 @@ void task_run::finish() {
   process& home = where_.home();
   std::vector<wire::object_id> held_ids;
   const std::vector<handle> inside = std::exchange(inside_, {});  // let go without the lock
+  // Before the owner hears where a result is, the scheduler must have heard that something is
+  // there.
+  if (!stored_.empty()) home.wait_until([&] { return !home.port().waits(home.scheduler()); });
   const std::lock_guard held{home.lock()};
   if (!adopted_.empty()) list_held(held_ids);
   core::outcome how;
@@ -263,7 +266,7 @@ void task_run::finish() {
       // It failed after this result: nobody will hear of the block.
       wire::send(home.port(), home.scheduler(), wire::store_free{result, where});
     } else if (owner != home.self()) {
-      wire::send(home.port(), home.scheduler(), wire::store_sealed{result, where});
+      home.seal_behind(owner, {result, where});
     }
   }
   stored_.clear();

@@ -18,6 +18,18 @@ std::uint64_t word_of(const wire::location& block) {
   return (std::uint64_t{block.extent} << offset_bits | block.offset / 64) + 1;
 }
 
+// Whatever a process wrote there, nothing beyond its page is read.
+template <class Visit>
+void for_each_pin(std::span<const std::byte> page, Visit&& visit) {
+  const std::span<const word> all{reinterpret_cast<const word*>(page.data()),
+                                  page.size() / sizeof(word)};
+  const std::uint64_t used =
+      std::min<std::uint64_t>(all[0].load(std::memory_order_seq_cst), all.size() - 1);
+  for (std::uint64_t i = 1; i <= used; ++i) {
+    if (const std::uint64_t one = all[i].load(std::memory_order_seq_cst)) visit(one);
+  }
+}
+
 }  // namespace
 
 pin_page::pin_page(std::span<std::byte> page)
@@ -46,18 +58,20 @@ void pin_page::unpin(std::uint32_t number) {
 }
 
 void pinned_blocks::add(std::span<const std::byte> page) {
-  const std::span<const word> all{reinterpret_cast<const word*>(page.data()),
-                                  page.size() / sizeof(word)};
-  // Whatever the process wrote there, nothing beyond the page is read.
-  const std::uint64_t used =
-      std::min<std::uint64_t>(all[0].load(std::memory_order_seq_cst), all.size() - 1);
-  for (std::uint64_t i = 1; i <= used; ++i) {
-    if (const std::uint64_t one = all[i].load(std::memory_order_seq_cst)) words_.insert(one);
-  }
+  for_each_pin(page, [this](std::uint64_t one) { words_.insert(one); });
 }
 
 bool pinned_blocks::contains(const wire::location& block) const {
   return words_.contains(word_of(block));
+}
+
+void block_readers::add(wire::process_id process, std::span<const std::byte> page) {
+  for_each_pin(page, [&](std::uint64_t one) { by_word_[one].push_back(process); });
+}
+
+std::vector<wire::process_id> block_readers::of(const wire::location& block) const {
+  const auto found = by_word_.find(word_of(block));
+  return found == by_word_.end() ? std::vector<wire::process_id>{} : found->second;
 }
 
 }  // namespace mobula::store

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -44,6 +45,17 @@ class pinned_blocks {
 
  private:
   std::unordered_set<std::uint64_t> words_;
+};
+
+/// Who reads which blocks, by the pages of several processes.
+class block_readers {
+ public:
+  void add(wire::process_id process, std::span<const std::byte> page);
+  /// Once for each pin.
+  std::vector<wire::process_id> of(const wire::location& block) const;
+
+ private:
+  std::unordered_map<std::uint64_t, std::vector<wire::process_id>> by_word_;
 };
 
 }  // namespace mobula::store

@@ -192,6 +192,16 @@ void send(outbox& out, process_id to, const Message& message) {
   out.commit();
 }
 
+/// A message as it is sent.
+template <class Message>
+std::vector<std::byte> bytes_of(const Message& message) {
+  std::vector<std::byte> bytes(sizeof(message_type) + encoded_size(message));
+  writer room{bytes.data()};
+  room.number(Message::type);
+  encode_part(room, message);
+  return bytes;
+}
+
 /// The type of an encoded message; 0 if there is none.
 inline message_type type_of(blob message) { return reader{message}.number<message_type>(); }
 

@@ -242,14 +242,12 @@ struct task_return {
       visit(self.attempt);
     }
   };
-  /// Of argument_missing: the argument, where it was said to lie, and the error of its fetch.
+  /// Of argument_missing: the argument, and the error of its fetch.
   struct missing_argument {
     object_id object;
-    location where;
     blob error;  // encoded error_value
     static void fields(auto& visit, auto& self) {
       visit(self.object);
-      visit(self.where);
       visit(self.error);
     }
   };
@@ -465,11 +463,16 @@ struct worker_retire {
   static void fields(auto& visit, auto& self) { visit(self.reserved); }
 };
 
-/// Holder to owner: tell me (object_ready) when it is made.
+/// Holder to owner: tell me (object_ready) when it is made. Scheduler to owner: it could not be had
+/// from `failed`; tell me (object_ready) where else it may be.
 struct object_subscribe {
   static constexpr auto type = message_type::object_subscribe;
   object_id object;
-  static void fields(auto& visit, auto& self) { visit(self.object); }
+  location failed;  // of no bytes: it has been looked for nowhere
+  static void fields(auto& visit, auto& self) {
+    visit(self.object);
+    visit(self.failed);
+  }
 };
 
 /// Owner to holder: what the object is.

@@ -117,14 +117,17 @@ struct store_sealed {
 };
 
 /// Scheduler to owner: the maker of this copy has ended without having sealed it. If you have heard
-/// of it, from the maker, keep it and don't answer; otherwise answer store_free.
+/// of it, from the maker, keep it and don't answer; otherwise answer store_free. Read all that the
+/// maker has sent before.
 struct store_orphan {
   static constexpr auto type = message_type::store_orphan;
   object_id object;
   location where;
+  process_id maker;
   static void fields(auto& visit, auto& self) {
     visit(self.object);
     visit(self.where);
+    visit(self.maker);
   }
 };
 

@@ -57,12 +57,13 @@ bool node_pins::is_pinned(const location& block) const {
   return std::ranges::any_of(seen_, [&](const location& one) { return is_same_place(one, block); });
 }
 
-std::vector<node_pins::reader> node_pins::readers() const {
-  std::vector<reader> all;
-  for (const auto& [whose, place] : now_)
-    all.push_back(
-        {whose.first, [at = place](const location& block) { return is_same_place(at, block); }});
-  return all;
+node_pins::lookup node_pins::readers() const {
+  return [this](const location& block) {
+    std::vector<process_id> all;
+    for (const auto& [whose, place] : now_)
+      if (is_same_place(place, block)) all.push_back(whose.first);
+    return all;
+  };
 }
 
 core::argument_pins::answer node_pins::pin(process_id by, const location& place,

@@ -26,7 +26,7 @@ class node_pins final : public core::local_pins {
   void look() override;
   std::uint64_t looks() const override { return looks_; }
   bool is_pinned(const wire::location& block) const override;
-  std::vector<reader> readers() const override;
+  lookup readers() const override;
 
   core::argument_pins::answer pin(wire::process_id by, const wire::location& place,
                                   std::uint64_t as_of);

@@ -118,7 +118,9 @@ void peer::take(process_id from, wire::blob message) {
       }
       return;
     case wire::message_type::lease_lost:
-      return on_lease_lost(from, message);
+      return behind(wire::decode<wire::lease_lost>(message)->worker, from, message);
+    case wire::message_type::store_orphan:
+      return behind(wire::decode<wire::store_orphan>(message)->maker, from, message);
     default:
       if (!owner_.on_message(from, message)) world_.failed("a message that nobody takes");
   }
@@ -139,19 +141,19 @@ void peer::fail(core::attempt& victim, std::string what) {
   static_cast<strand*>(victim.context)->fail_wait();
 }
 
-// What the dead worker sent before is acted on first: it may have completed tasks.
-void peer::on_lease_lost(process_id from, wire::blob message) {
-  const auto lost = wire::decode<wire::lease_lost>(message);
-  if (closed_.contains(lost->worker)) return void(owner_.on_message(from, message));
-  lost_leases_[lost->worker].emplace_back(message.begin(), message.end());
-  world_.net().told_of_end(self_, lost->worker);
+// What a dead process has sent is acted on before what follows from its death: it may have
+// completed tasks.
+void peer::behind(process_id dead, process_id from, wire::blob message) {
+  if (closed_.contains(dead)) return void(owner_.on_message(from, message));
+  held_back_[dead].emplace_back(message.begin(), message.end());
+  world_.net().told_of_end(self_, dead);
 }
 
 void peer::on_closed(process_id ended) {
   world_.trace(ended, self_, {});
   closed_.insert(ended);
-  if (auto lost = lost_leases_.extract(ended)) {
-    for (const auto& message : lost.mapped())
+  if (auto behind_it = held_back_.extract(ended)) {
+    for (const auto& message : behind_it.mapped())
       owner_.on_message(process_id::scheduler_of(ended.node()), message);
   }
   owner_.on_process_ended(ended);

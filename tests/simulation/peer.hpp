@@ -73,7 +73,7 @@ class peer final : public wire::receiver, core::deadlock_host, core::argument_pi
   std::string name_of(wire::function_id function) override;
   void fail(core::attempt& victim, std::string what) override;
   void take(wire::process_id from, wire::blob message);
-  void on_lease_lost(wire::process_id from, wire::blob message);
+  void behind(wire::process_id dead, wire::process_id from, wire::blob message);
   void on_store_answer(wire::blob message);
   /// Runs what can run, sends what is ready, and plans the next tick.
   void go_on();
@@ -103,7 +103,7 @@ class peer final : public wire::receiver, core::deadlock_host, core::argument_pi
   std::map<label, std::uint64_t> last_call_;  // of this actor, by its callers
   std::shared_ptr<void> instance_;
   std::set<wire::process_id> closed_;
-  std::map<wire::process_id, std::vector<std::vector<std::byte>>> lost_leases_;
+  std::map<wire::process_id, std::vector<std::vector<std::byte>>> held_back_;
   std::uint64_t tick_at_ns_;
   bool leaving_ = false;
 };

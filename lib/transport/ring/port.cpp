@@ -117,12 +117,21 @@ void port::flush() {
   drain_backlog();
 }
 
-bool port::congested(wire::process_id to) const {
+const channel* port::way_to(wire::process_id to) const {
   const auto found = channels_.find(to);
-  if (found == channels_.end()) return false;
-  const channel* way = found->second.get();
-  if (way->now() == channel::state::forwarded) way = scheduler_;
+  if (found == channels_.end()) return nullptr;
+  const channel* const way = found->second.get();
+  return way->now() == channel::state::forwarded ? scheduler_ : way;
+}
+
+bool port::congested(wire::process_id to) const {
+  const channel* const way = way_to(to);
   return way != nullptr && way->waiting_bytes() > backlog_bytes_congested;
+}
+
+bool port::waits(wire::process_id to) const {
+  const channel* const way = way_to(to);
+  return way != nullptr && way->waits();
 }
 
 channel::state port::state_of(wire::process_id peer) const {

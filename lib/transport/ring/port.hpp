@@ -63,6 +63,8 @@ class port final : public wire::outbox, private inbox::sink {
   void flush();
   /// So much waits for room toward `to` that no new work should be sent there now.
   bool congested(wire::process_id to) const;
+  /// Something sent to `to` waits for room, or for its arena.
+  bool waits(wire::process_id to) const;
   /// Something waits for room: a process that ends now would lose it.
   bool has_backlog() const { return !backlog_.empty(); }
 
@@ -113,6 +115,7 @@ class port final : public wire::outbox, private inbox::sink {
   void on_forwarded(wire::process_id by, wire::blob message);
   channel* channel_to(wire::process_id to);
   channel* find_channel(wire::process_id to);
+  const channel* way_to(wire::process_id to) const;
   void connect(channel& peer);
   bool take_arenas();
   void open(channel& peer, descriptor_answer memory);

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "core/directory.hpp"
+#include "core/errors.hpp"
 #include "core/memory_block_store.hpp"
 #include "core/memory_disk.hpp"
 #include "core/memory_of_others.hpp"
@@ -85,6 +86,8 @@ class world {
   int reads_that_succeeded() const { return succeeded_; }
   int written_to_disk() const { return written_; }
   int offered() const { return offered_; }
+  /// How often an owner was asked where else an object is.
+  int searches() const { return searches_; }
   int asked_again() const { return asked_again_; }
 
  private:
@@ -117,11 +120,13 @@ class world {
     bool is_pinned(const location& block) const override {
       return std::ranges::any_of(seen, [&](const auto& pin) { return is_at(pin, block); });
     }
-    std::vector<reader> readers() const override {
-      std::vector<reader> all;
-      for (const auto& pin : now)
-        all.push_back({pin.first, [pin](const location& block) { return is_at(pin, block); }});
-      return all;
+    lookup readers() const override {
+      return [this](const location& block) {
+        std::vector<process_id> all;
+        for (const auto& pin : now)
+          if (is_at(pin, block)) all.push_back(pin.first);
+        return all;
+      };
     }
     // A place is all that a pin tells.
     static bool is_at(const std::pair<process_id, location>& pin, const location& block) {
@@ -477,6 +482,9 @@ class world {
         return say(self, from, wire::store_keep{offer->object, offer->where});
       std::erase(copies, offer->where);
       say(self, from, wire::store_free{offer->object, offer->where});
+    } else if (const auto question = wire::decode<wire::object_subscribe>(bytes)) {
+      ++searches_;
+      answer_where(self, from, *question);
     } else if (const auto orphan = wire::decode<wire::store_orphan>(bytes)) {
       const thing& one = things_.at(orphan->object);
       if (std::ranges::count(one.copies, orphan->where) == 0)
@@ -496,20 +504,29 @@ class world {
       one.copies.push_back(where);
     }
   }
+  // The next one behind that which failed; an owner that knows none says that it is lost.
+  void answer_where(process_id self, process_id who, const wire::object_subscribe& question) {
+    const std::vector<location>& copies = things_.at(question.object).copies;
+    wire::object_ready answer;
+    answer.object = question.object;
+    const auto lost = encoded_part(make_error(wire::error_code::object_lost, self, "no copy"));
+    if (copies.empty()) {
+      answer.value.kind = wire::value_kind::failed;
+      answer.value.bytes = lost;
+    } else {
+      const auto failed = std::ranges::find(copies, question.failed);
+      const bool is_last = failed == copies.end() || failed + 1 == copies.end();
+      answer.value.kind = wire::value_kind::stored;
+      answer.value.where = is_last ? copies.front() : failed[1];
+    }
+    say(self, who, answer);
+  }
   void fetched(process_id self, const wire::store_fetched& answer) {
     const reading one = reads_.at(answer.token);
     reads_.erase(answer.token);
     EXPECT_EQ(one.reader, self);
     if (!answer.error.empty()) {
-      thing& of = things_.at(one.object);
-      // A replica that has been dropped meanwhile is named by nobody any more.
-      if (is_small_ && dead_.empty() && !spoiled_ &&
-          code_of(answer.error) == wire::error_code::object_lost) {
-        reads_[++last_token_] = one;
-        return say(self, process_id::scheduler_of(self.node()),
-                   wire::store_fetch{last_token_, one.object, of.copies[pick(of.copies.size())]});
-      }
-      --of.readers;
+      --things_.at(one.object).readers;
       return expect_right_error(answer.error);
     }
     const holding here{self, one.object, answer.place};
@@ -599,6 +616,7 @@ class world {
   int succeeded_ = 0;
   int written_ = 0;
   int offered_ = 0;
+  int searches_ = 0;
   int asked_again_ = 0;
 };
 
@@ -612,6 +630,7 @@ void run_seeds(std::uint64_t first, std::uint64_t count, bool with_deaths) {
   int written = 0;
   int offered = 0;
   int asked_again = 0;
+  int searches = 0;
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
     SCOPED_TRACE("MOBULA_TEST_SEED=" + std::to_string(seed));
     world one{seed, with_deaths};
@@ -619,6 +638,7 @@ void run_seeds(std::uint64_t first, std::uint64_t count, bool with_deaths) {
     succeeded += one.reads_that_succeeded();
     written += one.written_to_disk();
     offered += one.offered();
+    searches += one.searches();
     asked_again += one.asked_again();
     if (testing::Test::HasFailure()) return;
   }
@@ -627,6 +647,7 @@ void run_seeds(std::uint64_t first, std::uint64_t count, bool with_deaths) {
   EXPECT_GT(written, static_cast<int>(count) * 5);
   EXPECT_GT(offered, static_cast<int>(count));
   EXPECT_GT(asked_again, static_cast<int>(count) / 10);
+  EXPECT_GT(searches, static_cast<int>(count) / 10);
 }
 
 TEST(DirectoryAtRandom, EveryReaderGetsTheRightBytesAndNothingIsLeft) { run_seeds(1, 150, false); }

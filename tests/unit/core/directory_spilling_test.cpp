@@ -24,6 +24,8 @@ using wire::process_id;
 constexpr process_id other_node = process_id::scheduler_of(2);
 constexpr process_id worker{1, 2};
 constexpr process_id reader{1, 3};
+constexpr process_id second_worker{1, 4};
+constexpr std::uint64_t never = std::numeric_limits<std::uint64_t>::max();
 constexpr process_id owner{0, 1};
 
 /// The directory of node 1 of 4, whose memory takes ten objects of 100 bytes and whose disk twenty.
@@ -473,6 +475,64 @@ TEST_F(DirectorySpilling, SmallFreesDoNotHoldUpWhoNeedsMuch) {
   EXPECT_NE(disk.begun(), 0U);
 }
 
+// A process that is stopped, with memory that it might give back, does not make others wait for
+// ever.
+TEST_F(DirectorySpilling, AHolderThatDoesNotAnswerKeepsNobodyWaitingBeyondTheirPatience) {
+  say(worker, wire::store_allocate{9, 5, 15});
+  ASSERT_EQ(granted().value().size_bytes, 15U);  // its slab
+  for (std::uint64_t i = 0; i < 9; ++i) make(i);
+  pins.now.clear();
+  for (const auto& [number, name] : names) pins.now.push_back(name);
+  say(second_worker, wire::store_allocate{7, 300, 0});
+  ASSERT_TRUE(out.take<wire::store_query>());  // and never answered
+  const auto refused = [&] {
+    const auto grant = out.take<wire::store_grant>();
+    return grant && !grant->error.empty();
+  };
+  EXPECT_FALSE(refused());
+  for (int i = 0; i < 100 && tested.next_deadline_ns() < never; ++i) {
+    ASSERT_GT(tested.next_deadline_ns(), now) << "it is not looked at all the time";
+    pass(tested.next_deadline_ns() - now);
+    if (refused()) return;
+  }
+  FAIL() << "it waits still";
+}
+
+// It is kept as the last one that its owner knew to be good, and can't be read when it is wanted.
+TEST_F(DirectorySpilling, AReplicaThatCanNotBeReadBackStandsInNoOthersWay) {
+  const location replica = bring_replica();
+  say(worker, wire::store_allocate{9, 900, 0});
+  const location rest = granted().value();
+  pass(100);
+  ask_room();
+  ASSERT_TRUE(out.take<wire::store_offer>());
+  say(owner, wire::store_keep{object(50), replica});
+  pass(20);
+  end_on_disk();
+  ASSERT_TRUE(granted());
+  say(worker, wire::store_return{rest});
+  out.clear();
+  say(reader, wire::store_fetch{6, object(50), replica});
+  end_on_disk(false);
+  const auto question = out.take<wire::object_subscribe>();
+  ASSERT_TRUE(question);
+  EXPECT_EQ(question->failed, replica);
+  wire::object_ready told;
+  told.object = object(50);
+  told.value.kind = wire::value_kind::stored;
+  told.value.where = there;
+  say(owner, told);
+  wire::store_pinned whole;
+  whole.token = out.take<wire::store_pin>().value().token;
+  whole.answer = wire::pin_answer::whole;
+  const std::string value = value_of(10);
+  whole.bytes = wire::as_blob(value);
+  say(other_node, whole);
+  const auto answer = out.take<wire::store_fetched>();
+  ASSERT_TRUE(answer && answer->error.empty());
+  EXPECT_EQ(text_at(answer->place), value);
+}
+
 TEST_F(DirectorySpilling, WhatCanNotBeReadBackIsLostInWords) {
   fill();
   ask_room();
@@ -480,6 +540,14 @@ TEST_F(DirectorySpilling, WhatCanNotBeReadBackIsLostInWords) {
   say(worker, wire::store_return{*granted()});
   ask(0);
   end_on_disk(false);
+  const auto question = out.take<wire::object_subscribe>();
+  ASSERT_TRUE(question) << "its owner may know another copy";
+  EXPECT_EQ(question->failed, names.at(0));
+  wire::object_ready told;
+  told.object = object(0);
+  told.value.kind = wire::value_kind::stored;
+  told.value.where = names.at(0);
+  say(owner, told);
   const auto answer = out.take<wire::store_fetched>();
   ASSERT_TRUE(answer);
   const auto error = error_of(answer->error);

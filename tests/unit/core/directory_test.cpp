@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/errors.hpp"
 #include "core/memory_block_store.hpp"
 #include "core/sent_messages.hpp"
 #include "core/told_pins.hpp"
@@ -106,6 +107,24 @@ class Directory : public testing::Test {
   void pin(process_id reader, std::uint64_t token, object_id of, const location& where) {
     say(reader, wire::store_pin{token, of, where, wire::pin_way::insisting, 1});
     EXPECT_EQ(out.take<wire::store_pinned>()->answer, wire::pin_answer::by_messages);
+  }
+  /// The object's owner, who was asked where else it is, names that place.
+  void tell_where(const location& place, const location& failed) {
+    process_id to;
+    const auto question = out.take<wire::object_subscribe>(&to);
+    ASSERT_TRUE(question);
+    EXPECT_EQ(to, owner);
+    EXPECT_EQ(question->failed, failed);
+    wire::object_ready answer;
+    answer.object = object;
+    answer.value.kind = wire::value_kind::stored;
+    answer.value.where = place;
+    say(owner, answer);
+  }
+  void expect_lost() {
+    const auto answer = out.take<wire::store_fetched>();
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(code_of(answer->error), wire::error_code::object_lost);
   }
   location far(std::uint64_t size, wire::node_id node = 2) { return {node, 0, 1, 8, 3, 640, size}; }
 
@@ -328,8 +347,9 @@ TEST_F(Directory, AHolderThatHasItNoMoreIsObjectLostToAllWhoWait) {
   answer(third_node, question.token, wire::pin_answer::gone);  // nobody asked that one
   EXPECT_EQ(tested.fetches(), 1U);
   answer(other_node, question.token, wire::pin_answer::gone);
-  for (int i = 0; i < 2; ++i)
-    EXPECT_EQ(code_of(out.take<wire::store_fetched>()->error), wire::error_code::object_lost);
+  EXPECT_FALSE(out.take<wire::store_fetched>()) << "its owner may know another copy";
+  for (int i = 0; i < 2; ++i) tell_where(far(250), far(250));
+  for (int i = 0; i < 2; ++i) expect_lost();
   expect_empty();
   say(other_node, wire::store_part{question.token, 100, false, wire::as_blob("late")});
   expect_empty();
@@ -364,20 +384,85 @@ TEST_F(Directory, APartThatWasNotAskedForFailsItsSource) {
   answer(other_node, out.take<wire::store_pin>()->token, wire::pin_answer::by_messages);
   const auto read = *out.take<wire::store_read>();
   say(other_node, wire::store_part{read.token, read.offset, false, wire::as_blob("short")});
-  EXPECT_EQ(code_of(out.take<wire::store_fetched>()->error), wire::error_code::object_lost);
+  tell_where(far(250), far(250));
+  expect_lost();
   out.clear();
   expect_empty();
 }
 
-TEST_F(Directory, ALocationOnANodeThatEndedOrNeverWasIsLostAtOnce) {
+TEST_F(Directory, WhatIsNotWhereItWasSaidToBeIsLookedForWhereItsOwnerSays) {
   tested.on_process_ended(other_node);
   for (const wire::node_id node : {wire::node_id{2}, wire::node_id{4}, wire::node_id{65535}}) {
     say(worker, wire::store_fetch{1, object, far(250, node)});
-    EXPECT_EQ(code_of(out.take<wire::store_fetched>()->error), wire::error_code::object_lost);
+    tell_where(far(250, node), far(250, node));
+    expect_lost();
   }
-  say(worker, wire::store_fetch{1, object, {1, 0, 1, 8, 3, 640, 250}});  // here, but it is not
-  EXPECT_EQ(code_of(out.take<wire::store_fetched>()->error), wire::error_code::object_lost);
+  const location not_here{1, 0, 1, 8, 3, 640, 250};
+  say(worker, wire::store_fetch{1, object, not_here});
+  tell_where(not_here, not_here);
+  expect_lost();
+  const std::string value(250, 'v');
+  say(worker, wire::store_fetch{1, object, not_here});
+  tell_where(far(250, 3), not_here);
+  while (serve(value)) {
+  }
+  const auto answer = out.take<wire::store_fetched>();
+  ASSERT_TRUE(answer && answer->error.empty());
+  EXPECT_EQ(text_at(answer->where), value);
+}
+
+TEST_F(Directory, AnOwnerThatNamesOnePlaceAfterTheOtherIsNotFollowedForEver) {
+  say(worker, wire::store_fetch{1, object, far(250, 2)});
+  int questions = 0;
+  while (out.count<wire::store_fetched>() == 0) {
+    process_id asked;
+    const auto question = out.take<wire::store_pin>(&asked);
+    ASSERT_TRUE(question);
+    answer(asked, question->token, wire::pin_answer::gone);
+    if (out.count<wire::object_subscribe>() == 0) continue;
+    tell_where(far(250, asked.node() == 2 ? 3 : 2), far(250, asked.node()));
+    ASSERT_LT(++questions, 20);
+  }
+  expect_lost();
   expect_empty();
+}
+
+TEST_F(Directory, WhatItsOwnerHasFreedOrWhoseOwnerEndsIsToldToWhoLooksForIt) {
+  say(worker, wire::store_fetch{1, object, far(250)});
+  answer(other_node, out.take<wire::store_pin>()->token, wire::pin_answer::gone);
+  ASSERT_TRUE(out.take<wire::object_subscribe>());
+  const auto freed =
+      core::encoded(make_error(wire::error_code::object_lost, owner, "it was freed"));
+  wire::object_ready told;
+  told.object = object;
+  told.value.kind = wire::value_kind::failed;
+  told.value.bytes = freed;
+  say(second_worker, told);  // that one is not its owner
+  EXPECT_FALSE(out.take<wire::store_fetched>());
+  say(owner, told);
+  const auto refusal = out.take<wire::store_fetched>();
+  ASSERT_TRUE(refusal);
+  EXPECT_TRUE(std::ranges::equal(refusal->error, freed));
+
+  say(worker, wire::store_fetch{2, object, far(250)});
+  answer(other_node, out.take<wire::store_pin>()->token, wire::pin_answer::gone);
+  tested.on_process_ended(owner);
+  EXPECT_EQ(code_of(out.take<wire::store_fetched>()->error), wire::error_code::owner_died);
+  expect_empty();
+}
+
+TEST_F(Directory, WhoEndsWhileAnOwnerIsAskedForItTakesNobodysAnswer) {
+  for (const process_id who : {worker, second_worker}) {
+    say(who, wire::store_fetch{1, object, far(250)});
+    answer(other_node, out.take<wire::store_pin>()->token, wire::pin_answer::gone);
+  }
+  tested.on_process_ended(worker);
+  tell_where(far(250), far(250));
+  EXPECT_EQ(out.count<wire::store_fetched>(), 0U);
+  tell_where(far(250), far(250));
+  process_id to;
+  EXPECT_TRUE(out.take<wire::store_fetched>(&to));
+  EXPECT_EQ(to, second_worker);
 }
 
 TEST_F(Directory, AFetchWithoutRoomIsStoreFull) {
@@ -600,7 +685,8 @@ TEST_F(Directory, WhatWaitsForTheWordOfAMakerIsAnsweredWhenThatEnds) {
   say(second_worker, wire::store_fetch{4, object, room});
   out.clear();
   tested.on_process_ended(worker);
-  EXPECT_EQ(code_of(out.take<wire::store_fetched>()->error), wire::error_code::object_lost);
+  tell_where(room, room);
+  expect_lost();
   expect_empty();
 }
 

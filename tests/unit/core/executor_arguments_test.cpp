@@ -95,7 +95,6 @@ TEST_F(ExecutorArguments, ThatCannotBeHadSendTheTaskBack) {
   EXPECT_EQ(back->reason, return_reason::argument_missing);
   EXPECT_EQ(back->tasks[0].task, task(1));
   EXPECT_EQ(back->missing.object, result(500));
-  EXPECT_EQ(back->missing.where.node, 3) << "where it was said to be";
   EXPECT_TRUE(std::ranges::equal(back->missing.error, why));
   EXPECT_TRUE(executor_.idle());
   receive(answer, scheduler_here);
@@ -247,6 +246,38 @@ TEST_F(ExecutorPins, WhatWasMovedAgainMeanwhileIsAskedForAgain) {
   attempt* const one = tested.next();
   ASSERT_TRUE(one);
   tested.finish(*one, {});
+}
+
+// The parent waits for both, and has lent its cpus while the first one's arguments were brought
+// back.
+TEST_F(ExecutorPins, WhoIsBehindOneWhoseArgumentsAreLostGoesOn) {
+  say(push_of(task(1), first_lease));
+  attempt* const parent = tested.next();
+  ASSERT_TRUE(parent);
+  say(push_of_two(task(2)));
+  say(push_of(task(3), first_lease));
+  const std::vector<object_id> awaited{result(2), result(3)};
+  tested.suspend(*parent, {awaited, awaited.size()});
+  pins.moves = 3;
+  EXPECT_FALSE(tested.next());
+  tested.tick(now_);
+  tested.tick(now_ += 60'000);
+  ASSERT_TRUE(out_.take<wire::cpus_lend>());
+  wire::store_fetched lost;
+  lost.token = out_.take<wire::store_fetch>().value().token;
+  const auto why = encoded_part(wire::error_value{});
+  lost.error = why;
+  tested.on_message(process_id::scheduler_of(0), encoded(lost));
+  EXPECT_TRUE(out_.take<wire::task_return>());
+  ASSERT_TRUE(out_.take<wire::cpus_claim>());
+  tested.on_message(process_id::scheduler_of(0), encoded(wire::cpus_grant{first_lease}));
+  attempt* const other = tested.next();
+  ASSERT_TRUE(other);
+  EXPECT_EQ(other->push.task, task(3));
+  tested.finish(*other, {});
+  tested.wake(*parent);
+  ASSERT_EQ(tested.next(), parent);
+  tested.finish(*parent, {});
 }
 
 TEST_F(ExecutorPins, ATaskThatIsTakenBackHoldsNothing) {

@@ -122,65 +122,6 @@ TEST_F(ObjectTable, ReportsNothingToAnOwnerThatHasEnded) {
   EXPECT_TRUE(out.empty()) << "nobody is left to be asked or told";
 }
 
-// ---- where a borrowed object is
-
-class BorrowedAndStored : public ObjectTable {
- protected:
-  struct told final : waiter {
-    void on_ready(object&) override { ++times; }
-    int times = 0;
-  };
-  void SetUp() override { answer(first); }
-  void TearDown() override { table.drop(theirs); }
-  void answer(const wire::location& where) {
-    wire::object_ready ready;
-    ready.object = theirs.id;
-    ready.value.kind = wire::value_kind::stored;
-    ready.value.where = where;
-    receive(other, ready);
-  }
-
-  const wire::location first{1, 0, 1, 0, 1, 0, 100};
-  const wire::location second{2, 0, 1, 0, 1, 64, 100};
-  object& theirs = table.adopt({other, 9});
-  told one, another;
-};
-
-TEST_F(BorrowedAndStored, IsWhereItsOwnerSaysWhenItIsAskedAnew) {
-  ASSERT_TRUE(table.ask_where(theirs, one));
-  ASSERT_TRUE(table.ask_where(theirs, another));
-  process_id to;
-  ASSERT_TRUE(out.take<wire::object_subscribe>(&to));
-  EXPECT_EQ(to, other);
-  EXPECT_TRUE(out.empty()) << "one question is enough";
-  EXPECT_EQ(one.times, 0);
-  answer(second);
-  EXPECT_EQ(theirs.where(), second);
-  EXPECT_EQ(one.times, 1);
-  EXPECT_EQ(another.times, 1);
-}
-
-TEST_F(BorrowedAndStored, StaysWhatItWasWhenItsOwnerKnowsItNoMore) {
-  ASSERT_TRUE(table.ask_where(theirs, one));
-  const auto bytes = encoded(make_error(wire::error_code::object_lost, other, "freed"));
-  wire::object_ready ready;
-  ready.object = theirs.id;
-  ready.value.kind = wire::value_kind::failed;
-  ready.value.bytes = bytes;
-  receive(other, ready);
-  EXPECT_EQ(one.times, 1);
-  EXPECT_EQ(theirs.state.load(), object_state::stored);
-  EXPECT_EQ(theirs.where(), first);
-}
-
-TEST_F(BorrowedAndStored, TellsWhoAsksWhenItsOwnerEnds) {
-  ASSERT_TRUE(table.ask_where(theirs, one));
-  table.on_process_ended(other);
-  EXPECT_EQ(one.times, 1);
-  EXPECT_EQ(theirs.where(), first);
-  EXPECT_FALSE(table.ask_where(theirs, one)) << "nobody would answer";
-}
-
 // ---- deaths
 
 TEST_F(ObjectTable, LooksAtNoObjectForTheEndOfAProcessThatIsInvolvedInNone) {
@@ -259,9 +200,9 @@ TEST_F(ObjectTable, TakesTheEndOfASchedulerForThatOfItsNodesProcesses) {
   table.drop(theirs);
 }
 
-// ---- what a node that is short of memory may drop
+// ---- where an object's copies are, and which a node that is short of memory may drop
 
-class ObjectTableOffers : public ObjectTable {
+class ObjectTableCopies : public ObjectTable {
  protected:
   /// Ours, stored on node 1.
   object& stored() {
@@ -272,14 +213,24 @@ class ObjectTableOffers : public ObjectTable {
     table.set(one, value);
     return one;
   }
+  /// A node could not have it from there. @returns where it is told to look
+  wire::location ask_where_else(const object& one, const wire::location& failed) {
+    const process_id reader = process_id::scheduler_of(7);
+    receive(reader, wire::object_subscribe{one.id, failed});
+    process_id to;
+    const auto answer = out.take<wire::object_ready>(&to);
+    EXPECT_EQ(to, reader);
+    return answer ? answer->value.where : wire::location{};
+  }
   void offer(const object& one, const wire::location& where) {
     receive(process_id::scheduler_of(where.node), wire::store_offer{one.id, where});
   }
   const wire::location first{1, 0, 1, 0, 1, 64, 100};
   const wire::location second{2, 0, 1, 0, 7, 0, 100};
+  const wire::location third{3, 0, 1, 0, 9, 0, 100};
 };
 
-TEST_F(ObjectTableOffers, ACopyOfSeveralMayGo) {
+TEST_F(ObjectTableCopies, ACopyOfSeveralMayGo) {
   object& one = stored();
   receive(process_id::scheduler_of(2), wire::replica_add{one.id, second});
   offer(one, second);
@@ -294,18 +245,106 @@ TEST_F(ObjectTableOffers, ACopyOfSeveralMayGo) {
   EXPECT_EQ(out.count<wire::store_free>(), 1U) << "it is freed once everywhere";
 }
 
-TEST_F(ObjectTableOffers, WhatTookTheFirstCopysPlaceMayGoIfThereIsAnother) {
+// Its disk may be broken: the copy that took its place is all that there is.
+TEST_F(ObjectTableCopies, ACopyThatCouldNotBeHadKeepsNoOtherFromBeingTheLast) {
   object& one = stored();
   receive(process_id::scheduler_of(2), wire::replica_add{one.id, second});
-  ASSERT_TRUE(table.try_another_copy(one, first));
+  EXPECT_EQ(ask_where_else(one, first), second);
+  offer(one, second);
+  EXPECT_TRUE(out.take<wire::store_keep>());
   EXPECT_EQ(one.where(), second);
+
+  receive(process_id::scheduler_of(3), wire::replica_add{one.id, third});
+  offer(one, second);
+  EXPECT_TRUE(out.take<wire::store_free>()) << "there is a third";
+  EXPECT_EQ(one.where(), third);
+  offer(one, third);
+  EXPECT_TRUE(out.take<wire::store_keep>());
+  offer(one, first);
+  EXPECT_TRUE(out.take<wire::store_free>());
+  EXPECT_TRUE(one.extras->copies.empty());
+  offer(one, third);
+  EXPECT_TRUE(out.take<wire::store_keep>());
+  out.clear();
+  table.drop(one);
+  EXPECT_EQ(out.count<wire::store_free>(), 1U);
+}
+
+TEST_F(ObjectTableCopies, WhereAllCopiesAreInDoubtANewOneIsReadAndKept) {
+  object& one = stored();
+  receive(process_id::scheduler_of(2), wire::replica_add{one.id, second});
+  EXPECT_EQ(ask_where_else(one, first), second);
+  EXPECT_EQ(ask_where_else(one, second), first);
+  offer(one, second);
+  EXPECT_TRUE(out.take<wire::store_keep>()) << "who offers it could read it";
+  receive(process_id::scheduler_of(3), wire::replica_add{one.id, third});
+  EXPECT_EQ(one.where(), third);
   offer(one, second);
   EXPECT_TRUE(out.take<wire::store_free>());
-  EXPECT_EQ(one.where(), first);
+  offer(one, first);
+  EXPECT_TRUE(out.take<wire::store_free>());
+  offer(one, third);
+  EXPECT_TRUE(out.take<wire::store_keep>());
   table.drop(one);
 }
 
-TEST_F(ObjectTableOffers, TheLastCopyIsKept) {
+TEST_F(ObjectTableCopies, OneAfterTheOtherIsNamedToWhoCanNotHaveIt) {
+  object& one = stored();
+  EXPECT_EQ(ask_where_else(one, first), first) << "there is no other";
+  receive(process_id::scheduler_of(2), wire::replica_add{one.id, second});
+  receive(process_id::scheduler_of(3), wire::replica_add{one.id, third});
+  EXPECT_EQ(ask_where_else(one, {}), second) << "nothing was said of that one";
+  EXPECT_EQ(ask_where_else(one, first), second) << "it is not the one that is named now";
+  EXPECT_EQ(ask_where_else(one, second), third);
+  EXPECT_EQ(ask_where_else(one, third), first);
+  EXPECT_EQ(ask_where_else(one, first), second);
+  table.drop(one);
+}
+
+TEST_F(ObjectTableCopies, OneThatFailedWhenThereWasNoOtherIsInDoubtAllTheSame) {
+  object& one = stored();
+  EXPECT_EQ(ask_where_else(one, first), first);
+  receive(process_id::scheduler_of(2), wire::replica_add{one.id, second});
+  EXPECT_EQ(one.where(), second);
+  offer(one, second);
+  EXPECT_TRUE(out.take<wire::store_keep>());
+  table.drop(one);
+}
+
+TEST_F(ObjectTableCopies, OneThatIsHeardOfAfterTheFirstsNodeHasEndedIsTheLast) {
+  object& one = stored();
+  table.on_process_ended(process_id::scheduler_of(1));
+  receive(process_id::scheduler_of(2), wire::replica_add{one.id, second});
+  EXPECT_EQ(one.where(), second);
+  offer(one, second);
+  EXPECT_TRUE(out.take<wire::store_keep>());
+  table.drop(one);
+}
+
+TEST_F(ObjectTableCopies, WhatWasFreedIsNowhere) {
+  object& one = stored();
+  const object_id id = one.id;
+  table.drop(one);
+  receive(process_id::scheduler_of(7), wire::object_subscribe{id, first});
+  const auto answer = out.take<wire::object_ready>();
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->value.kind, wire::value_kind::failed);
+}
+
+TEST_F(ObjectTableCopies, TheEndOfANodeTakesItsDoubtsAlong) {
+  object& one = stored();
+  receive(process_id::scheduler_of(2), wire::replica_add{one.id, second});
+  receive(process_id::scheduler_of(3), wire::replica_add{one.id, third});
+  EXPECT_EQ(ask_where_else(one, first), second);
+  table.on_process_ended(process_id::scheduler_of(1));
+  EXPECT_EQ(one.where(), second);
+  offer(one, second);
+  EXPECT_TRUE(out.take<wire::store_free>());
+  EXPECT_EQ(one.where(), third);
+  table.drop(one);
+}
+
+TEST_F(ObjectTableCopies, TheLastCopyIsKept) {
   object& one = stored();
   receive(process_id::scheduler_of(2), wire::replica_add{one.id, second});
   table.on_process_ended(process_id::scheduler_of(1));
@@ -316,7 +355,7 @@ TEST_F(ObjectTableOffers, TheLastCopyIsKept) {
   table.drop(one);
 }
 
-TEST_F(ObjectTableOffers, OfAnObjectThatIsNoMoreNothingIsKept) {
+TEST_F(ObjectTableCopies, OfAnObjectThatIsNoMoreNothingIsKept) {
   object& one = stored();
   const object_id id = one.id;
   table.drop(one);

@@ -112,7 +112,6 @@ class OwnerOfAStoredArgument : public Owner {
     wire::task_id task;
     std::uint32_t attempt = 0;
     wire::lease_id lease;
-    wire::location argument;  // where it is said to be
   };
   object& submit(shape& demand) {
     const parameter given[] = {{0, argument_}};
@@ -130,9 +129,7 @@ class OwnerOfAStoredArgument : public Owner {
   pushed take_push() {
     const auto push = out.take<wire::task_push>();
     if (!push) return {};
-    wire::reader in{push->resolved};
-    const auto argument = wire::decode_part<wire::resolved_argument>(in);
-    return {push->task, push->attempt, push->lease, argument.value.where};
+    return {push->task, push->attempt, push->lease};
   }
   void give_back(const pushed& what, wire::error_code code, const char* why) {
     wire::task_return back;
@@ -140,73 +137,27 @@ class OwnerOfAStoredArgument : public Owner {
     back.lease = what.lease;
     back.tasks.push_back({what.task, what.attempt});
     const auto error = encoded_part(make_error(code, scheduler, why));
-    back.missing = {argument_->id, what.argument, error};
+    back.missing = {argument_->id, error};
     receive(worker, back);
     one.flush();
   }
-  bool pushed_again(std::uint32_t attempt, const wire::location& argument) {
-    last_ = take_push();
-    return last_.task && last_.attempt == attempt && last_.argument == argument;
-  }
-
   const wire::location first_ = on_node(1);
-  const wire::location second_ = on_node(2);
   object* argument_ = nullptr;
-  pushed last_;
 };
 
 TEST_F(OwnerOfAStoredArgument, FailsTheTaskWithTheErrorOfTheFetch) {
-  receive(process_id::scheduler_of(2), wire::replica_add{argument_->id, second_});
   object& result = submit(one.shape_for({}));
   give_back(take_push(), wire::error_code::store_full, "node 4 has no room for 3 bytes");
-  ASSERT_EQ(result.state.load(), object_state::failed) << "another copy would need the room too";
+  ASSERT_EQ(result.state.load(), object_state::failed);
   EXPECT_EQ(error_of(result).code, wire::error_code::store_full);
   EXPECT_EQ(error_of(result).what, "node 4 has no room for 3 bytes");
   one.objects().drop(result);
 }
 
-TEST_F(OwnerOfAStoredArgument, SaysThatItIsLostWhereNoOtherCopyIsKnown) {
-  object& result = submit(one.shape_for({}));
-  give_back(take_push(), wire::error_code::object_lost, "node 1 has ended");
-  ASSERT_EQ(result.state.load(), object_state::failed);
-  EXPECT_EQ(error_of(result).what, "node 1 has ended");
-  one.objects().drop(result);
-}
-
-TEST_F(OwnerOfAStoredArgument, PushesTheTaskAgainWithAnotherCopyAndNotForEver) {
-  receive(process_id::scheduler_of(2), wire::replica_add{argument_->id, second_});
-  object& result = submit(one.shape_for({}));
-  ASSERT_TRUE(pushed_again(0, first_));
-  for (std::uint32_t attempt = 1; attempt <= 4; ++attempt) {
-    give_back(last_, wire::error_code::object_lost, "has it no more");
-    ASSERT_EQ(result.state.load(), object_state::pending);
-    ASSERT_TRUE(pushed_again(attempt, attempt % 2 == 1 ? second_ : first_)) << attempt;
-  }
-  give_back(last_, wire::error_code::object_lost, "has it no more");
-  ASSERT_EQ(result.state.load(), object_state::failed);
-  EXPECT_EQ(error_of(result).code, wire::error_code::object_lost);
-  one.objects().drop(result);
-}
-
-TEST_F(OwnerOfAStoredArgument, PushesTheTaskAgainWhereTheCopyHasMovedMeanwhile) {
-  receive(process_id::scheduler_of(2), wire::replica_add{argument_->id, second_});
-  object& result = submit(one.shape_for({}));
-  ASSERT_TRUE(pushed_again(0, first_));
-  one.on_process_ended(process_id::scheduler_of(1));
-  give_back(last_, wire::error_code::object_lost, "node 1 has ended");
-  EXPECT_TRUE(pushed_again(1, second_));
-  EXPECT_EQ(result.state.load(), object_state::pending);
-}
-
-TEST_F(OwnerOfAStoredArgument, TriesAnotherCopyForAnActorOnTheSameLease) {
-  receive(process_id::scheduler_of(2), wire::replica_add{argument_->id, second_});
+TEST_F(OwnerOfAStoredArgument, FailsTheActorAndGivesItsLeaseBack) {
   object& handle = submit(actors());
-  ASSERT_TRUE(pushed_again(0, first_));
-  give_back(last_, wire::error_code::object_lost, "has it no more");
-  EXPECT_TRUE(pushed_again(1, second_));
-  EXPECT_EQ(out.count<wire::lease_return>(), 0U);
-  give_back(last_, wire::error_code::store_full, "full");
-  EXPECT_EQ(error_of(handle).code, wire::error_code::store_full);
+  give_back(take_push(), wire::error_code::object_lost, "node 1 has ended");
+  EXPECT_EQ(error_of(handle).what, "node 1 has ended");
   EXPECT_EQ(out.count<wire::lease_return>(), 1U);
   one.objects().drop(handle);
 }

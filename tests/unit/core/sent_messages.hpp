@@ -59,11 +59,7 @@ class sent_messages final : public wire::outbox {
 /// A message as a transport would bring it.
 template <class Message>
 std::vector<std::byte> encoded(const Message& message) {
-  std::vector<std::byte> bytes(sizeof(wire::message_type) + wire::encoded_size(message));
-  wire::writer room{bytes.data()};
-  room.number(Message::type);
-  wire::encode_part(room, message);
-  return bytes;
+  return wire::bytes_of(message);
 }
 
 /// A part of one, for its fields of bytes.

@@ -20,8 +20,10 @@ struct told_pins final : local_pins {
   bool is_pinned(const wire::location& block) const override {
     return std::ranges::find(seen, block) != seen.end();
   }
-  std::vector<reader> readers() const override {
-    return {{who, [this](const wire::location& block) { return is_pinned(block); }}};
+  lookup readers() const override {
+    return [this](const wire::location& block) {
+      return std::vector<wire::process_id>(is_pinned(block) ? 1 : 0, who);
+    };
   }
 
   wire::process_id who;
