@@ -218,7 +218,8 @@ bool scheduler_process::act() {
   if (disk_) came += disk_->settle(*directory_);
   directory_->flush();
   gateway_->flush();
-  return came != 0;
+  // Who sends memory that others read is at work, although it hears nothing of it.
+  return came != 0 || (links_ && links_->moved());
 }
 
 void scheduler_process::sleep() {

@@ -168,8 +168,12 @@ std::size_t links::poll(node_receiver& receiver) {
   if (receiver_ != nullptr) broken_rule("poll inside poll", 0);
   receiver_ = &receiver;
   handed_over_ = 0;
+  moved_ = false;
   // An answer goes out before another look at the sockets: each look is a system call.
-  for (int round = 0; round < progress_rounds_max && worker_.progress() && dirty_.empty();) ++round;
+  for (int round = 0; round < progress_rounds_max && worker_.progress(); ++round) {
+    moved_ = true;
+    if (!dirty_.empty()) break;
+  }
   settle(&receiver);
   receiver_ = nullptr;
   flush();

@@ -85,6 +85,9 @@ class links {
   /// Receives, reports broken links, and flushes.
   /// @return messages handed over
   std::size_t poll(node_receiver& receiver);
+  /// Whether the last poll found the network at work, even if no message came of it: reads of
+  /// memory, in either direction, move bytes for long without one.
+  bool moved() const { return moved_; }
 
   /// Readable when there is something to poll for, if `arm` returned true since the last poll.
   int event_fd() const { return worker_.event_fd(); }
@@ -188,6 +191,7 @@ class links {
   bool leaving_ = false;
   node_receiver* receiver_ = nullptr;  // while polling
   std::size_t handed_over_ = 0;
+  bool moved_ = false;
   // Between begin and commit.
   link* writing_ = nullptr;
   frame_ptr large_;                   // a message with a frame of its own
