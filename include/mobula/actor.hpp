@@ -37,13 +37,14 @@ auto call_method(object* actor, const call_options* options, Arguments&&... argu
                   "arguments don't reach it)");
     using value = typename result<typename called::result>::value;
     if constexpr (fits && result<typename called::result>::is_allowed) {
-      outgoing<sizeof...(Arguments)> call;
-      add_arguments(typename called::parameters{}, std::index_sequence_for<Arguments...>{}, call,
-                    std::forward<Arguments>(arguments)...);
-      const call_request request{
-          registered<method>::run(), &call.values, {call.refs, call.ref_count}, 1, false};
       object* made = nullptr;
-      call_actor(actor, request, options, &made);
+      const auto submit_with = [&](auto& call) {
+        const call_request request{
+            registered<method>::run(), &call.values, {call.refs, call.ref_count}, 1, false};
+        call_actor(actor, request, options, &made);
+      };
+      with_arguments(typename called::parameters{}, std::index_sequence_for<Arguments...>{},
+                     submit_with, std::forward<Arguments>(arguments)...);
       return access::adopt<object_ref<value>>(made);
     }
   }
@@ -134,7 +135,7 @@ template <class Given>
 struct resolved_as : stored_as<Given> {};
 template <class T>
 struct resolved_as<object_ref<T>> {
-  using type = T;
+  using type = received<T>;
 };
 template <>
 struct resolved_as<object_ref<void>> {
@@ -143,16 +144,19 @@ struct resolved_as<object_ref<void>> {
 
 template <class A, class... Stored>
 auto create(const actor_options& options, auto&&... arguments) {
-  outgoing<sizeof...(arguments)> call;
-  add_arguments(type_list<written_as<std::decay_t<decltype(arguments)>, Stored>...>{},
-                std::index_sequence_for<Stored...>{}, call,
-                std::forward<decltype(arguments)>(arguments)...);
-  const call_request request{registered<creation_thunk<A, Stored...>>::run(),
-                             &call.values,
-                             {call.refs, call.ref_count},
-                             1,
-                             false};
-  return access::adopt<actor_handle<A>>(create_actor(request, options));
+  object* made = nullptr;
+  const auto submit_with = [&](auto& call) {
+    const call_request request{registered<creation_thunk<A, Stored...>>::run(),
+                               &call.values,
+                               {call.refs, call.ref_count},
+                               1,
+                               false};
+    made = create_actor(request, options);
+  };
+  with_arguments(type_list<written_as<std::decay_t<decltype(arguments)>, Stored>...>{},
+                 std::index_sequence_for<Stored...>{}, submit_with,
+                 std::forward<decltype(arguments)>(arguments)...);
+  return access::adopt<actor_handle<A>>(made);
 }
 
 /// Refs count as their values if A can be made of these, otherwise as refs.

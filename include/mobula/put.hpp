@@ -5,11 +5,13 @@
 
 #include "mobula/detail/call.hpp"
 #include "mobula/object_ref.hpp"
+#include "mobula/options.hpp"
 
 namespace mobula {
 
 namespace detail {
 
+// There is room for it already.
 template <class Array>
 object_ref<std::remove_cvref_t<Array>> put_array(Array&& array) {
   using given = std::remove_cvref_t<Array>;
@@ -31,23 +33,29 @@ object_ref<std::remove_cvref_t<Array>> put_array(Array&& array) {
 /// Makes an object of a value: any number of tasks can be given its ref, and each node holds it
 /// once. The value is copied; literals and string views become a std::string, spans a std::vector.
 ///
-/// A shared_array is moved in, and not copied: it is sealed, and nobody writes it any more. The
-/// ref of a shared_array<const T> is one of the object that it shows already.
+/// A shared_array is moved in, and not copied: it is sealed, and nobody writes it any more. So are
+/// those inside of a container that is moved in, and of a struct. The ref of a
+/// shared_array<const T> is one of the object that it shows already.
 ///
 /// Thread-safe. Blocks only where there is no room in the node's store.
 /// @throws error before init or after shutdown
 /// @throws store_full if the node can't make room
+/// @throws timed_out if it has made none within the limit
 template <class Value>
-auto put(Value&& value) {
+auto put(Value&& value, time_limit limit = forever) {
   using given = std::decay_t<Value>;
   if constexpr (detail::is_shared_array<given>) {
     return detail::put_array(std::forward<Value>(value));
   } else {
+    detail::check_gives_away<Value&&>();
     using stored = typename detail::stored_as<given>::type;
+    using written = detail::parameter_of<detail::written_as<given, stored>>;
     detail::encoder bytes;
-    detail::parameter_of<detail::written_as<given, stored>>::write(bytes,
-                                                                   std::forward<Value>(value));
-    return detail::access::adopt<object_ref<stored>>(detail::put(bytes));
+    const auto write = [&] { written::write(bytes, std::forward<Value>(value)); };
+    if constexpr (written::template repeats<Value>) bytes.repeat_with(write);
+    write();
+    return detail::access::adopt<object_ref<stored>>(
+        detail::put(bytes, detail::deadline_of(limit)));
   }
 }
 

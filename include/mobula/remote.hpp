@@ -20,19 +20,20 @@ namespace detail {
 template <class Thunk, class... Arguments>
 void submit_task(const task_options* options, std::uint32_t result_count, bool result_is_list,
                  object** results, Arguments&&... arguments) {
-  outgoing<sizeof...(Arguments)> call;
-  add_arguments(typename Thunk::called::parameters{}, std::index_sequence_for<Arguments...>{}, call,
-                std::forward<Arguments>(arguments)...);
-  const call_request request{registered<Thunk>::run(),
-                             &call.values,
-                             {call.refs, call.ref_count},
-                             result_count,
-                             result_is_list};
-  if (options) {
-    submit(request, *options, results);
-  } else {
-    submit(request, results);
-  }
+  const auto submit_with = [&](auto& call) {
+    const call_request request{registered<Thunk>::run(),
+                               &call.values,
+                               {call.refs, call.ref_count},
+                               result_count,
+                               result_is_list};
+    if (options) {
+      submit(request, *options, results);
+    } else {
+      submit(request, results);
+    }
+  };
+  with_arguments(typename Thunk::called::parameters{}, std::index_sequence_for<Arguments...>{},
+                 submit_with, std::forward<Arguments>(arguments)...);
 }
 
 /// What `remote<Function>` and `remote<Function>.with(...)` do.

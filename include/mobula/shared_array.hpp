@@ -9,6 +9,7 @@
 #include "mobula/codec.hpp"
 #include "mobula/detail/arrays.hpp"
 #include "mobula/detail/form.hpp"
+#include "mobula/options.hpp"
 
 namespace mobula {
 
@@ -46,10 +47,13 @@ class shared_array {
   /// Memory for `size` elements in the node's object store; a small array's is this process's own
   /// until it is given away. Blocks while the store makes room.
   /// @throws store_full if the node has no room for it
+  /// @throws timed_out if it has made none within the limit
   /// @throws error before init or after shutdown
-  explicit shared_array(std::size_t size) : memory_{size, sizeof(T)}, size_{size} {}
+  explicit shared_array(std::size_t size, time_limit limit = forever)
+      : memory_{size, sizeof(T), limit}, size_{size} {}
   /// The same, each element a copy of `value`.
-  shared_array(std::size_t size, const T& value) : shared_array(size) {
+  shared_array(std::size_t size, const T& value, time_limit limit = forever)
+      : shared_array(size, limit) {
     std::fill(begin(), end(), value);
   }
   shared_array(shared_array&& other) noexcept

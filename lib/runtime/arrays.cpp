@@ -48,7 +48,8 @@ std::shared_ptr<std::byte> aligned_bytes(std::size_t bytes) {
 
 }  // namespace
 
-new_array::new_array(std::size_t count, std::size_t element_bytes) {
+new_array::new_array(std::size_t count, std::size_t element_bytes, const time_limit& limit) {
+  const std::uint64_t deadline = deadline_of(limit);
   process& home = process::require();
   if (count > bytes_max / element_bytes) {
     throw std::length_error{"a shared_array of " + std::to_string(count) + " elements of " +
@@ -62,7 +63,7 @@ new_array::new_array(std::size_t count, std::size_t element_bytes) {
     made->own = aligned_bytes(bytes);
     begin_ = made->own.get();
   } else {
-    made->room = home.store().allocate(elements_offset + bytes);
+    made->room = home.store().allocate(elements_offset + bytes, deadline);
     begin_ = home.store().lend(made->room).data() + elements_offset;
   }
   memory_ = made.release();

@@ -43,9 +43,18 @@ void encoder::grow(std::size_t more) {
   const std::size_t capacity = std::max(size_ + more, 2 * capacity_);
   std::byte* room = allocate(capacity);
   std::memcpy(room, begin_, size_);
-  if (begin_ != inline_) deallocate(begin_, capacity_);
+  const std::size_t written = size_;
+  release_buffer();
   begin_ = room;
+  size_ = written;
   capacity_ = capacity;
+}
+
+void encoder::release_buffer() noexcept {
+  if (begin_ != inline_) deallocate(begin_, capacity_);
+  begin_ = inline_;
+  size_ = 0;
+  capacity_ = inline_bytes;
 }
 
 // Each stands behind so many bytes that were copied.
@@ -58,17 +67,65 @@ struct encoder::kept_pieces {
   std::size_t size = 0;
 };
 
-bool encoder::keep(const void* bytes, std::size_t size) {
-  if (!lasting_ || size < kept_bytes_min) return false;
-  if (!kept_) kept_ = new kept_pieces;
-  kept_->all.push_back({size_, {static_cast<const std::byte*>(bytes), size}});
-  kept_->size += size;
+// What finds no room in the buffer, which has none once the value is elsewhere.
+bool encoder::is_elsewhere(const void* bytes, std::size_t size) {
+  if (is_again_) {
+    place(bytes, size);
+  } else if (measured_ != 0) {
+    measured_ += size;
+  } else if (lasting_ && size >= kept_bytes_min) {
+    if (!kept_) kept_ = new kept_pieces;
+    kept_->all.push_back({size_, {static_cast<const std::byte*>(bytes), size}});
+    kept_->size += size;
+  } else if (again_ && size_ + size > measured_bytes_min) {
+    begin_measuring(size);
+  } else {
+    return false;
+  }
   return true;
 }
 
-std::size_t encoder::whole_size() const { return size_ + kept_->size; }
+void encoder::begin_measuring(std::size_t size) {
+  measured_ = this->size() + size;
+  delete std::exchange(kept_, nullptr);
+  release_buffer();
+  capacity_ = 0;
+}
 
-void encoder::copy_to(std::byte* room) const {
+void encoder::place(const void* bytes, std::size_t size) {
+  if (size > room_.size()) {
+    throw error("a value of " + std::to_string(measured_) +
+                " bytes became larger while it was written: its type's serialize does not write "
+                "the same each time, or another thread changes it");
+  }
+  store::large_copy(room_.data(), static_cast<const std::byte*>(bytes), size);
+  room_ = room_.subspan(size);
+}
+
+void encoder::write_again(std::byte* room) {
+  room_ = {room, measured_};
+  is_again_ = true;
+  struct end {
+    encoder& whose;
+    ~end() { whose.is_again_ = false; }
+  };
+  {
+    const end at_last{*this};
+    again_(writer_);
+  }
+  if (!room_.empty()) {
+    throw error(
+        "a value of " + std::to_string(measured_) + " bytes became smaller, by " +
+        std::to_string(room_.size()) +
+        ", while it was written: its type's serialize does not write the same each time, or "
+        "another thread changes it");
+  }
+}
+
+std::size_t encoder::whole_size() const { return measured_ != 0 ? measured_ : size_ + kept_->size; }
+
+void encoder::copy_to(std::byte* room) {
+  if (measured_ != 0) return write_again(room);
   std::size_t copied = 0;
   const auto copy_until = [&](std::size_t end) {
     std::memcpy(room, begin_ + copied, end - copied);
@@ -88,21 +145,26 @@ void encoder::copy_to(std::byte* room) const {
 void encoder::gather() {
   const std::size_t whole = whole_size();
   std::byte* room = allocate(whole);
-  copy_to(room);
-  if (begin_ != inline_) deallocate(begin_, capacity_);
+  try {
+    copy_to(room);
+  } catch (...) {
+    deallocate(room, whole);
+    throw;
+  }
+  release_buffer();
+  delete std::exchange(kept_, nullptr);
+  measured_ = 0;
   begin_ = room;
   size_ = capacity_ = whole;
-  delete std::exchange(kept_, nullptr);
 }
 
 encoder::~encoder() { clear(); }
 
 void encoder::clear() noexcept {
-  if (kept_) delete std::exchange(kept_, nullptr);
-  if (begin_ != inline_) deallocate(begin_, capacity_);
-  begin_ = inline_;
-  size_ = 0;
-  capacity_ = inline_bytes;
+  delete std::exchange(kept_, nullptr);
+  release_buffer();
+  again_ = nullptr;
+  measured_ = 0;
   array_ = nullptr;
   refs_.clear();
 }

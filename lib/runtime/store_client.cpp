@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <mutex>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "core/errors.hpp"
+#include "mobula/errors.hpp"
 #include "runtime/errors.hpp"
 #include "runtime/process.hpp"
 #include "runtime/task_run.hpp"
@@ -23,6 +26,11 @@ std::uint64_t token_of(const core::object* fetched) {
   return reinterpret_cast<std::uintptr_t>(fetched);
 }
 core::object* fetched_as(std::uint64_t token) { return reinterpret_cast<core::object*>(token); }
+
+// What may stand in the way of mapping an extent.
+constexpr std::string_view what_to_raise =
+    "it is short of open files (ulimit -n), of address space (ulimit -v) or of mappings "
+    "(vm.max_map_count): close or raise";
 
 [[noreturn]] void throw_encoded(wire::blob error) {
   wire::reader from{error};
@@ -46,18 +54,19 @@ store_client::store_client(process& whose)
       maps_{std::make_unique<maps>(whose.member().broker())} {}
 store_client::~store_client() = default;
 
-wire::location store_client::allocate(std::uint64_t size_bytes) {
+wire::location store_client::allocate(std::uint64_t size_bytes, std::uint64_t deadline_ns) {
   for (;;) {
     {
       const std::lock_guard held{whose_.lock()};
       if (const auto room = slabs_.allocate(size_bytes)) return *room;
     }
-    if (const auto room = ask_for_room(size_bytes)) return *room;
+    if (const auto room = ask_for_room(size_bytes, deadline_ns)) return *room;
   }
 }
 
 // Nothing: there is one more slab now.
-std::optional<wire::location> store_client::ask_for_room(std::uint64_t size_bytes) {
+std::optional<wire::location> store_client::ask_for_room(std::uint64_t size_bytes,
+                                                         std::uint64_t deadline_ns) {
   constexpr std::uint64_t page = 4096;
   const bool large = size_bytes > store::slabs::object_bytes_max;
   const bool is_protected = size_bytes >= store::protected_bytes_min;
@@ -73,7 +82,7 @@ std::optional<wire::location> store_client::ask_for_room(std::uint64_t size_byte
                wire::store_allocate{token, least, large ? 0 : slabs_.wanted_bytes(), numa_node()});
     whose_.flush();
   }
-  wire::location granted = await_grant(token).where;
+  wire::location granted = await_grant(token, deadline_ns).where;
   if (granted.size_bytes > least) {
     const std::lock_guard held{whose_.lock()};
     slabs_.add(granted);
@@ -102,14 +111,22 @@ std::span<std::byte> store_client::checked(const wire::location& room,
     const std::lock_guard held{whose_.lock()};
     abandon(room);
   }
-  throw_error(core::make_error(wire::error_code::store_full, whose_.self(),
-                               "the memory of the node's store can't be mapped into this process: "
-                               "raise its limit of address space or of mappings"));
+  throw_error(
+      core::make_error(wire::error_code::store_full, whose_.self(),
+                       "the memory of the node's store can't be mapped into this process: " +
+                           std::string{what_to_raise}));
 }
 
-wire::location store_client::write(const encoder& value) {
-  const wire::location room = allocate(value_offset + value.size());
-  value.copy_to(writable(room).data() + value_offset);
+wire::location store_client::write(encoder& value, std::uint64_t deadline_ns) {
+  const wire::location room = allocate(value_offset + value.size(), deadline_ns);
+  const std::span<std::byte> memory = writable(room);
+  try {
+    value.copy_to(memory.data() + value_offset);
+  } catch (...) {
+    const std::lock_guard held{whose_.lock()};
+    abandon(room);
+    throw;
+  }
   return room;
 }
 
@@ -143,9 +160,18 @@ void store_client::give_back(std::uint64_t kept_bytes_max) {
     wire::send(whose_.port(), whose_.scheduler(), wire::store_return{slab});
 }
 
-store_client::grant store_client::await_grant(std::uint64_t token) {
-  if (!whose_.wait_until([&] { return asked_.at(token).has_value(); })) process::require();
+store_client::grant store_client::await_grant(std::uint64_t token, std::uint64_t deadline_ns) {
+  const auto is_answered = [&] { return asked_.at(token).has_value(); };
+  const bool is_there = whose_.wait_until(is_answered, deadline_ns);
+  if (!is_there) process::require();  // it may be the end of the job that ended the wait
   const std::lock_guard held{whose_.lock()};
+  if (!is_answered()) {
+    asked_.erase(token);
+    throw timed_out{
+        "the node's store has made no room within the time limit: let go of refs and views, or "
+        "give "
+        "it more (MOBULA_STORE_BYTES)"};
+  }
   grant got = std::move(*asked_.extract(token).mapped());
   if (!got.error.empty()) throw_encoded(got.error);
   return got;
@@ -206,23 +232,18 @@ bool store_client::bring(core::object& one, core::waiter& who) {
     // It failed when nobody waited: who does now is to hear of it.
     if (one.extras && !one.extras->fetch_error.empty() && !one.extras->fetch_error_told)
       return false;
-    under_way = fetches_.try_emplace(&one, *this).first;
+    under_way = fetches_.try_emplace(&one).first;
     whose_.owner().objects().hold(one);
-    begin(one, under_way->second);
+    wire::send(whose_.port(), whose_.scheduler(),
+               wire::store_fetch{token_of(&one), one.id, one.where(), wire::fetch_urgency::get,
+                                 numa_node()});
   }
-  under_way->second.waiters.add(who);
+  under_way->second.add(who);
   return true;
 }
 
-void store_client::begin(core::object& one, fetch& how) {
-  how.from = one.where();
-  wire::send(
-      whose_.port(), whose_.scheduler(),
-      wire::store_fetch{token_of(&one), one.id, how.from, wire::fetch_urgency::get, numa_node()});
-}
-
 void store_client::withdraw(core::object& one, core::waiter& who) {
-  if (const auto at = fetches_.find(&one); at != fetches_.end()) at->second.waiters.remove(who);
+  if (const auto at = fetches_.find(&one); at != fetches_.end()) at->second.remove(who);
 }
 
 void store_client::on_fetched(const wire::store_fetched& told) {
@@ -230,8 +251,8 @@ void store_client::on_fetched(const wire::store_fetched& told) {
   if (at == fetches_.end()) return;
   core::object& one = *at->first;
   if (!told.error.empty()) {
-    if (!looks_elsewhere(one, at->second, told.error)) fail(one, told.error);
-    return;
+    if (one.extras) one.extras->here.reset();
+    return fail(one, told.error);
   }
   // Its record goes on naming the place that its owner said: a copy that came here may go again,
   // and who is handed the ref looks there.
@@ -244,28 +265,6 @@ void store_client::on_fetched(const wire::store_fetched& told) {
   end(one);
 }
 
-bool store_client::looks_elsewhere(core::object& one, fetch& how, wire::blob error) {
-  if (one.extras) one.extras->here.reset();
-  if (!core::is_elsewhere_perhaps(error)) return false;
-  ++how.failures;
-  core::object_table& objects = whose_.owner().objects();
-  if (!one.owned) {
-    if (how.failures > 1 || !objects.ask_where(one, how)) return false;
-    how.lost.assign(error.begin(), error.end());
-    return true;
-  }
-  // Each of them once, about: those that failed stay in the line.
-  const std::size_t others = one.extras ? one.extras->copies.size() : 0;
-  if (how.failures > others + 1 || !objects.try_another_copy(one, how.from)) return false;
-  begin(one, how);
-  return true;
-}
-
-void store_client::on_located(core::object& one, fetch& how) {
-  if (one.where() != how.from) return begin(one, how);
-  fail(one, std::vector<std::byte>{how.lost});
-}
-
 void store_client::fail(core::object& one, wire::blob error) {
   one.more().fetch_error.assign(error.begin(), error.end());
   one.extras->fetch_error_told = false;
@@ -274,16 +273,17 @@ void store_client::fail(core::object& one, wire::blob error) {
 
 void store_client::end(core::object& one) {
   auto ended = fetches_.extract(&one);
-  ended.mapped().waiters.tell(one);
+  ended.mapped().tell(one);
   whose_.owner().objects().drop(one);
 }
 
 std::span<const std::byte> store_client::mapped(const wire::location& place) {
   const auto bytes = maps_->extents.readable(place);
   if (bytes.size() != place.size_bytes) {
-    throw_error(core::make_error(wire::error_code::object_lost, whose_.self(),
+    throw_error(core::make_error(wire::error_code::internal, whose_.self(),
                                  "the memory that holds the object can't be mapped into this "
-                                 "process: raise its limit of address space or of mappings"));
+                                 "process, though it is there: " +
+                                     std::string{what_to_raise}));
   }
   return bytes.subspan(std::min(value_offset, bytes.size()));
 }
@@ -306,8 +306,12 @@ void store_client::throw_no_pins() const {
 
 void store_client::on_message(wire::blob message) {
   if (const auto granted = wire::decode<wire::store_grant>(message)) {
-    if (const auto at = asked_.find(granted->token); at != asked_.end())
+    if (const auto at = asked_.find(granted->token); at != asked_.end()) {
       at->second = grant{granted->where, {granted->error.begin(), granted->error.end()}};
+    } else if (granted->error.empty()) {
+      // Too late for who had asked.
+      wire::send(whose_.port(), whose_.scheduler(), wire::store_return{granted->where});
+    }
   } else if (const auto fetched = wire::decode<wire::store_fetched>(message)) {
     on_fetched(*fetched);
   } else if (const auto freed = wire::decode<wire::store_freed>(message)) {

@@ -37,7 +37,6 @@ inline constexpr std::size_t inline_results_bytes_max = std::size_t{16} << 20;
 ///
 /// An object is fetched once, whoever waits for it here, and until the answer comes: also when
 /// everybody has given up meanwhile, so that who comes back finds it here. Until then it is held.
-/// What one place has no more is looked for in the others that its owner knows.
 ///
 /// The scheduler moves what nobody has pinned: to disk, and back to another place. So whoever reads
 /// pins a place first, then looks whether blocks have been moved since it was told of it, and asks
@@ -50,10 +49,11 @@ class store_client final : public core::argument_pins {
   // Without the lock.
 
   /// A room for one object, which nobody else writes or reads before `made`. Ends with that or with
-  /// `abandon`. Waits for the scheduler's answer where this process has no room left; in place,
-  /// also on a fiber: the answer depends on no task.
-  /// @throws store_full
-  wire::location allocate(std::uint64_t size_bytes);
+  /// `abandon`. Waits for the scheduler's answer where this process has no room left: in place,
+  /// also on a fiber, since what is being written must not change meanwhile, and without lending
+  /// its cpus, since who began with those would take the memory that this one waits for.
+  /// @throws store_full, timed_out
+  wire::location allocate(std::uint64_t size_bytes, std::uint64_t deadline_ns = never);
   /// Its memory, to be filled here. @throws store_full if it can't be mapped, after giving the room
   /// back
   std::span<std::byte> writable(const wire::location& room);
@@ -63,8 +63,8 @@ class store_client final : public core::argument_pins {
   /// User code has filled it, or never will: it can't write there any more, if the room is large.
   void take_back(const wire::location& room, std::byte* lent);
   /// Writes a value into a room of its own.
-  /// @throws store_full
-  wire::location write(const encoder& value);
+  /// @throws store_full, timed_out, and what encoder::copy_to does
+  wire::location write(encoder& value, std::uint64_t deadline_ns = never);
   /// What is being read, and what keeps it there. Its memory stays readable until the process ends.
   struct pinned_block {
     wire::location where;
@@ -109,30 +109,12 @@ class store_client final : public core::argument_pins {
     std::vector<std::byte> error;
   };
   struct maps;
-  struct fetch final : core::waiter {
-    explicit fetch(store_client& whose) : whose_{whose} {}
-
-    core::waiter_list waiters;
-    wire::location from;       // where it was asked for last
-    std::size_t failures = 0;  // places that had it no more
-    std::vector<std::byte>
-        lost;  // while its owner is asked: the error if that knows no other place
-
-   private:
-    // The owner has said where it is, or never will.
-    void on_ready(core::object& one) override { whose_.on_located(one, *this); }
-    store_client& whose_;
-  };
-
-  std::optional<wire::location> ask_for_room(std::uint64_t size_bytes);
+  std::optional<wire::location> ask_for_room(std::uint64_t size_bytes, std::uint64_t deadline_ns);
   std::span<std::byte> checked(const wire::location& room, std::span<std::byte> memory);
-  grant await_grant(std::uint64_t token);
+  grant await_grant(std::uint64_t token, std::uint64_t deadline_ns);
   void give_back(std::uint64_t kept_bytes_max);
-  void begin(core::object& one, fetch& how);
   void fail(core::object& one, wire::blob error);
   void end(core::object& one);
-  bool looks_elsewhere(core::object& one, fetch& how, wire::blob error);
-  void on_located(core::object& one, fetch& how);
   void on_fetched(const wire::store_fetched& told);
   [[nodiscard]] std::optional<core::memory_place> copy_here(const core::object& stored) const;
   std::uint64_t moves() const;
@@ -143,7 +125,7 @@ class store_client final : public core::argument_pins {
   store::pin_page pins_;
   std::uint64_t next_token_ = 1;
   std::unordered_map<std::uint64_t, std::optional<grant>> asked_;
-  std::unordered_map<core::object*, fetch> fetches_;
+  std::unordered_map<core::object*, core::waiter_list> fetches_;  // who waits for each
   std::unique_ptr<maps> maps_;
 };
 

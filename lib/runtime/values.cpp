@@ -15,7 +15,7 @@
 
 namespace mobula::detail {
 
-object* put(encoder& value) {
+object* put(encoder& value, std::uint64_t deadline_ns) {
   process& home = process::require();
   const refs_inside inside{value};
   if (value.size() <= inline_bytes_max) {
@@ -24,7 +24,7 @@ object* put(encoder& value) {
     const std::lock_guard held{home.lock()};
     return opaque(home.owner().put(view, inside.records()));
   }
-  const wire::location where = home.store().write(value);
+  const wire::location where = home.store().write(value, deadline_ns);
   object* made = nullptr;
   {
     const std::lock_guard held{home.lock()};

@@ -171,7 +171,8 @@ bool is_here(process& home, const core::object& one) {
   process::require();
   if (!one.ready()) throw_timed_out(1, 1);
   throw timed_out{
-      "the object was made on another node and was not here within the time limit; it still comes"};
+      "the object is made, on another node or on this node's disk, and was not in this node's "
+      "memory within the time limit; it still comes"};
 }
 
 }  // namespace

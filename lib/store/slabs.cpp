@@ -1,6 +1,7 @@
 #include "store/slabs.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <iterator>
 
 namespace mobula::store {
@@ -17,10 +18,13 @@ std::optional<location> slabs::allocate(std::uint64_t size_bytes) {
   if (size_bytes > object_bytes_max) return std::nullopt;
   const std::uint64_t units = (std::max<std::uint64_t>(size_bytes, 1) + unit - 1) / unit;
   const std::uint32_t generation = last_generation_ + 1 == 0 ? 1 : last_generation_ + 1;
-  for (auto& [where, one] : slabs_) {
+  place& first = first_[std::min<std::size_t>(std::bit_width(units) - 1, classes - 1)];
+  for (auto at = slabs_.lower_bound(first); at != slabs_.end(); ++at) {
+    auto& [where, one] = *at;
     const bool was_empty = one.books.ranges_taken() == 0;
     const auto made = one.books.take(units * unit, generation);
     if (!made) continue;
+    first = where;
     last_generation_ = generation;
     if (was_empty) empty_bytes_ -= one.where.size_bytes;
     location block = one.where;
@@ -29,7 +33,12 @@ std::optional<location> slabs::allocate(std::uint64_t size_bytes) {
     block.size_bytes = size_bytes;
     return block;
   }
+  if (!slabs_.empty()) first = std::prev(slabs_.end())->first;
   return std::nullopt;
+}
+
+void slabs::look_again_from(const place& where) {
+  for (place& first : first_) first = std::min(first, where);
 }
 
 std::uint64_t slabs::wanted_bytes() const { return std::clamp(bytes_, first_bytes, bytes_max); }
@@ -37,6 +46,7 @@ std::uint64_t slabs::wanted_bytes() const { return std::clamp(bytes_, first_byte
 void slabs::add(const location& slab_at) {
   slab& made = slabs_[{slab_at.extent, slab_at.offset}];
   made.where = slab_at;
+  look_again_from({slab_at.extent, slab_at.offset});
   made.books.extend(0, slab_at.size_bytes / unit * unit);
   bytes_ += slab_at.size_bytes;
   empty_bytes_ += slab_at.size_bytes;
@@ -51,6 +61,7 @@ bool slabs::release(const location& gone) {
   const auto found = one.books.find(0, inside);
   if (!found || found->tag != gone.generation) return false;
   one.books.release(0, inside);
+  look_again_from({one.where.extent, one.where.offset});
   if (one.books.ranges_taken() == 0) empty_bytes_ += one.where.size_bytes;
   return true;
 }

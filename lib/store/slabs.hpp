@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -44,8 +45,13 @@ class slabs {
     range_book books;  // one line; the tag is the generation
   };
   using place = std::pair<std::uint32_t, std::uint64_t>;  // extent, offset
+  // Blocks of a class are up to twice as large as others of it.
+  static constexpr std::size_t classes = 16;
+  void look_again_from(const place& where);
 
   std::map<place, slab> slabs_;
+  // Of each class of sizes: those before it had no room for one.
+  std::array<place, classes> first_{};
   std::uint64_t bytes_ = 0;
   std::uint64_t empty_bytes_ = 0;
   std::uint32_t last_generation_ = 0;

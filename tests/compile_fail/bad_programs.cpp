@@ -55,6 +55,17 @@ void wrong(mobula::shared_array<double>& a) { mobula::remote<f>(a); }
 void wrong(mobula::shared_array<double>& a) { mobula::put(a); }
 #endif
 
+#ifdef arrays_in_a_container_put_by_copy
+// says: a container of shared_arrays that are being written can't be copied: std::move it
+void wrong(std::vector<mobula::shared_array<double>>& all) { mobula::put(all); }
+#endif
+
+#ifdef arrays_in_a_container_given_by_copy
+// says: a container of shared_arrays that are being written can't be copied: std::move it
+void f(std::vector<mobula::shared_array<const double>> all) { static_cast<void>(all); }
+void wrong(std::vector<mobula::shared_array<double>>& all) { mobula::remote<f>(all); }
+#endif
+
 #ifdef array_of_other_elements
 // says: it must be a shared_array<const T> or a std::span<const T> of the same elements
 double f(std::span<const double> a) { return a[0]; }

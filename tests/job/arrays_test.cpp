@@ -259,6 +259,96 @@ TEST(Arrays, ThatArePutEndWhoStillWritesThemAndStayWhatTheyWere) {
   }
 }
 
+// Trivially copyable, though it is not sent as bytes elsewhere.
+struct particle {
+  std::int64_t x = 0;
+  std::int64_t y = 0;
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& x& y;
+  }
+};
+using particles = shared_array<particle>;
+particles some_particles(std::size_t count) {
+  particles made(count);
+  for (std::size_t i = 0; i < count; ++i) made[i] = {static_cast<std::int64_t>(i), 1};
+  return made;
+}
+std::int64_t sum_of_particles(std::span<const particle> of) {
+  std::int64_t all = 0;
+  for (const particle& one : of) all += one.x * one.y;
+  return all;
+}
+std::int64_t sum_of_seen_particles(shared_array<const particle> of) { return sum_of_particles(of); }
+
+TEST(Arrays, HaveElementsThatAreEncodedElsewhere) {
+  for (const std::size_t count : counts) {
+    SCOPED_TRACE(count);
+    const std::int64_t expected = sum_of_sequence(count, 0);
+    const auto there = put(some_particles(count));
+    EXPECT_EQ(got(remote<sum_of_particles>(there)), expected);
+    EXPECT_EQ(got(remote<sum_of_seen_particles>(there)), expected);
+    EXPECT_EQ(got(remote<sum_of_particles>(remote<some_particles>(count))), expected);
+    const auto read = got(there);
+    const std::vector<particle> copied(read.begin(), read.end());
+    EXPECT_EQ(got(remote<sum_of_particles>(put(copied))), expected);
+    EXPECT_EQ(got(remote<sum_of_particles>(copied)), expected);
+  }
+}
+
+struct of_a_view {
+  explicit of_a_view(view seen) : total{sum(seen)} {}
+  std::int64_t sum_seen() { return total; }
+  std::int64_t add(view seen) { return total += sum(seen); }
+  std::int64_t total;
+};
+struct of_a_span {
+  explicit of_a_span(std::span<const std::int64_t> seen) : total{sum(seen)} {}
+  std::int64_t sum_seen() { return total; }
+  std::int64_t total;
+};
+
+TEST(Arrays, AreReadByConstructorsOfActors) {
+  for (const std::size_t count : {std::size_t{10}, std::size_t{50'000}}) {
+    const std::int64_t expected = sum_of_sequence(count, 3);
+    const auto there = put(sequence(count, 3));
+    EXPECT_EQ(got(actor<of_a_view>(there).call<&of_a_view::sum_seen>()), expected);
+    EXPECT_EQ(got(actor<of_a_span>(there).call<&of_a_span::sum_seen>()), expected);
+    EXPECT_EQ(got(actor<of_a_view>(sequence(count, 3)).call<&of_a_view::sum_seen>()), expected);
+  }
+}
+
+TEST(Arrays, ThatWereMovedIntoACallHaveNoElements) {
+  for (const std::size_t count : {std::size_t{10}, std::size_t{50'000}, std::size_t{500'000}}) {
+    const std::int64_t expected = sum_of_sequence(count, 3);
+    numbers given = sequence(count, 3);
+    const auto of_task = remote<sum>(std::move(given));
+    EXPECT_TRUE(given.empty());
+    EXPECT_THROW(remote<sum>(std::move(given)), error);
+    EXPECT_EQ(got(of_task), expected);
+    given = sequence(count, 3);
+    const auto made = actor<of_a_view>(std::move(given));
+    EXPECT_TRUE(given.empty());
+    given = sequence(count, 3);
+    EXPECT_EQ(got(made.call<&of_a_view::add>(std::move(given))), 2 * expected);
+    EXPECT_TRUE(given.empty());
+  }
+}
+
+std::int64_t sum_of_all(std::vector<view> all) {
+  std::int64_t total = 0;
+  for (const view& one : all) total += sum(one);
+  return total;
+}
+
+TEST(Arrays, OfAContainerThatIsGivenAwayAreGivenAway) {
+  std::vector<numbers> all;
+  for (const std::size_t count : counts) all.push_back(sequence(count, 1));
+  std::int64_t expected = 0;
+  for (const std::size_t count : counts) expected += sum_of_sequence(count, 1);
+  EXPECT_EQ(got(remote<sum_of_all>(std::move(all))), expected);
+}
+
 TEST(Arrays, ThatHaveNoElementsToGiveAreRefused) {
   numbers moved_from = sequence(10, 1);
   const auto there = put(std::move(moved_from));
@@ -279,6 +369,33 @@ TEST(Arrays, LargerThanTheStoreAreRefusedInWords) {
         << refused.what();
   }
   EXPECT_THROW(numbers(std::size_t{1} << 60), std::length_error);
+}
+
+// ---- beyond what 32 bits count: see CMakeLists.txt
+
+constexpr std::size_t large_count = (std::size_t{9} << 29) + 5;
+constexpr std::size_t marks[] = {0, 0x7fff'ffff, 0xffff'ffff, 0x1'0000'0000, large_count - 1};
+
+int sum_of_marks(std::span<const char> of) {
+  int sum = of.size() == large_count ? 0 : 1000;
+  for (const std::size_t mark : marks) sum += of[mark];
+  return sum;
+}
+shared_array<char> marked(int mark_with) {
+  shared_array<char> made(large_count);
+  for (const std::size_t mark : marks) made[mark] = static_cast<char>(mark_with);
+  return made;
+}
+
+TEST(LargeArrays, OfMoreThan4GiBAreWrittenGivenAwayAndRead) {
+  for (const bool by_task : {false, true}) {
+    const auto there = by_task ? remote<marked>(3) : put(marked(3));
+    EXPECT_EQ(got(remote<sum_of_marks>(there)), 15);
+    const auto read = got(there);
+    EXPECT_EQ(read.size(), large_count);
+    EXPECT_EQ(sum_of_marks(read), 15);
+    EXPECT_EQ(got(remote<sum_of_marks>(read)), 15);
+  }
 }
 
 TEST(Arrays, ThatAreNotGivenAwayLeaveTheStoreAsItWas) {

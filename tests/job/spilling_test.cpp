@@ -205,6 +205,20 @@ TEST(Spilling, AWaitForRoomIsNotTheEndOfAPut) {
   EXPECT_TRUE(is_filled(got(there), 9));
 }
 
+TEST(Spilling, AWaitForRoomEndsAtItsLimitAndLeavesNothing) {
+  const std::size_t count = count_for(5);
+  {
+    std::vector<view> views;
+    for (int i = 0; i < 4; ++i) views.push_back(got(put(filled(count, i))));
+    const std::vector<std::int64_t> large(2 * count, 3);
+    EXPECT_THROW(put(large, 20ms), timed_out);
+    EXPECT_THROW(numbers(2 * count, 20ms), timed_out);
+    EXPECT_THROW(numbers(2 * count, -1ms), std::invalid_argument);
+    EXPECT_EQ(got(put(1, 0ms)), 1) << "that takes no room";
+  }
+  EXPECT_TRUE(is_filled(got(put(filled(4 * count, 9))), 9)) << "what came too late is there again";
+}
+
 // With a disk that holds half a store (see CMakeLists.txt): what does not fit there either is
 // refused, and nothing that was put is lost.
 TEST(SmallDisk, ItsEndIsNamedAndNothingIsLost) {

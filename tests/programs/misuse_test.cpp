@@ -71,6 +71,13 @@ struct survivors {
 };
 survivors left;
 
+// In messages, in a slab, and in rooms of their own.
+constexpr std::size_t array_counts[] = {10, 50'000, 2'000'000};
+mobula::shared_array<int> sevens(std::size_t count) { return mobula::shared_array<int>(count, 7); }
+std::vector<mobula::shared_array<const int>> views;
+std::vector<mobula::shared_array<const int>> views_of_far;
+std::vector<mobula::shared_array<int>> unsealed;
+
 struct after_main {
   survivors copies;
   ~after_main() {
@@ -238,6 +245,13 @@ class AfterShutdown : public testing::Test {
     mobula::get(left.list, patience);
     mobula::get(left.done, patience);
     left.never = mobula::remote<stay>();
+    for (const std::size_t count : array_counts) {
+      mobula::shared_array<int> made(count, 7);
+      const auto there = mobula::put(std::move(made));
+      views.push_back(mobula::get(there, patience));
+      views_of_far.push_back(mobula::get(mobula::remote<sevens>(count), patience));
+      unsealed.emplace_back(count, 7);
+    }
     static_copies.copies = left;
     running.reset();
   }
@@ -265,6 +279,30 @@ TEST_F(AfterShutdown, WhatIsLeftIsCopiedComparedAndDestroyed) {
   EXPECT_EQ(object_ref<void>{moved}, object_ref<void>{left.small});
   copies = {};
   std::thread{[mine = left]() mutable { mine = {}; }}.join();
+}
+
+template <class Array>
+bool are_sevens(const Array& all) {
+  return std::ranges::all_of(all, [](int one) { return one == 7; });
+}
+
+TEST_F(AfterShutdown, ViewsAreReadAndArraysWrittenAndDestroyed) {
+  ASSERT_EQ(views.size(), std::size(array_counts));
+  for (std::size_t i = 0; i < views.size(); ++i) {
+    EXPECT_EQ(views[i].size(), array_counts[i]);
+    EXPECT_TRUE(are_sevens(views[i])) << array_counts[i];
+    EXPECT_TRUE(are_sevens(views_of_far[i])) << array_counts[i];
+    EXPECT_TRUE(are_sevens(unsealed[i])) << array_counts[i];
+    unsealed[i][array_counts[i] - 1] = 8;
+    EXPECT_EQ(unsealed[i].data()[array_counts[i] - 1], 8);
+    EXPECT_THAT(error_of([&] { mobula::put(std::move(unsealed[i])); }),
+                HasSubstr("the job has ended"));
+  }
+  const auto copies = views;
+  views.clear();
+  EXPECT_TRUE(are_sevens(copies.back()));
+  views_of_far.clear();
+  unsealed.clear();
 }
 
 TEST_F(AfterShutdown, AProgramDoesNotStartAgain) {

@@ -43,8 +43,8 @@ struct sealed_elements {
 class new_array {
  public:
   new_array() = default;
-  /// @throws store_full, error
-  new_array(std::size_t count, std::size_t element_bytes);
+  /// @throws store_full, timed_out, error
+  new_array(std::size_t count, std::size_t element_bytes, const time_limit& limit);
   new_array(new_array&& other) noexcept
       : memory_{std::exchange(other.memory_, nullptr)},
         begin_{std::exchange(other.begin_, nullptr)} {}

@@ -30,6 +30,11 @@ struct object;
 void retain(object* record) noexcept;
 void release(object* record) noexcept;
 
+/// When a limit that begins now ends, in nanoseconds of CLOCK_MONOTONIC; `never` for none.
+/// @throws std::invalid_argument if it is negative
+std::uint64_t deadline_of(const time_limit& limit);
+inline constexpr std::uint64_t never = ~std::uint64_t{0};
+
 /// Names an object in the whole job, 16 bytes. {0, 0} names none.
 struct identity {
   std::uint64_t high = 0;
@@ -74,6 +79,9 @@ class handle {
 class new_array;
 
 /// Bytes being written, and the refs that were written into them. Small values need no allocation.
+///
+/// A large value takes no memory here: pieces that last are kept by their address (see `lasting`),
+/// and of one that can be written again only the size is kept, once it is large.
 class encoder {
  public:
   encoder() = default;
@@ -83,7 +91,7 @@ class encoder {
 
   void write(const void* bytes, std::size_t size) {
     if (size > capacity_ - size_) {
-      if (keep(bytes, size)) return;
+      if (is_elsewhere(bytes, size)) return;
       grow(size);
     }
     if (size != 0) std::memcpy(begin_ + size_, bytes, size);
@@ -97,15 +105,25 @@ class encoder {
   /// @throws mobula::error if `ref` is empty or the runtime has ended
   void ref(const handle& ref);
 
+  /// Before the first write: `write()` writes all of the value, and can do so once more, the same;
+  /// it lasts until the encoder has been read. A large value is then written straight to where it
+  /// goes.
+  template <class Write>
+  void repeat_with(const Write& write) {
+    again_ = [](const void* writer) { (*static_cast<const Write*>(writer))(); };
+    writer_ = &write;
+  }
+
   /// How many bytes were written.
-  std::size_t size() const { return kept_ ? whole_size() : size_; }
+  std::size_t size() const { return kept_ || measured_ != 0 ? whole_size() : size_; }
   /// Those bytes, in a row. Valid until more is written.
   std::span<const std::byte> bytes() {
-    if (kept_) gather();
+    if (kept_ || measured_ != 0) gather();
     return {begin_, size_};
   }
-  /// Writes them to `room`, of size() bytes, each copied once.
-  void copy_to(std::byte* room) const;
+  /// Writes them to `room`, of size() bytes, each copied once. @throws what writing it again does,
+  /// error if that comes out different
+  void copy_to(std::byte* room);
   std::span<const handle> refs() const { return refs_; }
   void clear() noexcept;
 
@@ -118,12 +136,18 @@ class encoder {
   /// A piece that is written at once and larger than this may be kept by its address; see
   /// `lasting`.
   static constexpr std::size_t kept_bytes_min = std::size_t{64} << 10;
+  /// A value of which more than this would have to be copied here is written again instead.
+  static constexpr std::size_t measured_bytes_min = std::size_t{1} << 20;
 
  private:
   friend class lasting;
   struct kept_pieces;
   static constexpr std::size_t inline_bytes = 224;
-  bool keep(const void* bytes, std::size_t size);
+  bool is_elsewhere(const void* bytes, std::size_t size);
+  void place(const void* bytes, std::size_t size);
+  void begin_measuring(std::size_t size);
+  void write_again(std::byte* room);
+  void release_buffer() noexcept;
   void grow(std::size_t more);
   std::size_t whole_size() const;
   void gather();
@@ -134,6 +158,11 @@ class encoder {
   kept_pieces* kept_ = nullptr;
   const new_array* array_ = nullptr;
   bool lasting_ = false;
+  void (*again_)(const void* writer) = nullptr;
+  const void* writer_ = nullptr;
+  std::size_t measured_ = 0;   // not 0: only this is known of the value
+  std::span<std::byte> room_;  // while it is written again: what is left of where it goes
+  bool is_again_ = false;
   std::vector<handle> refs_;
   std::byte inline_[inline_bytes];
 };
@@ -245,13 +274,8 @@ object* create_actor(const call_request& call, const actor_options& options);
 /// Calls an actor.
 void call_actor(object* actor, const call_request& call, const call_options* options,
                 object** results);
-/// Puts an encoded value.
-object* put(encoder& value);
-
-/// When a limit that begins now ends, in nanoseconds of CLOCK_MONOTONIC; `never` for none.
-/// @throws std::invalid_argument if it is negative
-std::uint64_t deadline_of(const time_limit& limit);
-inline constexpr std::uint64_t never = ~std::uint64_t{0};
+/// Puts an encoded value. @throws store_full, timed_out, error
+object* put(encoder& value, std::uint64_t deadline_ns = never);
 
 /// By when there has to be what the value names that the calling thread decodes.
 std::uint64_t deadline_of_reading() noexcept;

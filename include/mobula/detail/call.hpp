@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -66,11 +67,22 @@ struct parameter {
       std::is_convertible_v<Argument, Declared> || std::is_convertible_v<Argument, stored>;
 
   template <class Argument>
+  static constexpr bool is_given_as_it_is = std::is_same_v<std::remove_cvref_t<Argument>, stored>;
+  /// Whether it can be written more than once: what is moved into a conversion can't.
+  template <class Argument>
+  static constexpr bool repeats =
+      is_given_as_it_is<Argument> || std::is_arithmetic_v<stored> ||
+      std::is_convertible_v<const std::remove_reference_t<Argument>&, stored>;
+
+  template <class Argument>
   static void write(encoder& to, Argument&& argument) {
-    if constexpr (std::is_same_v<std::remove_cvref_t<Argument>, stored>) {
+    if constexpr (is_given_as_it_is<Argument>) {
       encode_lasting<stored>(to, argument);
     } else if constexpr (std::is_arithmetic_v<stored>) {
       encode<stored>(to, static_cast<stored>(std::forward<Argument>(argument)));
+    } else if constexpr (repeats<Argument>) {
+      const stored converted = static_cast<const std::remove_reference_t<Argument>&>(argument);
+      encode<stored>(to, converted);
     } else {
       const stored converted = std::forward<Argument>(argument);
       encode<stored>(to, converted);
@@ -107,13 +119,16 @@ template <class T>
 class row {
  public:
   explicit row(decoder& from) {
-    if constexpr (codec<T>::as_bytes) {
-      const auto word = from.number<std::uint64_t>();
+    const auto word = from.number<std::uint64_t>();
+    // Elements of an array travel as bytes, also those that are encoded one by one elsewhere.
+    if constexpr (std::is_trivially_copyable_v<T>) {
       if ((word & array_word) != 0) {
         array_ = read_elements(from, word, sizeof(T));
         all_ = {reinterpret_cast<const T*>(array_.begin), array_.count};
         return;
       }
+    }
+    if constexpr (codec<T>::as_bytes) {
       const std::size_t count = from.checked_count(word, sizeof(T));
       const std::byte* bytes = from.read(count * sizeof(T));
       if (reinterpret_cast<std::uintptr_t>(bytes) % alignof(T) != 0) {
@@ -122,7 +137,11 @@ class row {
       }
       all_ = {reinterpret_cast<const T*>(bytes), count};
     } else {
-      values_ = decode<std::vector<T>>(from);
+      // An element may take no bytes at all; the highest bits are those of an array that is none.
+      const std::size_t count =
+          from.checked_count(word, (word & array_word) != 0 ? 1 : codec<T>::size_min);
+      values_.reserve(std::min(count, from.left()));
+      for (std::size_t i = 0; i < count; ++i) values_.push_back(decode<T>(from));
       all_ = values_;
     }
   }
@@ -162,6 +181,8 @@ struct parameter<std::span<T, Extent>> {
       is_vector_of<Value, element> || std::is_same_v<Value, shared_array<const element>>;
   template <class Argument>
   static constexpr bool takes = std::is_convertible_v<Argument, std::span<T>>;
+  template <class Argument>
+  static constexpr bool repeats = true;
 
   template <class Argument>
   static void write(encoder& to, Argument&& argument) {
@@ -193,6 +214,8 @@ struct parameter<std::string_view> {
   static constexpr bool stands_for = std::is_same_v<Value, std::string>;
   template <class Argument>
   static constexpr bool takes = std::is_convertible_v<Argument, std::string_view>;
+  template <class Argument>
+  static constexpr bool repeats = true;
 
   template <class Argument>
   static void write(encoder& to, Argument&& argument) {
@@ -288,6 +311,19 @@ struct value_of_ref<object_ref<T>> {
   using type = T;
 };
 
+/// A container of arrays that are being written.
+template <class Given>
+inline constexpr bool has_new_arrays = !std::is_same_v<received<Given>, Given>;
+
+/// Arrays inside of what is given are sealed with it.
+template <class Argument>
+constexpr void check_gives_away() {
+  using given = std::remove_cvref_t<Argument>;
+  static_assert(!has_new_arrays<given> || !std::is_lvalue_reference_v<Argument>,
+                "mobula: a container of shared_arrays that are being written can't be copied: "
+                "std::move it; nobody writes them from then on");
+}
+
 /// Adds an array: as the ref of the object that it is from now on, or a small one as it is.
 template <class Declared, class Outgoing, class Argument>
 void add_array(Outgoing& call, std::size_t index, Argument&& array) {
@@ -325,6 +361,9 @@ void add_argument(Outgoing& call, std::size_t index, Argument&& argument) {
     }
   } else if constexpr (is_shared_array<given>) {
     add_array<Declared>(call, index, std::forward<Argument>(argument));
+  } else if constexpr (has_new_arrays<given> && wanted::template stands_for<received<given>>) {
+    check_gives_away<Argument>();
+    encode_lasting<given>(call.values, argument);
   } else {
     constexpr bool fits = wanted::template takes<Argument>;
     static_assert(fits,
@@ -334,10 +373,33 @@ void add_argument(Outgoing& call, std::size_t index, Argument&& argument) {
   }
 }
 
-template <class... Declared, class Outgoing, std::size_t... At, class... Arguments>
-void add_arguments(type_list<Declared...>, std::index_sequence<At...>,
-                   [[maybe_unused]] Outgoing& call, Arguments&&... arguments) {
-  (add_argument<Declared>(call, At, std::forward<Arguments>(arguments)), ...);
+/// An array that was moved into a call has no elements any more.
+template <class Argument>
+void give_up(Argument&& argument) {
+  using given = std::remove_cvref_t<Argument>;
+  if constexpr (is_new_array<given> && !std::is_reference_v<Argument> && !std::is_const_v<Argument>)
+    argument = given{};
+}
+
+/// Refs and arrays are; of others their parameter knows.
+template <class Declared, class Argument>
+inline constexpr bool can_be_written_again =
+    is_object_ref<std::remove_cvref_t<Argument>> || has_new_arrays<std::remove_cvref_t<Argument>> ||
+    parameter_of<Declared>::template repeats<Argument>;
+
+/// Encodes the arguments of a call, and has `submit(call)` take them.
+template <class... Declared, std::size_t... At, class Submit, class... Arguments>
+void with_arguments(type_list<Declared...>, std::index_sequence<At...>, Submit&& submit,
+                    Arguments&&... arguments) {
+  outgoing<sizeof...(Arguments)> call;
+  const auto write = [&] {
+    call.ref_count = 0;
+    (add_argument<Declared>(call, At, std::forward<Arguments>(arguments)), ...);
+  };
+  if constexpr ((can_be_written_again<Declared, Arguments> && ...)) call.values.repeat_with(write);
+  write();
+  submit(call);
+  (give_up<Arguments>(std::forward<Arguments>(arguments)), ...);
 }
 
 /// What an argument for parameter `index` is read from.

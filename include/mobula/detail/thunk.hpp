@@ -25,6 +25,16 @@ struct registered {
   }
 };
 
+/// Writes one result, which lasts as long as this.
+template <class Value>
+void write_result(invocation& run, std::size_t index, const Value& value) {
+  encoder& to = run.result(static_cast<std::uint32_t>(index));
+  const auto write = [&] { encode_whole<Value>(to, value); };
+  to.repeat_with(write);
+  write();
+  run.end_result();
+}
+
 /// Runs a call and writes its result as one.
 template <class Value, class Arguments, class Call>
 void run_whole(invocation& run, Arguments& arguments, Call&& call) {
@@ -32,9 +42,8 @@ void run_whole(invocation& run, Arguments& arguments, Call&& call) {
     arguments.pass_to(std::forward<Call>(call));
     static_cast<void>(run.result(0));
   } else {
-    Value value = arguments.pass_to(std::forward<Call>(call));
-    encode_whole<Value>(run.result(0), value);
-    run.end_result();
+    const Value value = arguments.pass_to(std::forward<Call>(call));
+    write_result<Value>(run, 0, value);
   }
 }
 
@@ -65,20 +74,18 @@ struct split_thunk {
       if (value.size() != run.result_count()) {
         throw_wrong_parts(name, value.size(), run.result_count());
       }
-      for (std::size_t i = 0; i < value.size(); ++i) {
-        encode_whole<typename split::element>(run.result(static_cast<std::uint32_t>(i)), value[i]);
-      }
+      for (std::size_t i = 0; i < value.size(); ++i)
+        write_result<typename split::element>(run, i, value[i]);
     } else {
       write_each(run, value, typename split::sequence{});
     }
-    run.end_result();
   }
 
  private:
   template <std::size_t... At>
   static void write_each(invocation& run, const value_type& value, std::index_sequence<At...>) {
-    (encode_whole<std::remove_cv_t<std::tuple_element_t<At, value_type>>>(
-         run.result(static_cast<std::uint32_t>(At)), std::get<At>(value)),
+    (write_result<std::remove_cv_t<std::tuple_element_t<At, value_type>>>(run, At,
+                                                                          std::get<At>(value)),
      ...);
   }
 };

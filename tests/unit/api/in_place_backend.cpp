@@ -119,7 +119,7 @@ identity identity_of(const object* record) noexcept { return {1, record->number}
 
 void encoder::ref(const handle& ref) {
   number(ref.get()->number);
-  refs_.push_back(ref);
+  if (!is_again_) refs_.push_back(ref);
 }
 handle decoder::ref() {
   object* record = alive().at(number<std::uint64_t>());
@@ -161,7 +161,7 @@ void call_actor(object* actor, const call_request& call, const call_options* opt
   if (options) last_request.call = *options;
   run(call, actor->instance, results);
 }
-object* put(encoder& value) {
+object* put(encoder& value, std::uint64_t) {
   object* made = make_object();
   fill(*made, value);
   return made;
@@ -211,7 +211,7 @@ struct new_array::memory {
   std::shared_ptr<std::byte[]> own;
   std::size_t count = 0;
 };
-new_array::new_array(std::size_t count, std::size_t element_bytes)
+new_array::new_array(std::size_t count, std::size_t element_bytes, const time_limit&)
     : memory_{new memory{std::shared_ptr<std::byte[]>{new std::byte[count * element_bytes + 1]},
                          count}},
       begin_{memory_->own.get()} {}

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstring>
 #include <fstream>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -162,24 +163,26 @@ TEST_P(Lending, NothingIsLentOfWhatIsNotThere) {
   mine.take_back(block(63 * mib, 2 * mib), {});
 }
 
-// That is why it costs so little.
+// That is why it costs so little. Of several times the best, since the system may take page tables
+// away at any moment.
 TEST_P(Lending, PageTablesGoAlongIfTheyMove) {
   node here{GetParam()};
   mapper mine = here.map();
   const wire::location where = block(0, 32 * mib);
   std::memset(mine.writable(where).data(), 1, where.size_bytes);
-  for (int i = 0; i < 3; ++i) {
+  long needed = std::numeric_limits<long>::max();
+  for (int i = 0; i < 5; ++i) {
     const long before = faults();
     const auto lent = mine.lend(where);
     std::memset(lent.data(), i, lent.size());
     mine.take_back(where, lent);
     std::memset(mine.writable(where).data(), i, where.size_bytes);
-    const long needed = faults() - before;
-    if (GetParam() || !wire::is_debug_build) {
-      EXPECT_LT(needed, 100) << "of " << where.size_bytes / page << " pages";
-    } else {
-      EXPECT_GE(needed, 16) << "of as many large pages";
-    }
+    needed = std::min(needed, faults() - before);
+  }
+  if (GetParam() || !wire::is_debug_build) {
+    EXPECT_LT(needed, 100) << "of " << where.size_bytes / page << " pages";
+  } else {
+    EXPECT_GE(needed, 16) << "of as many large pages";
   }
 }
 
