@@ -4,4 +4,5 @@ find_package(Boost 1.74 REQUIRED COMPONENTS context)
 find_package(MPI REQUIRED COMPONENTS C)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(UCX REQUIRED IMPORTED_TARGET ucx)
+pkg_check_modules(HWLOC REQUIRED IMPORTED_TARGET hwloc)
 find_package(CUDAToolkit QUIET)  # looked for, never required

@@ -76,7 +76,7 @@ the_outside_world_stays_in_its_layer() {
 mpi\.h lib/launch/mpi|tests/|benchmarks/|apps/|include/mobula/mpi\.hpp
 uc[pst]/ lib/transport/ucx/|tests/unit/transport/ucx/|benchmarks/
 hwloc lib/hardware/|lib/launch/|tests/unit/(hardware|launch)/
-cuda lib/hardware/|tests/unit/hardware/
+cuda lib/hardware/|tests/unit/hardware/|apps/gpu/
 boost/context lib/fiber/
 gtest|gmock tests/
 END

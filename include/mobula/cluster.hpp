@@ -21,6 +21,17 @@ struct runtime_context {
   std::string actor = {};     // the id of the actor that lives here; empty if none does
 };
 
+/// A GPU of a node, or an instance of one that is cut by MIG.
+struct gpu_state {
+  std::string uuid = {};  // its identity
+  std::string name = {};
+  std::uint64_t memory_bytes = 0;
+  std::string pci_address = {};   // "0000:3b:00.0"
+  std::string part_of = {};       // of an instance: the UUID of its GPU; empty: a whole one
+  std::string near_threads = {};  // hardware threads next to it, "0-15,64-79"; empty: not known
+  std::uint32_t numa_node = 0;    // as above
+};
+
 /// One node of the job.
 struct node_state {
   std::uint32_t node = 0;  // from 0, in rank order
@@ -35,11 +46,28 @@ struct node_state {
   std::uint64_t store_spilled_bytes = 0;         // what objects take that are on disk alone
   std::uint64_t store_reads = 0;                 // how often other nodes have read an object there
   std::uint64_t store_hops_max = 0;  // through how many nodes, at most, one came that was fetched
+  // What it is made of, as far as its ranks may use it.
+  std::uint32_t first_rank = 0;    // of the program's
+  std::uint32_t ranks = 0;         // it consists of so many
+  std::string threads = {};        // hardware threads, by the kernel's numbers: "0-15"
+  std::uint32_t cores = 0;         // that these are
+  std::uint32_t packages = 0;      // that these are on: sockets
+  std::uint32_t numa_nodes = 0;    // as above
+  std::uint64_t memory_bytes = 0;  // of the machine
+  std::vector<gpu_state> gpus = {};
+  std::string transports = {};  // that UCX has used to other nodes: "tcp"
+  bool rma = false;             // whether objects are read by remote memory access
+  std::map<std::string, std::string> versions = {};  // "mobula", "ucx", "hwloc", "gpu driver"
 };
 
 /// Where this code runs. Does not block. Thread-safe.
 /// @throws error before init or after shutdown, as all of these do
 runtime_context context();
+
+/// The GPUs of the task or actor that runs here, by the numbers that CUDA calls them in this
+/// process: 0 to n-1; a task that asked for a part of one has 0. Empty where none was asked for,
+/// and in the driver, whose devices nobody assigns. Does not block. Thread-safe.
+std::vector<int> gpu_ids();
 
 /// Every node of the job, in order. Asks each: waits for a round trip. In a task or actor this
 /// suspends the fiber; the worker goes on with others.

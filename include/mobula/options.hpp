@@ -90,7 +90,8 @@ struct runtime_options {
   /// CPUs that each node offers. Unset: MOBULA_CPUS, or the cores that the node's ranks may use, or
   /// its worker ranks if there are more of these.
   amount cpus = {};
-  /// GPUs that each node offers. Unset: MOBULA_GPUS, or none.
+  /// GPUs that each node offers. Unset: MOBULA_GPUS, or those that its driver finds and its ranks
+  /// may use (CUDA_VISIBLE_DEVICES).
   amount gpus = {};
   /// Memory that tasks may ask for on each node, in bytes.
   amount memory_bytes = {};

@@ -49,7 +49,11 @@ peer_nodes::peer_nodes(wire::node_id self, std::vector<node_totals> nodes, std::
     peer& one = peers_.emplace_back();
     one.host = std::move(node.host);
     one.seats = std::move(node.seats);
-    for (const auto& seat : one.seats) add(one.total, seat);
+    for (std::size_t i = 0; i < one.seats.size(); ++i) {
+      add(one.total, one.seats[i]);
+      const bool known = i < node.devices.size() && !node.devices[i].empty();
+      one.devices.emplace_back(known ? node.devices[i] : plain_devices(one.seats[i]));
+    }
     one.free = one.total;
   }
 }
@@ -77,9 +81,10 @@ void peer_nodes::sent(wire::node_id node, const wire::resource_amounts& held, st
 
 bool peer_nodes::feasible_at(wire::node_id node, const wire::resource_amounts& demand) const {
   if (node >= peers_.size() || !peers_[node].alive) return false;
-  const auto& seats = peers_[node].seats;
-  return std::any_of(seats.begin(), seats.end(),
-                     [&](const auto& total) { return fits(demand, total); });
+  const peer& one = peers_[node];
+  for (std::size_t i = 0; i < one.seats.size(); ++i)
+    if (fits(demand, one.seats[i]) && one.devices[i].feasible(demand.gpus)) return true;
+  return false;
 }
 
 bool peer_nodes::feasible(const wire::resource_amounts& demand) const {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/resources.hpp"
+#include "core/seats.hpp"
 #include "wire/ids.hpp"
 #include "wire/messages.hpp"
 
@@ -15,6 +16,7 @@ namespace mobula::core {
 struct node_totals {
   std::string host;
   std::vector<wire::resource_amounts> seats;
+  std::vector<std::vector<device>> devices = {};  // of each seat: see seat_books
 };
 
 /// What a scheduler knows of the job's nodes: their totals exactly, their room as last heard.
@@ -25,6 +27,7 @@ class peer_nodes {
   struct peer {
     std::string host;
     std::vector<wire::resource_amounts> seats;
+    std::vector<device_books> devices;  // of each seat
     wire::resource_amounts total;
     wire::resource_amounts free;  // as last heard, less what was sent there since
     std::uint32_t waiting = 0;

@@ -6,6 +6,15 @@
 
 namespace mobula::core {
 
+namespace {
+
+// Of amounts that a node has.
+constexpr const char* why_not_together =
+    ", but not together: a lease has its resources from one rank's share, of GPUs that MIG has cut "
+    "one instance at most, and no part of a GPU in exclusive mode unless MPS runs";
+
+}  // namespace
+
 std::vector<std::byte> infeasible_error(const wire::lease_request& asked, const peer_nodes& nodes) {
   const wire::node_id nearest = nodes.nearest(asked.demand);
   wire::error_value error;
@@ -17,8 +26,9 @@ std::vector<std::byte> infeasible_error(const wire::lease_request& asked, const 
                std::to_string(asked.owner.incarnation()) + " on node " +
                std::to_string(asked.owner.node()) + " asks for; nearest is node " +
                std::to_string(nearest) + " (" + nodes[nearest].host + ") with " +
-               to_text(nodes[nearest].total) +
-               " in all. Ask for less, or start the job with more (runtime_options).";
+               to_text(nodes[nearest].total) + " in all" +
+               (fits(asked.demand, nodes[nearest].total) ? why_not_together : "") +
+               ". Ask for less, or start the job with more (runtime_options).";
   std::vector<std::byte> bytes(wire::encoded_size(error));
   wire::writer room{bytes.data()};
   wire::encode_part(room, error);

@@ -30,7 +30,7 @@ scheduler::scheduler(wire::node_id node, std::vector<node_totals> nodes, worker_
     : node_{node},
       self_{wire::process_id::scheduler_of(node)},
       out_{out},
-      books_{nodes.at(node).seats},
+      books_{nodes.at(node).seats, nodes.at(node).devices},
       peers_{node, std::move(nodes), limits.seed},
       workers_{node, starter},
       inquiries_{out},
@@ -156,6 +156,7 @@ void scheduler::on_query(wire::process_id from, const wire::nodes_query& asked) 
   here.total = books_.total();
   here.free = books_.free();
   if (on_store_use) here.store = on_store_use();
+  if (on_describe) here.description = on_describe();
   if (!from.is_scheduler()) return inquiries_.ask(from, asked.token, here, peers_);
   wire::nodes_reply answer;
   answer.token = asked.token;

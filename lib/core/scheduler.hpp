@@ -79,6 +79,8 @@ class scheduler {
   void on_message(wire::process_id from, wire::blob message);
   /// Asked for the use of the node's store, to be told with the rest; may be empty.
   std::function<wire::store_use()> on_store_use;
+  /// And for what else there is to say of the node.
+  std::function<std::string()> on_describe;
   /// A process that was started can be talked to.
   void worker_joined(wire::process_id process);
   /// A worker of this node has ended; `begun` is what its task board shows.
@@ -122,6 +124,7 @@ class scheduler {
     std::uint64_t granted_at_ns = 0;
     wire::process_id worker;  // none: it awaits a process
     wire::resource_amounts held;
+    device_set devices;
 
     /// What is booked for it now.
     wire::resource_amounts booked() const;
@@ -165,6 +168,8 @@ class scheduler {
   bool fits_beside_actors(const wire::resource_amounts& demand) const;
   resource_set serve_claims();
   resource_set grant(const waiting_request& wanted);
+  std::size_t awaiting_with(const device_set& devices) const;
+  void start_process_with(const device_set& devices);
   std::size_t committed_workers() const;
   bool process_available(const wire::lease_request& asked);
   void assign(lease& granted, worker& to);
@@ -200,7 +205,11 @@ class scheduler {
   ended_processes ended_;
   std::vector<wire::process_id> to_announce_;  // to the other schedulers, together
   bool serving_ = false;
-  std::vector<wire::resource_amounts> beside_actors_;  // by seat, as of the last look
+  struct seat_room {
+    wire::resource_amounts amounts;
+    device_books devices;
+  };
+  std::vector<seat_room> beside_actors_;  // by seat, as of the last look
 
   std::uint64_t now_ns_ = 0;
   std::uint64_t recall_at_ns_;  // a lease that somebody waits for is old enough then

@@ -65,14 +65,18 @@ void scheduler::serve() {
 void scheduler::look_at_actors() {
   beside_actors_.clear();
   for (std::uint32_t seat = 0; seat < books_.size(); ++seat)
-    beside_actors_.push_back(books_.total_of(seat));
+    beside_actors_.push_back({books_.total_of(seat), books_.devices_of(seat).all_free()});
   for (const auto& [number, one] : leases_) {
-    if (one.kind == wire::lease_kind::actor) take(beside_actors_[one.seat], one.booked());
+    if (one.kind != wire::lease_kind::actor) continue;
+    take(beside_actors_[one.seat].amounts, one.booked());
+    beside_actors_[one.seat].devices.take(one.devices);
   }
 }
 
 bool scheduler::fits_beside_actors(const wire::resource_amounts& demand) const {
-  return std::ranges::any_of(beside_actors_, [&](const auto& seat) { return fits(demand, seat); });
+  return std::ranges::any_of(beside_actors_, [&](const auto& seat) {
+    return fits(demand, seat.amounts) && seat.devices.find(demand.gpus);
+  });
 }
 
 /// @returns what claims still wait for: nothing else may take it
@@ -115,12 +119,19 @@ resource_set scheduler::grant(const waiting_request& wanted) {
   granted.alone = asked.alone;
   granted.seat = static_cast<std::uint32_t>(seat);
   granted.held = asked.held;
-  books_.take_from(granted.seat, granted.held);
+  const bool for_actor = asked.kind == wire::lease_kind::actor;
+  const device_books& devices = books_.devices_of(granted.seat);
+  // Where a process sees the right ones already none need be started.
+  if (asked.held.gpus > 0) {
+    const auto idle = workers_.idle_devices(for_actor, asked.held.gpus, devices);
+    granted.devices = idle ? *idle : devices.find(asked.held.gpus).value();
+  }
+  books_.take_from(granted.seat, granted.held, granted.devices);
   news_ = true;
 
-  const bool for_actor = asked.kind == wire::lease_kind::actor;
-  worker* to = workers_.take_idle(for_actor);
-  if (!to && !for_actor && !asked.alone && committed_workers() >= limits_.workers) {
+  worker* to = workers_.take_idle(for_actor, granted.devices);
+  if (!to && !for_actor && !asked.alone && granted.devices.empty() &&
+      committed_workers() >= limits_.workers) {
     to = workers_.all_blocked();
   }
   if (to) {
@@ -132,6 +143,22 @@ resource_set scheduler::grant(const waiting_request& wanted) {
   return 0;
 }
 
+/// Leases that wait for a process with just these devices.
+std::size_t scheduler::awaiting_with(const device_set& devices) const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      awaiting_process_,
+      [&](std::uint64_t number) { return leases_.at(number).devices == devices; }));
+}
+
+/// One that sees these; whoever idles and sees any of them makes room there.
+void scheduler::start_process_with(const device_set& devices) {
+  while (worker* misfit = workers_.take_idle_with_any(devices)) retire(*misfit);
+  if (workers_.counted() >= limits_.workers_max) {
+    if (worker* oldest = workers_.take_oldest_idle()) retire(*oldest);
+  }
+  workers_.start(devices);
+}
+
 /// Task workers that there are, or will be for leases granted already.
 std::size_t scheduler::committed_workers() const {
   return workers_.counted() - workers_.starting() +
@@ -139,9 +166,12 @@ std::size_t scheduler::committed_workers() const {
 }
 
 bool scheduler::process_available(const wire::lease_request& asked) {
-  if (asked.kind == wire::lease_kind::actor || workers_.idle() != 0) return true;
-  if (workers_.starting() > awaiting_process_.size()) return true;
+  if (asked.kind == wire::lease_kind::actor) return true;
   const std::size_t committed = committed_workers();
+  // Idle ones with other GPUs make room for one that sees the right ones.
+  if (asked.held.gpus > 0) return committed < limits_.workers_max || workers_.idle() != 0;
+  if (workers_.idle_plain() != 0) return true;
+  if (workers_.starting_plain() > awaiting_with({})) return true;
   if (committed < limits_.workers) return true;
   if (!asked.alone && workers_.all_blocked()) return true;
   return committed < limits_.workers_max;
@@ -165,7 +195,7 @@ void scheduler::assign(lease& granted, worker& to) {
 void scheduler::assign_awaiting() {
   for (auto at = awaiting_process_.begin(); at != awaiting_process_.end();) {
     lease& one = leases_.at(*at);
-    worker* to = workers_.take_idle(one.kind == wire::lease_kind::actor);
+    worker* to = workers_.take_idle(one.kind == wire::lease_kind::actor, one.devices);
     if (!to) {
       ++at;
       continue;
@@ -173,9 +203,14 @@ void scheduler::assign_awaiting() {
     assign(one, *to);
     at = awaiting_process_.erase(at);
   }
-  while (workers_.starting() < awaiting_process_.size() &&
-         workers_.starting() < limits_.starting_max) {
+  const std::size_t plain = awaiting_with({});
+  while (workers_.starting_plain() < plain && workers_.starting() < limits_.starting_max) {
     workers_.start();
+  }
+  for (const std::uint64_t number : awaiting_process_) {
+    const device_set& devices = leases_.at(number).devices;
+    if (devices.empty() || workers_.starting() >= limits_.starting_max) continue;
+    if (workers_.starting_with(devices) < awaiting_with(devices)) start_process_with(devices);
   }
 }
 
@@ -259,7 +294,7 @@ bool scheduler::recall_one(wire::process_id owner, std::uint64_t shape, resource
 }
 
 void scheduler::end_lease(lease& one) {
-  books_.give_to(one.seat, one.booked());
+  books_.give_to(one.seat, one.booked(), one.devices);
   news_ = true;
   interests(one.owner.node());
   if (one.claiming) std::erase(claims_, one.number);

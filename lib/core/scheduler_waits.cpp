@@ -28,9 +28,9 @@ bool scheduler::tell_holders(const wait_point& about, std::vector<wait_point>& o
   // It may have been met since it was heard of.
   if (waits_here && mine == queue_.end()) return false;
   for (std::uint32_t seat = 0; seat < books_.size(); ++seat) {
-    if (!fits(about.demand, books_.total_of(seat))) continue;
+    if (!books_.feasible_at(seat, about.demand)) continue;
     // For what is lent nobody waits forever.
-    const resource_set lacks = lacking(about.demand, books_.free_of(seat)) & ~lent_kinds;
+    const resource_set lacks = books_.lacking_at(seat, about.demand) & ~lent_kinds;
     if (lacks == 0) {
       const waiting_request* ahead = waits_here ? held_back_by(mine) : nullptr;
       if (!ahead) return false;

@@ -6,24 +6,32 @@
 
 namespace mobula::core {
 
-seat_books::seat_books(std::vector<wire::resource_amounts> totals) {
-  for (auto& total : totals) {
+std::vector<device> plain_devices(const wire::resource_amounts& total) {
+  constexpr std::int64_t unit = wire::resource_amounts::unit;
+  return std::vector<device>(static_cast<std::size_t>((total.gpus + unit - 1) / unit));
+}
+
+seat_books::seat_books(std::vector<wire::resource_amounts> totals,
+                       std::vector<std::vector<device>> devices) {
+  for (std::size_t i = 0; i < totals.size(); ++i) {
+    const auto& total = totals[i];
     add(total_, total);
-    seats_.push_back({total, total});
+    const bool known = i < devices.size() && !devices[i].empty();
+    seats_.push_back({total, total, device_books{known ? devices[i] : plain_devices(total)}});
   }
   free_ = total_;
 }
 
 bool seat_books::feasible(const wire::resource_amounts& demand) const {
   return std::any_of(seats_.begin(), seats_.end(),
-                     [&](const page& seat) { return fits(demand, seat.total); });
+                     [&](const page& seat) { return seat.feasible(demand); });
 }
 
 int seat_books::seat_for(const wire::resource_amounts& demand) const {
   int best = -1;
   double best_load = -1;
   for (std::uint32_t i = 0; i < size(); ++i) {
-    if (!fits(demand, seats_[i].free)) continue;
+    if (!seats_[i].has_room_for(demand)) continue;
     const double load = load_with(demand, seats_[i].free, seats_[i].total);
     if (load > best_load) {
       best = static_cast<int>(i);
@@ -33,20 +41,31 @@ int seat_books::seat_for(const wire::resource_amounts& demand) const {
   return best;
 }
 
+resource_set seat_books::lacking_at(std::uint32_t seat,
+                                    const wire::resource_amounts& demand) const {
+  const page& at = seats_[seat];
+  // What is free of the devices may be in pieces.
+  return lacking(demand, at.free) | (at.devices.find(demand.gpus) ? 0 : gpus_bit);
+}
+
 resource_set seat_books::lacking_for(const wire::resource_amounts& demand) const {
   resource_set kinds = 0;
-  for (const page& seat : seats_) {
-    if (fits(demand, seat.total)) kinds |= lacking(demand, seat.free);
+  for (std::uint32_t seat = 0; seat < size(); ++seat) {
+    if (feasible_at(seat, demand)) kinds |= lacking_at(seat, demand);
   }
   return kinds;
 }
 
-void seat_books::take_from(std::uint32_t seat, const wire::resource_amounts& amounts) {
+void seat_books::take_from(std::uint32_t seat, const wire::resource_amounts& amounts,
+                           const device_set& devices) {
+  seats_[seat].devices.take(devices);
   take(seats_[seat].free, amounts);
   take(free_, amounts);
 }
 
-void seat_books::give_to(std::uint32_t seat, const wire::resource_amounts& amounts) {
+void seat_books::give_to(std::uint32_t seat, const wire::resource_amounts& amounts,
+                         const device_set& devices) {
+  seats_[seat].devices.give(devices);
   add(seats_[seat].free, amounts);
   add(free_, amounts);
   invariant(fits(seats_[seat].free, seats_[seat].total), "no more is free than there is",

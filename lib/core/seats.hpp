@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/device_books.hpp"
 #include "core/resources.hpp"
 #include "wire/resources.hpp"
 
@@ -11,31 +12,51 @@ namespace mobula::core {
 /// The exact books of a node's resources, seat by seat. Never over a total, never below nothing.
 class seat_books {
  public:
-  explicit seat_books(std::vector<wire::resource_amounts> totals);
+  /// @param devices  of each seat; of a seat that isn't there: as many plain ones as it has gpus
+  explicit seat_books(std::vector<wire::resource_amounts> totals,
+                      std::vector<std::vector<device>> devices = {});
 
   std::uint32_t size() const { return static_cast<std::uint32_t>(seats_.size()); }
   const wire::resource_amounts& total_of(std::uint32_t seat) const { return seats_[seat].total; }
   const wire::resource_amounts& free_of(std::uint32_t seat) const { return seats_[seat].free; }
+  const device_books& devices_of(std::uint32_t seat) const { return seats_[seat].devices; }
   const wire::resource_amounts& total() const { return total_; }
   const wire::resource_amounts& free() const { return free_; }
 
   /// Whether some seat, all of it free, has this.
   bool feasible(const wire::resource_amounts& demand) const;
+  bool feasible_at(std::uint32_t seat, const wire::resource_amounts& demand) const {
+    return seats_[seat].feasible(demand);
+  }
   /// The seat with room for it that is fullest then; -1: none has.
   int seat_for(const wire::resource_amounts& demand) const;
+  /// What it lacks there now.
+  resource_set lacking_at(std::uint32_t seat, const wire::resource_amounts& demand) const;
   /// What the seats that could ever do it lack now (all of what any of them lacks).
   resource_set lacking_for(const wire::resource_amounts& demand) const;
-  void take_from(std::uint32_t seat, const wire::resource_amounts& amounts);
-  void give_to(std::uint32_t seat, const wire::resource_amounts& amounts);
+  void take_from(std::uint32_t seat, const wire::resource_amounts& amounts,
+                 const device_set& devices = {});
+  void give_to(std::uint32_t seat, const wire::resource_amounts& amounts,
+               const device_set& devices = {});
 
  private:
   struct page {
     wire::resource_amounts total;
     wire::resource_amounts free;
+    device_books devices;
+    bool has_room_for(const wire::resource_amounts& demand) const {
+      return fits(demand, free) && devices.find(demand.gpus).has_value();
+    }
+    bool feasible(const wire::resource_amounts& demand) const {
+      return fits(demand, total) && devices.feasible(demand.gpus);
+    }
   };
   std::vector<page> seats_;
   wire::resource_amounts total_;
   wire::resource_amounts free_;
 };
+
+/// As many plain devices as there are gpus, the last one perhaps in part.
+std::vector<device> plain_devices(const wire::resource_amounts& total);
 
 }  // namespace mobula::core

@@ -2,9 +2,11 @@
 
 #include <cstdint>
 #include <list>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
+#include "core/device_books.hpp"
 #include "wire/ids.hpp"
 
 namespace mobula::core {
@@ -13,7 +15,8 @@ namespace mobula::core {
 class worker_starter {
  public:
   /// Answered later, never within the call, by scheduler::worker_joined or worker_ended.
-  virtual void start_worker(wire::process_id process) = 0;
+  /// @param devices  the GPUs that it sees, for its life
+  virtual void start_worker(wire::process_id process, const device_set& devices) = 0;
   /// Ends it at once, whatever it does. Answered later by scheduler::worker_ended.
   virtual void end_worker(wire::process_id process) = 0;
 
@@ -29,12 +32,14 @@ struct worker {
   bool used = false;   // it has run something: no actor's any more
   bool actor = false;  // an actor's: not counted, not shared, not used again
   bool alone = false;  // its lease shares it with nobody
+  /// The GPUs that it sees: it takes leases of just these.
+  device_set devices;
   std::vector<std::uint64_t> leases;
   std::uint32_t blocked = 0;  // leases whose cpus are lent while it can run others
 
   /// Everything in it waits: one more lease on top holds up nobody who could go on.
   bool all_blocked() const {
-    return now == state::leased && !actor && !alone && blocked == leases.size();
+    return now == state::leased && !actor && !alone && devices.empty() && blocked == leases.size();
   }
 };
 
@@ -44,15 +49,22 @@ class worker_pool {
  public:
   worker_pool(wire::node_id node, worker_starter& starter) : node_{node}, starter_{starter} {}
 
-  worker& start();
+  worker& start(const device_set& devices = {});
   worker* find(wire::process_id process);
   const std::unordered_map<wire::process_id, worker>& all() const { return workers_; }
 
   void joined(worker& one);
   /// Its last lease has gone.
   void rests(worker& one);
-  /// The most recently used idle one; for an actor the one that was never used. Null: none.
-  worker* take_idle(bool for_actor);
+  /// The most recently used idle one with those devices; for an actor the one that was never used.
+  /// Null: none.
+  worker* take_idle(bool for_actor, const device_set& devices = {});
+  /// The devices of the most recently used idle one that has so many gpus, all of them free in
+  /// these books; nothing: there is none.
+  std::optional<device_set> idle_devices(bool for_actor, std::int64_t gpus,
+                                         const device_books& books) const;
+  /// The least recently used idle one that sees any of these, no longer idle; null: none.
+  worker* take_idle_with_any(const device_set& devices);
   /// The least recently used idle one, no longer idle; null: none.
   worker* take_oldest_idle();
   /// The process all of whose leases wait with the fewest of them; null: none.
@@ -63,7 +75,13 @@ class worker_pool {
   void becomes_actors(worker& one);
 
   std::size_t starting() const { return starting_; }
+  /// Of these, those that will see no GPU.
+  std::size_t starting_plain() const { return starting_plain_; }
+  /// Of these, those that will see just those devices.
+  std::size_t starting_with(const device_set& devices) const;
   std::size_t idle() const { return idle_.size(); }
+  /// Idle ones that see no GPU.
+  std::size_t idle_plain() const;
   /// Processes that count: all but actors' and those that retire.
   std::size_t counted() const { return workers_.size() - not_counted_; }
   std::size_t retiring() const { return retiring_; }
@@ -76,6 +94,7 @@ class worker_pool {
   std::unordered_map<wire::process_id, worker> workers_;
   std::list<worker*> idle_;  // most recently used last
   std::size_t starting_ = 0;
+  std::size_t starting_plain_ = 0;
   std::size_t not_counted_ = 0;
   std::size_t retiring_ = 0;
 };

@@ -77,6 +77,11 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
 
 environment variables_for(const child_recipe& recipe) {
   environment variables = without_rank(recipe.variables);
+  for (const std::string& one : recipe.more_variables) {
+    const std::size_t name = one.find('=');
+    set_variable(variables, std::string_view{one}.substr(0, name),
+                 std::string_view{one}.substr(name + 1));
+  }
   set_variable(variables, role_variable, name_of(recipe.as));
   set_variable(variables, parent_variable, std::to_string(::getpid()));
   set_variable(variables, start_variable, recipe.start);
@@ -87,10 +92,10 @@ environment variables_for(const child_recipe& recipe) {
 /// it, from its first instruction on, before any library looks.
 class binding {
  public:
-  explicit binding(const core_set& cores) {
-    if (cores.empty()) return;
-    before_ = core_set::of_this_thread();
-    cores.bind_this_thread();
+  explicit binding(const hardware::thread_set& threads) {
+    if (threads.empty()) return;
+    before_ = hardware::thread_set::of_this_thread();
+    threads.bind_this_thread();
   }
   ~binding() {
     if (!before_.empty()) before_.bind_this_thread();
@@ -99,7 +104,7 @@ class binding {
   binding& operator=(const binding&) = delete;
 
  private:
-  core_set before_;
+  hardware::thread_set before_;
 };
 
 /// Starts the process. @returns 0, or why not
@@ -118,7 +123,7 @@ int spawn(const child_recipe& recipe, std::span<const int> given, pid_t& pid) {
   const auto envp = pointers_to(variables);
   // The kernel tells a child of the death of the thread that started it, not of the process.
   return on_lasting_thread([&] {
-    const binding bound{recipe.cores};
+    const binding bound{recipe.threads};
     return ::posix_spawn(&pid, "/proc/self/exe", &lists.actions, &lists.attributes, argv.data(),
                          envp.data());
   });

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "launch/core_set.hpp"
+#include "hardware/thread_set.hpp"
 #include "launch/descriptor.hpp"
 #include "launch/entry.hpp"
 #include "launch/environment.hpp"
@@ -40,13 +40,15 @@ struct child_recipe {
   std::vector<std::string> arguments;
   /// Its variables; those of a rank and Mobula's internal ones are left out or replaced.
   environment variables;
+  /// Set on top of these.
+  environment more_variables = {};
   /// Told to the child as entry::start. No byte of it may be 0.
   std::string start;
   /// Stay open in the child, as numbers 3, 4, ... in this order. Everything else is closed: MPI's
   /// sockets and the program's own files and pipes are none of its business.
   std::vector<int> descriptors;
   /// Where it may run; empty: where this thread may.
-  core_set cores;
+  hardware::thread_set threads;
   watch watched_by = watch::pidfd;
 };
 

@@ -4,29 +4,82 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <set>
 
 #include "wire/bytes.hpp"
+#include "wire/codec.hpp"
 
 namespace mobula::launch {
 
+namespace {
+
+using hardware::thread_set;
+
+// rank_facts as they travel.
+struct encoded_facts {
+  std::uint32_t host = 0;
+  std::string threads;
+  double cpu_quota = 0;
+  std::vector<std::string> wide_cores;
+  bool has_visible_gpus = false;
+  std::string visible_gpus;
+  static void fields(auto& visit, auto& self) {
+    visit(self.host);
+    visit(self.threads);
+    visit(self.cpu_quota);
+    visit(self.wide_cores);
+    visit(self.has_visible_gpus);
+    visit(self.visible_gpus);
+  }
+};
+
+// The cores that a set of hardware threads is, in order; of each, the threads that are in the set.
+std::vector<thread_set> cores_of(const thread_set& threads, std::span<const thread_set> wide) {
+  std::vector<thread_set> cores;
+  thread_set counted;
+  for (const std::uint32_t thread : threads.list()) {
+    if (counted.contains(thread)) continue;
+    const auto around = std::ranges::find_if(
+        wide, [thread](const thread_set& core) { return core.contains(thread); });
+    thread_set& core = cores.emplace_back();
+    core.add(thread);
+    if (around != wide.end()) {
+      core = *around;
+      core &= threads;
+    }
+    counted |= core;
+  }
+  return cores;
+}
+
+}  // namespace
+
 std::string rank_facts::encode() const {
-  const std::string text = cores.text();
-  std::string bytes(sizeof host + sizeof cpu_quota + text.size(), '\0');
+  encoded_facts all;
+  all.host = host;
+  all.threads = threads.text();
+  all.cpu_quota = cpu_quota;
+  for (const thread_set& core : wide_cores) all.wide_cores.push_back(core.text());
+  all.has_visible_gpus = visible_gpus.has_value();
+  all.visible_gpus = visible_gpus.value_or("");
+  std::string bytes(wire::encoded_size(all), '\0');
   wire::writer room{reinterpret_cast<std::byte*>(bytes.data())};
-  room.number(host);
-  room.number(cpu_quota);
-  room.raw(wire::as_blob(text));
+  wire::encode_part(room, all);
   return bytes;
 }
 
 std::optional<rank_facts> rank_facts::decode(std::string_view bytes) {
   wire::reader from{wire::as_blob(bytes)};
-  rank_facts facts;
-  facts.host = from.number<std::uint32_t>();
-  facts.cpu_quota = from.number<double>();
-  const auto cores = core_set::parse(wire::as_text(from.rest()));
-  if (from.failed() || !cores) return std::nullopt;
-  facts.cores = *cores;
+  const auto all = wire::decode_part<encoded_facts>(from);
+  const auto threads = thread_set::parse(all.threads);
+  if (!from.finished() || !threads) return std::nullopt;
+  rank_facts facts{all.host, *threads, all.cpu_quota};
+  for (const std::string& text : all.wide_cores) {
+    const auto core = thread_set::parse(text);
+    if (!core) return std::nullopt;
+    facts.wide_cores.push_back(*core);
+  }
+  if (all.has_visible_gpus) facts.visible_gpus = all.visible_gpus;
   return facts;
 }
 
@@ -35,7 +88,7 @@ layout::layout(std::span<const rank_facts> ranks, std::uint32_t ranks_per_node,
   std::map<std::uint32_t, std::vector<std::uint32_t>> hosts;
   for (std::uint32_t rank = 0; rank < ranks.size(); ++rank) {
     hosts[ranks[rank].host].push_back(rank);
-    cores_of_rank_.push_back(ranks[rank].cores);
+    threads_of_rank_.push_back(ranks[rank].threads);
   }
   for (const auto& [host, members] : hosts) {
     const std::size_t each = ranks_per_node == 0 ? members.size() : ranks_per_node;
@@ -61,7 +114,10 @@ layout::layout(std::span<const rank_facts> ranks, std::uint32_t ranks_per_node,
     for (const std::uint32_t rank : nodes_[i].ranks) node_of_rank_[rank] = i;
     nodes_of_host[ranks[nodes_[i].first_rank()].host].push_back(i);
   }
-  for (const auto& [host, members] : nodes_of_host) share_cores(ranks, members);
+  for (const auto& [host, members] : nodes_of_host) {
+    share_cores(ranks, members);
+    share_gpus(ranks, members);
+  }
   if (cpus) {
     for (node_layout& node : nodes_) node.cpus = *cpus;
   }
@@ -69,34 +125,36 @@ layout::layout(std::span<const rank_facts> ranks, std::uint32_t ranks_per_node,
 
 void layout::share_cores(std::span<const rank_facts> ranks,
                          std::span<const std::size_t> of_one_host) {
-  core_set of_host;
+  thread_set of_host;
   bool overlap = false;
   std::size_t rank_count = 0;
   for (const std::size_t i : of_one_host) {
-    core_set& own = nodes_[i].cores;
-    for (const std::uint32_t rank : nodes_[i].ranks) own |= ranks[rank].cores;
+    thread_set& own = nodes_[i].threads;
+    for (const std::uint32_t rank : nodes_[i].ranks) own |= ranks[rank].threads;
     overlap = overlap || own.overlaps(of_host);
     of_host |= own;
     rank_count += nodes_[i].ranks.size();
   }
+  const auto& wide_cores = ranks[ranks[nodes_[of_one_host.front()].first_rank()].host].wide_cores;
   if (overlap) {
     // The launcher did not divide the host: logical nodes get neighbouring cores, as many each as
     // they have ranks; when there are more nodes than cores, some share one.
-    const std::vector<std::uint32_t> list = of_host.list();
+    const std::vector<thread_set> list = cores_of(of_host, wide_cores);
     std::size_t ranks_before = 0;
     for (const std::size_t i : of_one_host) {
       const std::size_t begin = ranks_before * list.size() / rank_count;
       ranks_before += nodes_[i].ranks.size();
       const std::size_t end = std::max(begin + 1, ranks_before * list.size() / rank_count);
-      nodes_[i].cores = {};
-      for (std::size_t at = begin; at < end; ++at) nodes_[i].cores.add(list[at]);
+      nodes_[i].threads = {};
+      for (std::size_t at = begin; at < end; ++at) nodes_[i].threads |= list[at];
     }
   }
   for (const std::size_t i : of_one_host) {
     node_layout& node = nodes_[i];
     const double quota = ranks[node.first_rank()].cpu_quota *
                          static_cast<double>(node.ranks.size()) / static_cast<double>(rank_count);
-    double cpus = std::max(1U, node.cores.count());
+    node.cores = static_cast<std::uint32_t>(cores_of(node.threads, wide_cores).size());
+    double cpus = std::max(1U, node.cores);
     if (quota > 0) cpus = std::min(cpus, std::max(1.0, std::floor(quota)));
     // The driver's rank is no worker rank. More workers than cores are what somebody asked for.
     const std::size_t workers = node.ranks.size() - (node.first_rank() == 0 ? 1 : 0);
@@ -104,10 +162,29 @@ void layout::share_cores(std::span<const rank_facts> ranks,
   }
 }
 
-core_set layout::cores_of_children(std::uint32_t rank) const {
-  core_set cores = cores_of_rank_[rank];
-  cores &= node_of(rank).cores;
-  return cores.empty() ? node_of(rank).cores : cores;
+// Whose ranks were given different ones has those alone.
+void layout::share_gpus(std::span<const rank_facts> ranks,
+                        std::span<const std::size_t> of_one_host) {
+  const auto visible = [&](std::size_t node) {
+    std::set<std::optional<std::string>> all;
+    for (const std::uint32_t rank : nodes_[node].ranks) all.insert(ranks[rank].visible_gpus);
+    return all;
+  };
+  for (const std::size_t i : of_one_host) {
+    node_layout& node = nodes_[i];
+    node.gpu_shares = 0;
+    for (const std::size_t other : of_one_host) {
+      if (visible(other) != visible(i)) continue;
+      if (other == i) node.gpu_share = node.gpu_shares;
+      ++node.gpu_shares;
+    }
+  }
+}
+
+thread_set layout::threads_of_children(std::uint32_t rank) const {
+  thread_set threads = threads_of_rank_[rank];
+  threads &= node_of(rank).threads;
+  return threads.empty() ? node_of(rank).threads : threads;
 }
 
 }  // namespace mobula::launch

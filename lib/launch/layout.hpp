@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "launch/core_set.hpp"
+#include "hardware/thread_set.hpp"
 #include "launch/start_error.hpp"
 #include "wire/ids.hpp"
 
@@ -18,9 +18,14 @@ struct rank_facts {
   /// The lowest rank that it shares memory with.
   std::uint32_t host = 0;
   /// Where its launcher lets it run.
-  core_set cores;
+  hardware::thread_set threads;
   /// What its control groups allow, in cpus; 0: no limit.
   double cpu_quota = 0;
+  /// The host's cores that have several hardware threads, told by the lowest rank of each host: all
+  /// other threads are cores by themselves.
+  std::vector<hardware::thread_set> wide_cores = {};
+  /// Its CUDA_VISIBLE_DEVICES; nothing: it is not set.
+  std::optional<std::string> visible_gpus = {};
 
   std::string encode() const;
   static std::optional<rank_facts> decode(std::string_view bytes);
@@ -32,8 +37,14 @@ struct node_layout {
   /// Ascending; the first starts the node's scheduler and is its seat, the others are seats of
   /// their own. Rank 0 is the driver besides.
   std::vector<std::uint32_t> ranks;
-  /// The cores that belong to this node.
-  core_set cores;
+  /// The hardware threads that belong to this node.
+  hardware::thread_set threads;
+  /// How many cores these are.
+  std::uint32_t cores = 0;
+  /// Of the logical nodes of its host whose ranks may use the same GPUs, this one's number and how
+  /// many they are: they divide them.
+  std::uint32_t gpu_share = 0;
+  std::uint32_t gpu_shares = 1;
   /// What it offers unless somebody says otherwise.
   double cpus = 1;
 
@@ -55,14 +66,16 @@ class layout {
 
   bool is_driver(std::uint32_t rank) const { return rank == 0; }
   bool starts_scheduler(std::uint32_t rank) const { return node_of(rank).first_rank() == rank; }
-  /// Where the processes that this rank starts may run: its own cores, or the node's share of them.
-  core_set cores_of_children(std::uint32_t rank) const;
+  /// Where the processes that this rank starts may run: its own threads, or the node's share of
+  /// them.
+  hardware::thread_set threads_of_children(std::uint32_t rank) const;
 
  private:
   void share_cores(std::span<const rank_facts> ranks, std::span<const std::size_t> of_one_host);
+  void share_gpus(std::span<const rank_facts> ranks, std::span<const std::size_t> of_one_host);
   std::vector<node_layout> nodes_;
   std::vector<std::size_t> node_of_rank_;
-  std::vector<core_set> cores_of_rank_;
+  std::vector<hardware::thread_set> threads_of_rank_;
 };
 
 }  // namespace mobula::launch

@@ -13,8 +13,9 @@ nursery::nursery(child_recipe common)
   if (!epoll_) throw start_error{std::string{"can't watch processes: "} + std::strerror(errno)};
 }
 
-const child& nursery::start(std::uint32_t incarnation, std::string start) {
+const child& nursery::start(std::uint32_t incarnation, std::string start, environment variables) {
   common_.start = std::move(start);
+  common_.more_variables = std::move(variables);
   child started{common_};
   epoll_event event{};
   event.events = EPOLLIN;

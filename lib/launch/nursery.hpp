@@ -20,8 +20,9 @@ class nursery {
   /// @param common  what all children have in common
   explicit nursery(child_recipe common);
 
+  /// @param variables  child_recipe::more_variables
   /// @throws start_error
-  const child& start(std::uint32_t incarnation, std::string start);
+  const child& start(std::uint32_t incarnation, std::string start, environment variables = {});
   void signal(std::uint32_t incarnation, int number);
   /// Readable when a child has ended.
   int descriptor() const { return epoll_.get(); }

@@ -52,7 +52,7 @@ class seat {
 
   void start(const seat_start& wanted) {
     try {
-      const child& started = children_.start(wanted.incarnation, wanted.text);
+      const child& started = children_.start(wanted.incarnation, wanted.text, wanted.variables);
       tell(seat_started{wanted.incarnation, started.pid()},
            descriptor{::fcntl(started.descriptor(), F_DUPFD_CLOEXEC, 0)});
     } catch (const start_error& error) {

@@ -65,9 +65,11 @@ struct seat_start {
   static constexpr seat_record kind = seat_record::start;
   std::uint32_t incarnation = 0;
   std::string text;
+  environment variables;
   static void fields(auto& visit, auto& self) {
     visit(self.incarnation);
     visit(self.text);
+    visit(self.variables);
   }
 };
 

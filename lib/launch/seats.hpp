@@ -43,8 +43,9 @@ class seats {
   /// Takes what has happened, and tells of it. Does not wait.
   void poll(seats_listener& listener);
 
-  /// Starts a child; if that can't be done, child_ended tells why.
-  void start(std::uint32_t incarnation, std::string text);
+  /// Starts a child, with these variables besides those that all have; if that can't be done,
+  /// child_ended tells why.
+  void start(std::uint32_t incarnation, std::string text, environment variables = {});
   /// The child has entered service: it can be started, whatever becomes of it.
   void entered(std::uint32_t incarnation);
   void signal(std::uint32_t incarnation, int number);

@@ -46,6 +46,11 @@ bool take_ranks_per_node(settings& into, std::string_view value) {
   return true;
 }
 
+bool take_topology(settings& into, std::string_view value) {
+  into.topology = value;
+  return !value.empty();
+}
+
 bool take_wait(settings& into, std::string_view value) {
   return take_choice(
       into.wait, value,
@@ -101,18 +106,22 @@ bool take_rma_pinned_bytes(settings& into, std::string_view value) {
   return true;
 }
 
-constexpr std::array<setting_row, 15> table{{
+constexpr std::array<setting_row, 16> table{{
     {"MOBULA_CPUS", "cpus", "the cores that the node's ranks may use",
      "cpus that each node offers, unless the program says it", false,
      [](settings& into, std::string_view value) { return take_amount(into.cpus, value); },
      "a number of cpus, such as 8"},
-    {"MOBULA_GPUS", "gpus", "what the program says, or none",
+    {"MOBULA_GPUS", "gpus", "those that its driver and CUDA_VISIBLE_DEVICES show",
      "gpus that each node offers, unless the program says it", false,
      [](settings& into, std::string_view value) { return take_amount(into.gpus, value); },
      "a number of gpus, such as 4"},
     {"MOBULA_RANKS_PER_NODE", "ranks", "all ranks that share memory",
      "cuts every host into logical nodes of so many ranks", false, take_ranks_per_node,
      "a number of ranks, at least 1"},
+    {"MOBULA_TOPOLOGY", "", "what hwloc finds",
+     "another machine to take each host for, in hwloc's synthetic notation or a file of its XML; "
+     "nothing is bound to its cores then",
+     false, take_topology, "a topology such as package:2 core:32 pu:2, or the path of a file"},
     {"MOBULA_WAIT", "", "auto", "how processes wait: spin, block, or auto (spin a little, block)",
      false, take_wait, "spin, auto or block"},
     {"MOBULA_STORE_BYTES", "bytes", "a share of the node's memory",

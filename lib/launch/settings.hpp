@@ -19,6 +19,7 @@ struct settings {
   std::optional<double> cpus;
   std::optional<double> gpus;
   std::uint32_t ranks_per_node = 0;
+  std::string topology;  // empty: this machine's
   wait_mode wait = wait_mode::automatic;
   std::uint64_t store_bytes = 0;
   std::string spill_folder;                  // empty: the first disk that will do

@@ -1,11 +1,14 @@
 #include "mobula/cluster.hpp"
 
+#include <numeric>
 #include <sstream>
 
 #include "runtime/function_table.hpp"
 #include "runtime/host_name.hpp"
 #include "runtime/inquiries.hpp"
+#include "runtime/node_description.hpp"
 #include "runtime/process.hpp"
+#include "runtime/start_texts.hpp"
 #include "runtime/task_run.hpp"
 #include "runtime/worker.hpp"
 
@@ -55,6 +58,24 @@ std::map<std::string, double> sum_of(adder& add_one, const time_limit& limit) {
   return sum;
 }
 
+void describe(node_state& node, std::string_view encoded) {
+  const auto told = detail::part_of_bytes<detail::node_description>(encoded);
+  node.first_rank = told.first_rank;
+  node.ranks = told.ranks;
+  node.threads = told.threads;
+  node.cores = told.cores;
+  node.packages = told.packages;
+  node.numa_nodes = told.numa_nodes;
+  node.memory_bytes = told.memory_bytes;
+  for (const auto& one : told.gpus) {
+    node.gpus.push_back({one.uuid, one.name, one.memory_bytes, one.pci_address, one.part_of,
+                         one.threads, one.numa_node});
+  }
+  node.transports = told.transports;
+  node.rma = told.rma;
+  for (const auto& one : told.versions) node.versions[one.name] = one.version;
+}
+
 }  // namespace
 
 runtime_context context() {
@@ -75,6 +96,12 @@ runtime_context context() {
   return here;
 }
 
+std::vector<int> gpu_ids() {
+  std::vector<int> all(detail::process::require().gpus());
+  std::iota(all.begin(), all.end(), 0);
+  return all;
+}
+
 std::vector<node_state> nodes(time_limit limit) {
   std::vector<node_state> all;
   for (const auto& one : ask_nodes(limit)) {
@@ -91,6 +118,7 @@ std::vector<node_state> nodes(time_limit limit) {
     node.store_spilled_bytes = one.store.spilled_bytes;
     node.store_reads = one.store.reads;
     node.store_hops_max = one.store.hops_max;
+    if (!one.description.empty()) describe(node, one.description);
   }
   return all;
 }

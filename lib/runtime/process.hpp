@@ -64,6 +64,9 @@ class process final : wire::receiver {
   /// In a worker: what runs here. Set once, before the first message.
   void set_executor(core::executor* executor) { executor_ = executor; }
   core::executor* executor() { return executor_; }
+  /// In a worker: how many GPUs it sees. Set once, before the first message.
+  void set_gpus(std::uint32_t count) { gpus_ = count; }
+  std::uint32_t gpus() const { return gpus_; }
   /// What looks into long waits there. As above.
   void set_deadlock_finder(core::deadlock_finder* finder) { deadlock_finder_ = finder; }
 
@@ -141,6 +144,7 @@ class process final : wire::receiver {
   std::uint32_t idle_polls_ = 0;
   bool tick_due_ = false;
   std::atomic<bool> ended_{false};
+  std::uint32_t gpus_ = 0;
   std::vector<std::pair<wire::process_id, wire::store_sealed>> seals_;  // with whose owner
   std::atomic<std::uint32_t> sleepers_{0};  // threads that sleep, without the understudy
   std::atomic<std::uint64_t> beats_{0};     // polls by others than the understudy

@@ -15,6 +15,7 @@
 #include "runtime/backoff.hpp"
 #include "runtime/board.hpp"
 #include "runtime/host_name.hpp"
+#include "runtime/node_hardware.hpp"
 #include "transport/ring/wake.hpp"
 #include "wire/debug_build.hpp"
 
@@ -32,7 +33,7 @@ launch::child_recipe recipe_for_workers(const scheduler_start& told,
   recipe.as = launch::role::worker;
   recipe.arguments = std::move(arguments);
   recipe.variables = launch::this_environment();
-  if (const auto cores = launch::core_set::parse(told.cores)) recipe.cores = *cores;
+  if (const auto threads = hardware::thread_set::parse(told.threads)) recipe.threads = *threads;
   return recipe;
 }
 
@@ -64,6 +65,9 @@ scheduler_process::scheduler_process(scheduler_start told, launch::record_channe
       pins_{broker_, port_},
       epoll_{::epoll_create1(EPOLL_CLOEXEC)} {
   ignore_limit_of_files();
+  description_ = look_at_node(told_.hardware);
+  description_.first_rank = told_.own_rank;
+  description_.ranks = told_.other_seats + 1;
   seats_ = std::make_unique<launch::seats>(
       told_.own_rank, recipe_for_workers(told_, std::move(arguments)), std::move(door));
   if (told_.nodes > 1) {
@@ -71,6 +75,8 @@ scheduler_process::scheduler_process(scheduler_start told, launch::record_channe
     how.nodes_expected = told_.nodes;
     how.rma = told_.rma;
     links_ = std::make_unique<ucx::links>(told_.node, told_.job_token, how);
+    description_.rma = told_.rma;
+    description_.versions.push_back({"ucx", ucx::links::version()});
   }
   gateway_ = std::make_unique<transport::gateway>(port_, links_.get());
   open_store();
@@ -145,6 +151,8 @@ void scheduler_process::watch(int descriptor) {
 void scheduler_process::meet_the_others() {
   scheduler_hello hello;
   hello.broker = broker_.name();
+  for (const gpu_description& one : description_.gpus)
+    hello.devices.push_back({one.can_be_shared, !one.part_of.empty()});
   if (links_) {
     const auto address = links_->address();
     hello.address.assign(reinterpret_cast<const char*>(address.data()), address.size());
@@ -167,13 +175,19 @@ void scheduler_process::make_books(const job_cards& job) {
   std::vector<core::node_totals> totals;
   std::vector<std::vector<std::byte>> addresses;
   for (const node_card& card : job.nodes) {
-    totals.push_back({card.host, {card.total}});
+    std::vector<core::device> devices;
+    for (const device_card& one : card.devices) devices.push_back({one.can_be_shared, one.is_part});
+    totals.push_back({card.host, {card.total}, {devices}});
     const auto bytes = wire::as_blob(card.address);
     addresses.emplace_back(bytes.begin(), bytes.end());
   }
   if (links_) links_->set_addresses(std::move(addresses));
   core::worker_starter& starter = *this;
   scheduler_ = std::make_unique<core::scheduler>(told_.node, std::move(totals), starter, *gateway_);
+  scheduler_->on_describe = [this] {
+    if (links_) description_.transports = links_->transports();
+    return bytes_of_part(description_);
+  };
   scheduler_->on_store_use = [this] {
     return wire::store_use{store_->capacity_bytes(), directory_->bytes_used(),
                            directory_->copies(),     directory_->bytes_on_disk(),
@@ -350,7 +364,18 @@ void scheduler_process::children_fail(const std::string& how) {
   failed_ = true;
 }
 
-void scheduler_process::start_worker(process_id process) {
+// What CUDA shows a process that has these. Where somebody said how many there are, their numbers.
+std::string scheduler_process::visible_devices(const core::device_set& devices) const {
+  std::string list;
+  for (const core::device_share& one : devices) {
+    list += list.empty() ? "" : ",";
+    const bool known = one.number < description_.gpus.size();
+    list += known ? description_.gpus[one.number].uuid : std::to_string(one.number);
+  }
+  return list;
+}
+
+void scheduler_process::start_worker(process_id process, const core::device_set& devices) {
   worker_start_text text;
   text.process = process.bits();
   text.job_token = told_.job_token;
@@ -358,7 +383,10 @@ void scheduler_process::start_worker(process_id process) {
   text.deadlock_after_ns = told_.deadlock_after_ns;
   text.broker = broker_.name();
   text.open_files = open_files_given_;
-  seats_->start(process.incarnation(), to_hex(bytes_of_part(text)));
+  text.gpus = static_cast<std::uint32_t>(devices.size());
+  // Before anything in it can look for devices; none are shown to who has asked for none.
+  seats_->start(process.incarnation(), to_hex(bytes_of_part(text)),
+                {"CUDA_VISIBLE_DEVICES=" + visible_devices(devices)});
 }
 
 void scheduler_process::end_worker(process_id process) {

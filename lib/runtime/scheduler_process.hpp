@@ -14,6 +14,7 @@
 #include "core/scheduler.hpp"
 #include "launch/record_channel.hpp"
 #include "launch/seats.hpp"
+#include "runtime/node_description.hpp"
 #include "runtime/node_disk.hpp"
 #include "runtime/node_pins.hpp"
 #include "runtime/published_store.hpp"
@@ -61,6 +62,7 @@ class scheduler_process final : wire::receiver,
   void look_around();
   void serve_events(std::span<const epoll_event> events);
   void watch(int descriptor);
+  std::string visible_devices(const core::device_set& devices) const;
   bool leave();
 
   void on_message(wire::process_id from, wire::blob message) override;
@@ -71,7 +73,7 @@ class scheduler_process final : wire::receiver,
   void seat_lost(std::uint32_t rank) override;
   void child_ended(std::uint32_t incarnation, const std::string& how) override;
   void children_fail(const std::string& how) override;
-  void start_worker(wire::process_id process) override;
+  void start_worker(wire::process_id process, const core::device_set& devices) override;
   void end_worker(wire::process_id process) override;
 
   /// At the end a peer may be frozen, or gone without a word.
@@ -79,6 +81,7 @@ class scheduler_process final : wire::receiver,
 
   std::uint64_t open_files_given_;  // the limit that the job was started with
   scheduler_start told_;
+  node_description description_;
   launch::record_channel parent_;
   wire::process_id self_;
   ring::hub hub_;

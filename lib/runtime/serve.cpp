@@ -59,6 +59,7 @@ int serve_as_worker(const launch::entry& start, int argc, char** argv) {
   if (!member) throw launch::start_error{"a worker can't join its node: " + refused};
   // Never destroyed: refs in the program's static objects are let go of after this.
   static process& home = *new process{std::move(member), told.wait};
+  home.set_gpus(told.gpus);
   static worker& here = *new worker{home, {.after_ns = told.deadlock_after_ns}};
   process::set_current(&home);
   for (const start_hook hook : start_hooks()) hook(argc, argv);

@@ -16,7 +16,8 @@
 #include <set>
 
 #include "core/errors.hpp"
-#include "launch/cgroup.hpp"
+#include "hardware/cgroup.hpp"
+#include "hardware/machine.hpp"
 #include "launch/identity.hpp"
 #include "launch/launcher.hpp"
 #include "launch/mpi_bootstrap.hpp"
@@ -44,6 +45,11 @@ namespace {
 std::optional<double> given_cpus(const runtime_options& options, const launch::settings& settings) {
   if (options.cpus.is_set()) return options.cpus.value_or(0);
   return settings.cpus;
+}
+
+std::optional<double> given_gpus(const runtime_options& options, const launch::settings& settings) {
+  if (options.gpus.is_set()) return options.gpus.value_or(0);
+  return settings.gpus;
 }
 
 // What the processes of a node share is in files without names, which count: the system kills who
@@ -88,8 +94,21 @@ session::~session() = default;
 launch::rank_facts session::facts() const {
   launch::rank_facts mine;
   mine.host = ranks_->host();
-  mine.cores = launch::core_set::of_this_thread();
-  mine.cpu_quota = launch::cpu_quota().value_or(0);
+  mine.threads = hardware::thread_set::of_this_thread();
+  mine.cpu_quota = hardware::cpu_quota().value_or(0);
+  if (const auto visible = launch::find_variable(variables_, "CUDA_VISIBLE_DEVICES"))
+    mine.visible_gpus = *visible;
+  // One rank looks for all of its host. Where that can't be read each thread counts as a core.
+  if (mine.host != rank_ && settings_.topology.empty()) return mine;
+  std::string refusal;
+  const auto machine =
+      hardware::read_machine(settings_.topology, hardware::look_for::cores, refusal);
+  if (!settings_.topology.empty()) {
+    if (!refusal.empty()) throw start_error{"MOBULA_TOPOLOGY: " + refusal};
+    mine.threads = machine.threads();
+  }
+  for (const hardware::core& one : machine.cores)
+    if (one.threads.count() > 1) mine.wide_cores.push_back(one.threads);
   return mine;
 }
 
@@ -98,8 +117,10 @@ node_card session::card(const runtime_options& options, const launch::node_layou
   mine.host = host_name();
   const double memory = options.memory_bytes.value_or(
       static_cast<double>(host_memory().usable_bytes / nodes_on_host(node)));
-  mine.total = amounts_of(node.cpus, options.gpus.value_or(settings_.gpus.value_or(0)), memory,
-                          options.resources);
+  const auto found = static_cast<double>(hello_.devices.size());
+  const double gpus = given_gpus(options, settings_).value_or(found);
+  mine.devices = hello_.devices;
+  mine.total = amounts_of(node.cpus, gpus, memory, options.resources);
   mine.address = hello_.address;
   return mine;
 }
@@ -119,11 +140,14 @@ unsigned session::nodes_on_host(const launch::node_layout& node) const {
 // Everything that ranks tell each other before the job runs. Collective, in the same order in all.
 void session::meet(const runtime_options& options) {
   std::vector<launch::rank_facts> all_facts;
-  for (const auto& bytes : ranks_->allgather(facts().encode())) {
+  std::string mine;
+  together([&] { mine = facts().encode(); });
+  for (const auto& bytes : ranks_->allgather(mine)) {
     const auto one = launch::rank_facts::decode(bytes);
     if (!one) throw start_error{"the ranks of this job run different versions of Mobula"};
     all_facts.push_back(*one);
     hosts_.push_back(one->host);
+    visible_gpus_.push_back({one->visible_gpus.has_value(), one->visible_gpus.value_or("")});
   }
   launch::check_identity(*ranks_, function_table::modules());
   layout_.emplace(all_facts, settings_.ranks_per_node, given_cpus(options, settings_));
@@ -195,7 +219,8 @@ void session::start_scheduler(const launch::node_layout& node, std::size_t node_
   text.rma_pinned_bytes = settings_.rma_pinned_bytes;
   text.wait = settings_.wait;
   text.deadlock_after_ns = std::uint64_t{settings_.deadlock_after_ms} * 1'000'000;
-  text.cores = layout_->cores_of_children(rank_).text();
+  if (settings_.topology.empty()) text.threads = layout_->threads_of_children(rank_).text();
+  text.hardware = ask_of_hardware(node, options);
   if (door_) text.door = door_->address().encode();
   const double given = options.store_bytes.value_or(static_cast<double>(settings_.store_bytes));
   if (options.store_bytes.is_set() && !(given >= 1 && given <= 9e18))
@@ -217,11 +242,26 @@ void session::start_scheduler(const launch::node_layout& node, std::size_t node_
   recipe.start = to_hex(bytes_of_part(text));
   recipe.descriptors.push_back(theirs.get());
   if (door_) recipe.descriptors.push_back(door_->descriptor());
-  recipe.cores = node.cores;
+  if (settings_.topology.empty()) recipe.threads = node.threads;
   launch::on_lasting_thread([&] {
     scheduler_.emplace(recipe);
     return 0;
   });
+}
+
+hardware_question session::ask_of_hardware(const launch::node_layout& node,
+                                           const runtime_options& options) const {
+  hardware_question what;
+  what.node = node.node;
+  what.topology = settings_.topology;
+  what.threads = node.threads.text();
+  what.cores = node.cores;
+  what.looks_for_gpus = !given_gpus(options, settings_).has_value();
+  for (const std::uint32_t rank : node.ranks) what.visible_gpus.push_back(visible_gpus_[rank]);
+  what.mps_folder = launch::find_variable(variables_, "CUDA_MPS_PIPE_DIRECTORY").value_or("");
+  what.gpu_share = node.gpu_share;
+  what.gpu_shares = node.gpu_shares;
+  return what;
 }
 
 void session::choose_disk(scheduler_start& text, unsigned nodes_on_host) const {
@@ -267,7 +307,8 @@ void session::drive() {
   process_ = std::make_unique<process>(std::move(member), settings_.wait);
   watch_scheduler();
   // Nobody counts the driver's cpus; a task has those that it asked for.
-  store::share_large_copies(std::min(copy_threads_max, launch::core_set::of_this_thread().count()));
+  store::share_large_copies(
+      std::min(copy_threads_max, hardware::thread_set::of_this_thread().count()));
   process_->start_understudy();
   process::set_current(process_.get());
 }
@@ -287,7 +328,7 @@ int session::serve() {
     common.as = launch::role::worker;
     common.arguments = arguments_;
     common.variables = variables_;
-    common.cores = layout_->cores_of_children(rank_);
+    if (settings_.topology.empty()) common.threads = layout_->threads_of_children(rank_);
     const auto door = launch::seat_address::decode(seat_word_);
     if (!door) throw error{"this rank was not told where its scheduler is"};
     launch::on_lasting_thread([&] {

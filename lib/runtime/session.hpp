@@ -50,6 +50,8 @@ class session {
   unsigned nodes_on_host(const launch::node_layout& node) const;
   void start_scheduler(const launch::node_layout& node, std::size_t node_count,
                        const runtime_options& options);
+  hardware_question ask_of_hardware(const launch::node_layout& node,
+                                    const runtime_options& options) const;
   void choose_disk(scheduler_start& text, unsigned nodes_on_host) const;
   std::string hear_from_scheduler();
   void watch_scheduler();
@@ -63,6 +65,7 @@ class session {
   bool had_users_mpi_ = false;
   std::uint64_t job_token_ = 0;
   std::vector<std::uint32_t> hosts_;  // of each rank: the lowest rank that it shares memory with
+  std::vector<visible_gpus_text> visible_gpus_;  // of each rank
   std::optional<launch::layout> layout_;
   std::optional<launch::seat_door> door_;
   std::string seat_word_;  // the address of our node's door; empty on first ranks

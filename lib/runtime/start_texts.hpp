@@ -13,15 +13,60 @@
 
 namespace mobula::detail {
 
+/// A GPU as the books see it: see core::device.
+struct device_card {
+  bool can_be_shared = true;
+  bool is_part = false;
+  static void fields(auto& visit, auto& self) {
+    visit(self.can_be_shared);
+    visit(self.is_part);
+  }
+};
+
 /// A node as its first rank knows it before all nodes meet.
 struct node_card {
   std::string host;
   wire::resource_amounts total;
-  std::string address;  // UCX's, of its scheduler; empty in a job of one node
+  std::vector<device_card> devices;  // that were found; empty: plain ones, as many as it offers
+  std::string address;               // UCX's, of its scheduler; empty in a job of one node
   static void fields(auto& visit, auto& self) {
     visit(self.host);
     visit(self.total);
+    visit(self.devices);
     visit(self.address);
+  }
+};
+
+struct visible_gpus_text {
+  bool is_set = false;
+  std::string text;
+  static void fields(auto& visit, auto& self) {
+    visit(self.is_set);
+    visit(self.text);
+  }
+};
+
+/// What a node's first rank knows of its hardware, for the scheduler to look at it.
+struct hardware_question {
+  wire::node_id node = 0;
+  std::string topology;  // of another machine to take it for; empty: this one
+  std::string threads;   // that belong to the node, in the kernel's notation
+  std::uint32_t cores = 0;
+  bool looks_for_gpus = true;                   // unless somebody said how many there are
+  std::vector<visible_gpus_text> visible_gpus;  // CUDA_VISIBLE_DEVICES of its ranks
+  std::string mps_folder;                       // CUDA_MPS_PIPE_DIRECTORY
+  std::uint32_t gpu_share = 0;
+  std::uint32_t gpu_shares = 1;
+  static void fields(auto& visit, auto& self) {
+    visit(self.node);
+    visit(self.topology);
+    visit(self.threads);
+    visit(self.cores);
+    visit(self.looks_for_gpus);
+    visit(self.visible_gpus);
+    visit(self.mps_folder);
+    visit(self.gpu_share);
+    visit(self.gpu_shares);
   }
 };
 
@@ -41,8 +86,9 @@ struct scheduler_start {
   std::uint64_t rma_pinned_bytes = 0;
   launch::wait_mode wait = launch::wait_mode::automatic;
   std::uint64_t deadlock_after_ns = 0;  // of the workers
-  std::string door;   // launch::seat_address of the seats' door, or empty; the door comes along
-  std::string cores;  // where workers may run, in the kernel's notation
+  std::string door;     // launch::seat_address of the seats' door, or empty; the door comes along
+  std::string threads;  // where workers may run, in the kernel's notation; empty: anywhere
+  hardware_question hardware;
   static void fields(auto& visit, auto& self) {
     visit(self.node);
     visit(self.nodes);
@@ -59,7 +105,8 @@ struct scheduler_start {
     visit(self.wait);
     visit(self.deadlock_after_ns);
     visit(self.door);
-    visit(self.cores);
+    visit(self.threads);
+    hardware_question::fields(visit, self.hardware);
   }
 };
 
@@ -67,9 +114,11 @@ struct scheduler_start {
 struct scheduler_hello {
   std::string broker;
   std::string address;
+  std::vector<device_card> devices;  // that it found
   static void fields(auto& visit, auto& self) {
     visit(self.broker);
     visit(self.address);
+    visit(self.devices);
   }
 };
 
@@ -87,6 +136,7 @@ struct worker_start_text {
   launch::wait_mode wait = launch::wait_mode::automatic;
   std::uint64_t deadlock_after_ns = 0;  // core::deadlock_limits::after_ns
   std::string broker;
+  std::uint32_t gpus = 0;  // that it sees
   static void fields(auto& visit, auto& self) {
     visit(self.process);
     visit(self.job_token);
@@ -94,6 +144,7 @@ struct worker_start_text {
     visit(self.wait);
     visit(self.deadlock_after_ns);
     visit(self.broker);
+    visit(self.gpus);
   }
 };
 

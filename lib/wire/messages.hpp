@@ -569,6 +569,7 @@ struct nodes_reply {
     resource_amounts total;
     resource_amounts free;
     store_use store;
+    std::string description;  // of its hardware and software, as the runtime encodes it
     static void fields(auto& visit, auto& self) {
       visit(self.node);
       visit(self.alive);
@@ -577,6 +578,7 @@ struct nodes_reply {
       visit(self.total);
       visit(self.free);
       visit(self.store);
+      visit(self.description);
     }
   };
   std::uint64_t token = 0;

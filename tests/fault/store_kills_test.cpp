@@ -56,6 +56,51 @@ std::size_t some_count(std::mt19937_64& random) {
   return random() % largest[random() % 4] + 1;
 }
 
+// Written twice where it is large: measured, then into its room.
+struct pieces {
+  std::vector<std::vector<std::uint64_t>> all;
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& all;
+  }
+};
+pieces some_pieces(std::size_t count, std::uint64_t from) {
+  pieces made;
+  for (std::size_t i = 0; i < count; i += 100) made.all.emplace_back(100, from + i);
+  return made;
+}
+bool are_pieces(const pieces& all) {
+  return std::ranges::all_of(all.all, [](const auto& one) {
+    return one.size() == 100 && std::ranges::count(one, one.front()) == 100;
+  });
+}
+
+object_ref<void> put_array(std::mt19937_64& random) {
+  numbers made = sequence(some_count(random), random());
+  if (random() % 4 == 0) return {};  // never given away
+  const auto there = mobula::put(std::move(made));
+  if (!is_sequence(mobula::get(there))) std::abort();
+  return there;
+}
+object_ref<void> put_vector(std::mt19937_64& random) {
+  const std::vector<std::uint64_t> value(some_count(random), random());
+  const auto there = mobula::put(value);
+  if (mobula::get(there) != value) std::abort();
+  return there;
+}
+object_ref<void> put_pieces(std::mt19937_64& random) {
+  const auto there = mobula::put(some_pieces(some_count(random), random()));
+  if (!are_pieces(mobula::get(there))) std::abort();
+  return there;
+}
+object_ref<void> put_arrays_inside(std::mt19937_64& random) {
+  std::vector<numbers> several;
+  for (int i = 0; i < 3; ++i) several.push_back(sequence(some_count(random), random()));
+  const auto there = mobula::put(std::move(several));
+  if (!std::ranges::all_of(mobula::get(there), is_sequence)) std::abort();
+  return there;
+}
+
 // Never returns.
 int churn(std::uint64_t seed) {
   std::mt19937_64 random{seed};
@@ -63,12 +108,11 @@ int churn(std::uint64_t seed) {
     std::this_thread::sleep_for(after);
     ::kill(::getpid(), SIGKILL);
   }};
-  std::deque<object_ref<numbers>> held;
+  using putter = object_ref<void>(std::mt19937_64&);
+  constexpr putter* ways[] = {put_array, put_vector, put_pieces, put_arrays_inside};
+  std::deque<object_ref<void>> held;
   for (;;) {
-    numbers made = sequence(some_count(random), random());
-    if (random() % 4 == 0) continue;  // never given away
-    held.push_back(mobula::put(std::move(made)));
-    if (!is_sequence(mobula::get(held[random() % held.size()]))) std::abort();
+    held.push_back(ways[random() % 4](random));
     if (random() % 2 == 0) held.pop_front();
     if (held.size() > 4) held.clear();
   }

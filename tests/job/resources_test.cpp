@@ -1,6 +1,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdlib>
+
 #include "job/job.hpp"
 
 // What tasks and actors ask for, and what the job says of itself.
@@ -193,6 +196,76 @@ TEST(Resources, AreHeldUntilTheLastOneInTheSlotHasEnded) {
   EXPECT_EQ(available_resources().at("gpus"), cluster_resources().at("gpus") - 2);
   shared[signal] = 1;
   EXPECT_TRUE(all_is_free());
+}
+
+// ---- which GPUs: here the numbers 0 and 1, since main.cpp says that there are two
+
+std::string visible() {
+  const char* const list = std::getenv("CUDA_VISIBLE_DEVICES");
+  return list ? list : "all";
+}
+std::string visible_together(std::string numbers, int count) {
+  return meet(numbers, count) ? visible() : "not together";
+}
+struct seeing {
+  std::string visible_devices() { return visible(); }
+  std::vector<int> ids() { return gpu_ids(); }
+};
+
+TEST(Gpus, WhoAsksForNoneSeesNone) {
+  EXPECT_EQ(got(remote<visible>()), "");
+  EXPECT_TRUE(got(remote<[] { return gpu_ids(); }>()).empty());
+  EXPECT_EQ(got(actor<seeing>().call<&seeing::visible_devices>()), "");
+  EXPECT_TRUE(gpu_ids().empty()) << "nobody assigns the driver any";
+}
+
+TEST(Gpus, WholeOnesAreSeenByOneTaskAtATime) {
+  EXPECT_EQ(got(remote<visible>.with({.gpus = 2})()), "0,1");
+  EXPECT_EQ(got(remote<[] { return gpu_ids(); }>.with({.gpus = 2})()), (std::vector<int>{0, 1}));
+  shared_numbers shared;
+  std::vector<object_ref<std::string>> two;
+  for (int i = 0; i < 2; ++i)
+    two.push_back(remote<visible_together>.with({.cpus = 0, .gpus = 1})(shared.path(), 2));
+  auto seen = got(two);
+  std::ranges::sort(seen);
+  if (node_count() == 1) {
+    EXPECT_EQ(seen, (std::vector<std::string>{"0", "1"}));
+  }
+}
+
+TEST(Gpus, PartsOfOneAreSeenTogether) {
+  shared_numbers shared;
+  std::vector<object_ref<std::string>> four;
+  for (int i = 0; i < 4; ++i)
+    four.push_back(remote<visible_together>.with({.cpus = 0, .gpus = 0.25})(shared.path(), 4));
+  const auto seen = got(four);
+  EXPECT_THAT(seen, Each(testing::AnyOf("0", "1")));
+  if (node_count() == 1) {
+    EXPECT_THAT(seen, Each(seen.front()));
+  }
+  EXPECT_EQ(got(remote<[] { return gpu_ids(); }>.with({.gpus = 0.5})()), std::vector<int>{0});
+}
+
+TEST(Gpus, AnActorsAreItsForLife) {
+  const auto one = actor<seeing>.with({.gpus = 1})();
+  const std::string mine = got(one.call<&seeing::visible_devices>());
+  EXPECT_TRUE(mine == "0" || mine == "1") << mine;
+  EXPECT_EQ(got(one.call<&seeing::ids>()), std::vector<int>{0});
+  for (int i = 0; i < 3; ++i) {
+    const std::string other = got(remote<visible>.with({.gpus = 1})());
+    if (node_count() == 1) {
+      EXPECT_NE(other, mine);
+    }
+  }
+  EXPECT_EQ(got(one.call<&seeing::visible_devices>()), mine);
+}
+
+TEST(Gpus, ComeInOneShapeAfterTheOther) {
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(got(remote<visible>.with({.gpus = 2})()), "0,1");
+    EXPECT_EQ(got(remote<visible>.with({.gpus = 0.5})()).size(), 1U);
+    EXPECT_EQ(got(remote<visible>()), "");
+  }
 }
 
 }  // namespace

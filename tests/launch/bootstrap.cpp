@@ -39,7 +39,7 @@ void split(bootstrap& ranks) {
 void lay_out(bootstrap& ranks) {
   rank_facts mine;
   mine.host = ranks.host();
-  mine.cores = core_set::of_this_thread();
+  mine.threads = mobula::hardware::thread_set::of_this_thread();
   std::vector<rank_facts> all;
   for (const std::string& one : ranks.allgather(mine.encode())) {
     all.push_back(rank_facts::decode(one).value());
@@ -47,7 +47,7 @@ void lay_out(bootstrap& ranks) {
   const layout plan{all, 2, std::nullopt};
   EXPECT_THAT_IT_HOLDS(plan.nodes().size() == (ranks.size() + 1) / 2);
   EXPECT_THAT_IT_HOLDS(plan.starts_scheduler(ranks.rank()) == (ranks.rank() % 2 == 0));
-  EXPECT_THAT_IT_HOLDS(!plan.cores_of_children(ranks.rank()).empty());
+  EXPECT_THAT_IT_HOLDS(!plan.threads_of_children(ranks.rank()).empty());
 }
 
 void compare(bootstrap& ranks) {

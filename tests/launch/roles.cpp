@@ -9,7 +9,7 @@
 #include <sstream>
 
 #include "expect.hpp"
-#include "launch/cgroup.hpp"
+#include "hardware/cgroup.hpp"
 #include "launch/child.hpp"
 #include "launch/entry.hpp"
 #include "launch/identity.hpp"
@@ -100,7 +100,8 @@ part find_part(int argc, char** argv) {
   const auto ranks = find_ranks(find_launcher(this_environment()));
   const module_identity program = this_program();
   check_identity(*ranks, {&program, 1});
-  const rank_facts mine{ranks->host(), core_set::of_this_thread(), cpu_quota().value_or(0)};
+  const rank_facts mine{ranks->host(), mobula::hardware::thread_set::of_this_thread(),
+                        mobula::hardware::cpu_quota().value_or(0)};
   std::vector<rank_facts> all;
   for (const std::string& one : ranks->allgather(mine.encode())) {
     all.push_back(rank_facts::decode(one).value());
@@ -120,7 +121,7 @@ part find_part(int argc, char** argv) {
     std::ostringstream start;
     start << own.rank << " " << node.ranks.size() << " " << word;
     recipe.start = start.str();
-    recipe.cores = plan.cores_of_children(own.rank);
+    recipe.threads = plan.threads_of_children(own.rank);
     if (door) recipe.descriptors = {door->descriptor()};
     own.scheduler.emplace(recipe);
   } else {

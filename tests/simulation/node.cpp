@@ -177,7 +177,7 @@ void node::worker_died(process_id process, std::string cause,
                       [this, process] { world_.net().told_of_end(self_, process); });
 }
 
-void node::start_worker(process_id process) {
+void node::start_worker(process_id process, const core::device_set&) {
   world_.time().after(100'000 + world_.random()() % 2'000'000, [this, process] {
     world_.start(process);
     scheduler_.worker_joined(process);

@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <set>
+#include <sstream>
 #include <utility>
 
 namespace mobula::ucx {
@@ -471,5 +473,25 @@ std::string links::lanes(wire::node_id node) {
   std::free(text);
   return copy;
 }
+
+// Each of UCX's lanes is on a line of its own: "lane[0]:  2:tcp/eth0.0 md[1] ...".
+std::string links::transports() {
+  std::set<std::string> names;
+  for (std::size_t node = 0; node < links_.size(); ++node) {
+    std::istringstream lines{lanes(static_cast<wire::node_id>(node))};
+    for (std::string line; std::getline(lines, line);) {
+      const std::size_t lane = line.find("lane[");
+      const std::size_t name =
+          lane == line.npos ? line.npos : line.find(':', line.find(':', lane) + 1);
+      const std::size_t end = name == line.npos ? line.npos : line.find('/', name);
+      if (end != line.npos) names.insert(line.substr(name + 1, end - name - 1));
+    }
+  }
+  std::string all;
+  for (const std::string& one : names) all += (all.empty() ? "" : ", ") + one;
+  return all;
+}
+
+std::string links::version() { return ucp_get_version_string(); }
 
 }  // namespace mobula::ucx

@@ -118,6 +118,10 @@ class links {
   std::size_t backlog_bytes(wire::node_id node) const { return links_.at(node).backlog_bytes; }
   /// The transports and devices that UCX really uses for an open link, one lane a line.
   std::string lanes(wire::node_id node);
+  /// What it uses towards those nodes that it is connected with: "tcp", "rc_mlx5, tcp".
+  std::string transports();
+  /// UCX's.
+  static std::string version();
   const link_counters& counters() const { return counters_; }
 
  private:

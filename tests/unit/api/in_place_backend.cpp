@@ -162,9 +162,9 @@ void call_actor(object* actor, const call_request& call, const call_options* opt
   run(call, actor->instance, results);
 }
 object* put(encoder& value, std::uint64_t) {
-  object* made = make_object();
-  fill(*made, value);
-  return made;
+  handle made{make_object()};
+  fill(*made.get(), value);
+  return made.take();
 }
 
 void await(object* record, std::uint64_t) {

@@ -94,7 +94,9 @@ class job : public worker_starter {
     }
   }
 
-  void start_worker(process_id process) override { starting_.push_back(process); }
+  void start_worker(process_id process, const device_set&) override {
+    starting_.push_back(process);
+  }
   void end_worker(process_id) override {}
 
   /// Asks, uses and gives back until all that was asked for has been used.

@@ -363,7 +363,7 @@ class SchedulerWaits : public testing::Test, worker_starter {
     EXPECT_EQ(said->token, 7U);
     return *said;
   }
-  void start_worker(process_id process) override { one_started_ = process; }
+  void start_worker(process_id process, const device_set&) override { one_started_ = process; }
   void end_worker(process_id) override {}
   void join() { one_->worker_joined(one_started_); }
 
@@ -374,7 +374,7 @@ class SchedulerWaits : public testing::Test, worker_starter {
 
 TEST_F(SchedulerWaits, ARequestWaitsForWhoHoldsWhatItLacks) {
   make(1);
-  request(1, gpus(1.5));
+  request(1, gpus(2));
   request(2, gpus(1));
   EXPECT_EQ(ask(2, gpus(1)).needed, 0U) << "its holder has no process yet";
   join();

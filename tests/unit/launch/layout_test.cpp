@@ -8,7 +8,7 @@ namespace {
 using ::testing::ElementsAre;
 
 rank_facts facts(std::uint32_t host, const char* cores, double quota = 0) {
-  return {host, *core_set::parse(cores), quota};
+  return {host, *hardware::thread_set::parse(cores), quota};
 }
 
 TEST(Layout, AloneIsOneNodeWithItsCores) {
@@ -18,7 +18,7 @@ TEST(Layout, AloneIsOneNodeWithItsCores) {
   EXPECT_EQ(plan.nodes()[0].cpus, 4.0);
   EXPECT_TRUE(plan.is_driver(0));
   EXPECT_TRUE(plan.starts_scheduler(0));
-  EXPECT_EQ(plan.cores_of_children(0).text(), "0-3");
+  EXPECT_EQ(plan.threads_of_children(0).text(), "0-3");
 }
 
 TEST(Layout, AHostIsANodeAndItsCoresAreTheUnion) {
@@ -33,7 +33,7 @@ TEST(Layout, AHostIsANodeAndItsCoresAreTheUnion) {
   EXPECT_FALSE(plan.starts_scheduler(1));
   EXPECT_TRUE(plan.starts_scheduler(2));
   EXPECT_FALSE(plan.is_driver(2));
-  EXPECT_EQ(plan.cores_of_children(3).text(), "2-3");
+  EXPECT_EQ(plan.threads_of_children(3).text(), "2-3");
 }
 
 TEST(Layout, RanksDealtOverHostsInTurnKeepTheirOrder) {
@@ -63,17 +63,17 @@ TEST(Layout, LogicalNodesShareTheCoresOfTheirHost) {
   const std::vector<rank_facts> ranks(4, facts(0, "0-7"));
   const layout plan{ranks, 2, std::nullopt};
   ASSERT_EQ(plan.nodes().size(), 2U);
-  EXPECT_EQ(plan.nodes()[0].cores.text(), "0-3");
-  EXPECT_EQ(plan.nodes()[1].cores.text(), "4-7");
-  EXPECT_EQ(plan.cores_of_children(3).text(), "4-7");
+  EXPECT_EQ(plan.nodes()[0].threads.text(), "0-3");
+  EXPECT_EQ(plan.nodes()[1].threads.text(), "4-7");
+  EXPECT_EQ(plan.threads_of_children(3).text(), "4-7");
   EXPECT_TRUE(plan.starts_scheduler(2));
 }
 
 TEST(Layout, LogicalNodesKeepWhatTheLauncherDivided) {
   const std::vector<rank_facts> ranks{facts(0, "4-5"), facts(0, "0-1")};
   const layout plan{ranks, 1, std::nullopt};
-  EXPECT_EQ(plan.nodes()[0].cores.text(), "4-5");
-  EXPECT_EQ(plan.nodes()[1].cores.text(), "0-1");
+  EXPECT_EQ(plan.nodes()[0].threads.text(), "4-5");
+  EXPECT_EQ(plan.nodes()[1].threads.text(), "0-1");
 }
 
 TEST(Layout, MoreLogicalNodesThanCoresShareOne) {
@@ -81,7 +81,7 @@ TEST(Layout, MoreLogicalNodesThanCoresShareOne) {
   const layout plan{ranks, 1, std::nullopt};
   ASSERT_EQ(plan.nodes().size(), 3U);
   for (const node_layout& node : plan.nodes()) {
-    EXPECT_EQ(node.cores.count(), 1U);
+    EXPECT_EQ(node.threads.count(), 1U);
     EXPECT_EQ(node.cpus, 1.0);
   }
 }
@@ -91,7 +91,7 @@ TEST(Layout, AnUnevenCutLeavesASmallLastNode) {
   const layout plan{ranks, 2, std::nullopt};
   ASSERT_EQ(plan.nodes().size(), 3U);
   EXPECT_THAT(plan.nodes()[2].ranks, ElementsAre(4));
-  EXPECT_EQ(plan.nodes()[2].cores.text(), "8-9");
+  EXPECT_EQ(plan.nodes()[2].threads.text(), "8-9");
 }
 
 TEST(Layout, LogicalNodesShareTheQuotaOfTheirHost) {
@@ -104,10 +104,51 @@ TEST(RankFacts, TravelAndRefuseGarbage) {
   const auto got = rank_facts::decode(sent.encode());
   ASSERT_TRUE(got.has_value());
   EXPECT_EQ(got->host, 7U);
-  EXPECT_EQ(got->cores, sent.cores);
+  EXPECT_EQ(got->threads, sent.threads);
   EXPECT_EQ(got->cpu_quota, 1.5);
   EXPECT_FALSE(rank_facts::decode("short").has_value());
   EXPECT_FALSE(rank_facts::decode(sent.encode() + "x").has_value());
+}
+
+TEST(Layout, ACoreOfSeveralThreadsIsOneCpu) {
+  std::vector<rank_facts> ranks{facts(0, "0-3,8-11"), facts(0, "0-3,8-11")};
+  for (std::uint32_t core = 0; core < 4; ++core) {
+    hardware::thread_set threads;
+    threads.add(core);
+    threads.add(core + 8);
+    ranks[0].wide_cores.push_back(threads);  // the lowest rank tells of them
+  }
+  const layout one{ranks, 0, std::nullopt};
+  EXPECT_EQ(one.nodes()[0].cores, 4U);
+  EXPECT_EQ(one.nodes()[0].cpus, 4.0);
+  EXPECT_EQ(one.threads_of_children(1).text(), "0-3,8-11");
+  const layout two{ranks, 1, std::nullopt};
+  EXPECT_EQ(two.nodes()[0].threads.text(), "0-1,8-9") << "whole cores are divided";
+  EXPECT_EQ(two.nodes()[1].threads.text(), "2-3,10-11");
+  EXPECT_EQ(two.nodes()[1].cpus, 2.0);
+}
+
+TEST(Layout, LogicalNodesDivideTheGpusThatTheySeeAlike) {
+  std::vector<rank_facts> ranks(5, facts(0, "0-9"));
+  ranks[1].visible_gpus = "0";  // its launcher gave it that one alone
+  const layout plan{ranks, 1, std::nullopt};
+  EXPECT_EQ(plan.nodes()[1].gpu_shares, 1U);
+  std::uint32_t share = 0;
+  for (const std::size_t node : {0, 2, 3, 4}) {
+    EXPECT_EQ(plan.nodes()[node].gpu_shares, 4U);
+    EXPECT_EQ(plan.nodes()[node].gpu_share, share++);
+  }
+}
+
+TEST(RankFacts, TravelWithCoresAndGpus) {
+  rank_facts sent = facts(7, "0-3", 1.5);
+  sent.wide_cores = {*hardware::thread_set::parse("0,2"), *hardware::thread_set::parse("1,3")};
+  auto got = rank_facts::decode(sent.encode());
+  ASSERT_TRUE(got);
+  EXPECT_EQ(got->wide_cores, sent.wide_cores);
+  EXPECT_EQ(got->visible_gpus, std::nullopt);
+  sent.visible_gpus = "";
+  EXPECT_EQ(rank_facts::decode(sent.encode())->visible_gpus, "") << "set to nothing is not unset";
 }
 
 }  // namespace

@@ -279,7 +279,7 @@ TEST(SeatAddress, GoesThroughAWord) {
 }
 
 TEST(SeatRecords, RefuseEveryPartOfThemselves) {
-  const std::string whole = encode_record(seat_start{7, "text"});
+  const std::string whole = encode_record(seat_start{7, "text", {"A=1"}});
   ASSERT_TRUE(decode_record<seat_start>(whole).has_value());
   for (std::size_t size = 0; size < whole.size(); ++size) {
     EXPECT_FALSE(decode_record<seat_start>(whole.substr(0, size)).has_value());

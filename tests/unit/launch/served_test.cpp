@@ -70,7 +70,7 @@ void report(const entry& start, int argc, char** argv) {
   }
   text += "open=" + open + "\n";
   text += "stdin=" + std::filesystem::read_symlink("/proc/self/fd/0").string() + "\n";
-  text += "cores=" + core_set::of_this_thread().text() + "\n";
+  text += "cores=" + hardware::thread_set::of_this_thread().text() + "\n";
   text += "arguments=";
   for (int i = 1; i < argc; ++i) text += std::string{argv[i]} + " ";
   text += "\n";

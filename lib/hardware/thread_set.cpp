@@ -1,4 +1,4 @@
-#include "launch/core_set.hpp"
+#include "hardware/thread_set.hpp"
 
 #include <sched.h>
 #include <sys/syscall.h>
@@ -9,16 +9,16 @@
 #include <cerrno>
 #include <charconv>
 
-namespace mobula::launch {
+namespace mobula::hardware {
 
-core_set core_set::first(std::uint32_t count) {
-  core_set set;
+thread_set thread_set::first(std::uint32_t count) {
+  thread_set set;
   for (std::uint32_t core = 0; core < count; ++core) set.add(core);
   return set;
 }
 
-std::optional<core_set> core_set::parse(std::string_view text) {
-  core_set set;
+std::optional<thread_set> thread_set::parse(std::string_view text) {
+  thread_set set;
   const char* at = text.data();
   const char* const end = at + text.size();
   while (at != end) {
@@ -40,8 +40,8 @@ std::optional<core_set> core_set::parse(std::string_view text) {
   return set;
 }
 
-core_set core_set::of_this_thread() {
-  core_set set;
+thread_set thread_set::of_this_thread() {
+  thread_set set;
   // The system call itself: it says how many bytes the kernel's masks have, whatever their size.
   for (std::size_t words = 16;; words *= 2) {
     set.words_.assign(words, 0);
@@ -54,27 +54,27 @@ core_set core_set::of_this_thread() {
   return set;
 }
 
-bool core_set::bind_this_thread() const {
+bool thread_set::bind_this_thread() const {
   return ::syscall(SYS_sched_setaffinity, 0, words_.size() * sizeof(std::uint64_t),
                    words_.data()) == 0;
 }
 
-void core_set::add(std::uint32_t core) {
+void thread_set::add(std::uint32_t core) {
   if (core / 64 >= words_.size()) words_.resize(core / 64 + 1);
   words_[core / 64] |= std::uint64_t{1} << core % 64;
 }
 
-bool core_set::contains(std::uint32_t core) const {
+bool thread_set::contains(std::uint32_t core) const {
   return core / 64 < words_.size() && (words_[core / 64] >> core % 64 & 1) != 0;
 }
 
-std::uint32_t core_set::count() const {
+std::uint32_t thread_set::count() const {
   std::uint32_t sum = 0;
   for (const std::uint64_t word : words_) sum += static_cast<std::uint32_t>(std::popcount(word));
   return sum;
 }
 
-bool core_set::overlaps(const core_set& other) const {
+bool thread_set::overlaps(const thread_set& other) const {
   const std::size_t both = std::min(words_.size(), other.words_.size());
   for (std::size_t i = 0; i < both; ++i) {
     if ((words_[i] & other.words_[i]) != 0) return true;
@@ -82,7 +82,7 @@ bool core_set::overlaps(const core_set& other) const {
   return false;
 }
 
-std::vector<std::uint32_t> core_set::list() const {
+std::vector<std::uint32_t> thread_set::list() const {
   std::vector<std::uint32_t> cores;
   for (std::uint32_t core = 0; core < words_.size() * 64; ++core) {
     if (contains(core)) cores.push_back(core);
@@ -90,7 +90,7 @@ std::vector<std::uint32_t> core_set::list() const {
   return cores;
 }
 
-std::string core_set::text() const {
+std::string thread_set::text() const {
   std::string text;
   const std::vector<std::uint32_t> cores = list();
   for (std::size_t i = 0; i < cores.size();) {
@@ -104,21 +104,21 @@ std::string core_set::text() const {
   return text;
 }
 
-core_set& core_set::operator|=(const core_set& other) {
+thread_set& thread_set::operator|=(const thread_set& other) {
   if (words_.size() < other.words_.size()) words_.resize(other.words_.size());
   for (std::size_t i = 0; i < other.words_.size(); ++i) words_[i] |= other.words_[i];
   return *this;
 }
 
-core_set& core_set::operator&=(const core_set& other) {
+thread_set& thread_set::operator&=(const thread_set& other) {
   if (words_.size() > other.words_.size()) words_.resize(other.words_.size());
   for (std::size_t i = 0; i < words_.size(); ++i) words_[i] &= other.words_[i];
   trim();
   return *this;
 }
 
-void core_set::trim() {
+void thread_set::trim() {
   while (!words_.empty() && words_.back() == 0) words_.pop_back();
 }
 
-}  // namespace mobula::launch
+}  // namespace mobula::hardware

@@ -1,4 +1,4 @@
-#include "launch/cgroup.hpp"
+#include "hardware/cgroup.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 
 #include "temporary_folder.hpp"
 
-namespace mobula::launch {
+namespace mobula::hardware {
 namespace {
 
 /// A root of a file system with what the kernel would show.
@@ -57,4 +57,4 @@ TEST_F(Cgroup, GarbageIsNoLimit) {
 }
 
 }  // namespace
-}  // namespace mobula::launch
+}  // namespace mobula::hardware

@@ -1,4 +1,4 @@
-#include "launch/cgroup.hpp"
+#include "hardware/cgroup.hpp"
 
 #include <algorithm>
 #include <fstream>
@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace mobula::launch {
+namespace mobula::hardware {
 
 namespace {
 
@@ -107,4 +107,4 @@ std::optional<double> cpu_quota(const fs::path& root) {
   return least;
 }
 
-}  // namespace mobula::launch
+}  // namespace mobula::hardware
