@@ -1,5 +1,7 @@
 #include "runtime/node_hardware.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <set>
@@ -28,6 +30,12 @@ std::vector<gpu> gpus_of(const hardware::gpu_list& all, const hardware_question&
       if (std::ranges::count(found, device) == 0) found.push_back(device);
   }
   return hardware::share_of(found, told.gpu_share, told.gpu_shares);
+}
+
+// Of the whole machine; its NUMA nodes may tell only of what a hypervisor has given them so far.
+std::uint64_t physical_memory_bytes() {
+  return static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
+         static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
 gpu_description describe(const gpu& device, const machine& around, bool mps) {
@@ -72,7 +80,7 @@ node_description look_at_node(const hardware_question& told) {
   found.cores = told.cores;
   found.packages = static_cast<std::uint32_t>(packages.size());
   found.numa_nodes = static_cast<std::uint32_t>(numa_nodes.size());
-  found.memory_bytes = here.memory_bytes();
+  found.memory_bytes = here.is_here ? physical_memory_bytes() : here.memory_bytes();
   found.versions = {{"mobula", MOBULA_VERSION},
                     {"hwloc", "interface " + hardware::hwloc_version()}};
   if (!all.driver.empty()) found.versions.push_back({"gpu driver", all.driver});
