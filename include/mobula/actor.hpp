@@ -132,7 +132,9 @@ struct codec<actor_handle<A>> : codec_of_refs<actor_handle<A>> {};
 
 /// What an argument of a constructor travels as where a ref stands for its value.
 template <class Given>
-struct resolved_as : stored_as<Given> {};
+struct resolved_as {
+  using type = received<typename stored_as<Given>::type>;
+};
 template <class T>
 struct resolved_as<object_ref<T>> {
   using type = received<T>;

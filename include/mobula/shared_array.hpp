@@ -49,11 +49,15 @@ class shared_array {
   /// @throws store_full if the node has no room for it
   /// @throws timed_out if it has made none within the limit
   /// @throws error before init or after shutdown
-  explicit shared_array(std::size_t size, time_limit limit = forever)
+  explicit shared_array(std::size_t size) : memory_{size, sizeof(T), forever}, size_{size} {}
+  /// @param limit  anything that a time_limit is made from
+  template <class Limit>
+  requires(std::is_convertible_v<Limit, time_limit> && !std::is_convertible_v<Limit, T>)
+      shared_array(std::size_t size, Limit limit)
       : memory_{size, sizeof(T), limit}, size_{size} {}
   /// The same, each element a copy of `value`.
   shared_array(std::size_t size, const T& value, time_limit limit = forever)
-      : shared_array(size, limit) {
+      : memory_{size, sizeof(T), limit}, size_{size} {
     std::fill(begin(), end(), value);
   }
   shared_array(shared_array&& other) noexcept

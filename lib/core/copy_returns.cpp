@@ -55,6 +55,7 @@ void copy_returns::serve(const question& asked, copy& one, const block_store::al
 }
 
 void copy_returns::came_back(copy& one, const std::string& failure) {
+  if (!failure.empty() && on_unreadable) on_unreadable(one);
   const auto waited = returning_.extract(&one);
   if (!waited) return;
   for (question& asked : waited.mapped()) {

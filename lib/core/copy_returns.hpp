@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -43,6 +44,8 @@ class copy_returns {
   /// The copy is released.
   void gone(const copy& one, const wire::error_value& why);
   void on_process_ended(wire::process_id ended);
+  /// Told of a copy that can't be read, before others are looked for.
+  std::function<void(const copy& one)> on_unreadable;
 
  private:
   struct place_in_line {

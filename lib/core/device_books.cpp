@@ -63,6 +63,21 @@ bool device_books::is_free(const device_set& devices) const {
   });
 }
 
+device_room device_books::room() const {
+  device_room found;
+  for (std::size_t i = 0; i < devices_.size(); ++i) {
+    if (devices_[i].can_be_shared) found.part = std::max(found.part, free_[i]);
+    if (free_[i] == unit) ++found.whole;
+  }
+  return found;
+}
+
+std::uint32_t device_room::times(std::int64_t gpus, std::uint32_t most) const {
+  if (gpus <= 0) return most;
+  if (gpus < unit) return gpus <= part ? most : 0;
+  return std::min(most, static_cast<std::uint32_t>(whole / (gpus / unit)));
+}
+
 void device_books::take(const device_set& devices) {
   invariant(is_free(devices), "only free devices are taken", devices.size());
   for (const device_share& one : devices) free_[one.number] -= one.amount;

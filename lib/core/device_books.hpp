@@ -24,6 +24,14 @@ struct device_share {
 /// The devices of one lease: several whole ones, in the order of their numbers, or a part of one.
 using device_set = std::vector<device_share>;
 
+/// What could be had of devices: the largest part of one, and how many whole ones.
+struct device_room {
+  std::int64_t part = 0;
+  std::uint32_t whole = 0;
+  /// How many leases of so many, at most `most`.
+  std::uint32_t times(std::int64_t gpus, std::uint32_t most) const;
+};
+
 /// The exact books of a seat's GPUs. No device is ever given out beyond the whole of it.
 class device_books {
  public:
@@ -37,6 +45,7 @@ class device_books {
   /// none.
   std::optional<device_set> find(std::int64_t gpus) const;
   bool is_free(const device_set& devices) const;
+  device_room room() const;
   /// The same devices, all of them free.
   device_books all_free() const { return device_books{devices_}; }
   void take(const device_set& devices);

@@ -33,9 +33,11 @@ directory::directory(wire::node_id node, std::uint32_t nodes, const parts& with,
       fetches_{self_,  nodes,     pins_,     remote_, line_, copies_,
                lends_, searches_, with.pins, ended_,  out_,  named.fetch} {
   searches_.try_there = [this](const fetch_asker& who, const wire::store_fetch& request) {
-    if (!defer(who.process, wire::bytes_of(request), request.object, request.from))
+    if (!defer(who.process, wire::bytes_of(request), request.object, request.from, who.tries))
       fetch(who, request);
   };
+  // Others are asked from now on, where there are any.
+  returns_.on_unreadable = [this](const copy& one) { copies_.forget_replica(one); };
   copies_.on_gone = [this](copy& gone) { on_gone(gone); };
   line_.may_come = [this] { return memory_may_come(); };
   line_.on_long_wait = [this](const std::string& text) {
@@ -122,6 +124,7 @@ void directory::on_allocate(process_id from, const wire::store_allocate& request
   room_line::want want;
   want.whose = from;
   want.size_bytes = request.size_bytes;
+  want.until_ns = request.deadline_ns;
   want.take = [this, from, request] { return rooms_.give(from, request); };
   want.taken = [this, from, token = request.token](const block_store::allocation& made) {
     wire::store_grant answer;
@@ -147,13 +150,13 @@ void directory::on_made(process_id from, const wire::store_made& told) {
 
 // True: it waits until the holder of the room has said all that it had to say of that place.
 bool directory::defer(process_id from, wire::blob message, wire::object_id object,
-                      const location& where) {
+                      const location& where, std::uint32_t tries) {
   if (settled_ || where.node != self_.node() || copies_.find(object, where)) return false;
   const room_table::room* around = rooms_.find(where);
   if (!around || !around->holder || (!around->slab && around->objects != 0)) return false;
   // From the holder itself it can't have overtaken anything.
   if (around->holder == from) return false;
-  deferred_[++last_token_] = {around->holder, from, {message.begin(), message.end()}};
+  deferred_[++last_token_] = {around->holder, from, {message.begin(), message.end()}, tries};
   wire::send(out_, around->holder, wire::store_query{last_token_, false});
   return true;
 }
@@ -169,7 +172,9 @@ void directory::handle_deferred(process_id holder, std::uint64_t token) {
   const deferred one = std::move(found->second);
   deferred_.erase(found);
   settled_ = true;
+  tries_ = one.tries;
   on_message(one.from, one.message);
+  tries_ = 0;
   settled_ = false;
 }
 
@@ -215,8 +220,6 @@ void directory::on_disk(std::uint64_t token, const std::string& failure) {
       line_.reconsider();
       break;
     case spilling::ended::came_back:
-      // Others are asked from now on, where there are any.
-      if (!failure.empty()) copies_.forget_replica(*what.whose);
       returns_.came_back(*what.whose, failure);
       break;
     case spilling::ended::part:
@@ -250,7 +253,7 @@ bool directory::memory_may_come() {
 void directory::on_fetch(process_id from, wire::blob message) {
   const auto decoded = wire::decode<wire::store_fetch>(message);
   if (!decoded || defer(from, message, decoded->object, decoded->from)) return;
-  fetch({from, decoded->token}, *decoded);
+  fetch({from, decoded->token, tries_}, *decoded);
 }
 
 void directory::fetch(const fetch_asker& who, const wire::store_fetch& request) {

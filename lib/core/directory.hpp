@@ -128,7 +128,7 @@ class directory {
   bool memory_may_come();
   void on_nodes_message(wire::node_id from, wire::blob message);
   bool defer(wire::process_id from, wire::blob message, wire::object_id object,
-             const wire::location& where);
+             const wire::location& where, std::uint32_t tries = 0);
   void handle_deferred(wire::process_id holder, std::uint64_t token);
 
   wire::process_id self_;
@@ -153,12 +153,14 @@ class directory {
     wire::process_id holder;
     wire::process_id from;
     std::vector<std::byte> message;
+    std::uint32_t tries = 0;  // of a fetch: fetch_asker::tries
   };
   std::map<std::uint64_t, deferred> deferred_;  // by the token of the question to the holder
   std::uint64_t last_token_ = room_line::token;
   std::uint64_t now_ns_ = 0;
   std::uint64_t let_go_at_ns_ = 0;
-  bool settled_ = false;  // what is being handled was deferred, and is not again
+  std::uint32_t tries_ = 0;  // of what is being handled
+  bool settled_ = false;     // what is being handled was deferred, and is not again
 };
 
 }  // namespace mobula::core

@@ -53,6 +53,9 @@ peer_nodes::peer_nodes(wire::node_id self, std::vector<node_totals> nodes, std::
       add(one.total, one.seats[i]);
       const bool known = i < node.devices.size() && !node.devices[i].empty();
       one.devices.emplace_back(known ? node.devices[i] : plain_devices(one.seats[i]));
+      const device_room here = one.devices.back().room();
+      one.gpus.part = std::max(one.gpus.part, here.part);
+      one.gpus.whole += here.whole;
     }
     one.free = one.total;
   }
@@ -66,6 +69,7 @@ std::uint64_t peer_nodes::random() {
 void peer_nodes::heard(const wire::free_amounts& news) {
   if (news.node >= peers_.size() || news.node == self_) return;
   peers_[news.node].free = news.free;
+  peers_[news.node].gpus = {news.gpu_part, news.gpus_whole};
   peers_[news.node].waiting = news.waiting;
   peers_[news.node].lacking = news.lacking;
 }
@@ -113,7 +117,7 @@ wire::node_id peer_nodes::nearest(const wire::resource_amounts& demand) const {
 std::uint32_t peer_nodes::room_at(wire::node_id node, const wire::resource_amounts& demand) const {
   if (!feasible_at(node, demand)) return 0;
   if (((kinds_of(demand) | process_bit) & peers_[node].lacking) != 0) return 0;
-  return times_in(demand, peers_[node].free);
+  return peers_[node].gpus.times(demand.gpus, times_in(demand, peers_[node].free));
 }
 
 std::optional<wire::node_id> peer_nodes::draw(const wire::resource_amounts& demand,

@@ -30,6 +30,7 @@ class peer_nodes {
     std::vector<device_books> devices;  // of each seat
     wire::resource_amounts total;
     wire::resource_amounts free;  // as last heard, less what was sent there since
+    device_room gpus;             // as last heard
     std::uint32_t waiting = 0;
     resource_set lacking = 0;  // what waits there has a claim to all of these
     bool alive = true;

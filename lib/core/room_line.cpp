@@ -11,6 +11,21 @@ namespace mobula::core {
 
 using wire::process_id;
 
+namespace {
+
+block_store::allocation late() {
+  wire::error_value error;
+  error.code = wire::error_code::timed_out;
+  error.what =
+      "the node's store has made no room within the time limit: let go of refs and views, or give "
+      "it more (MOBULA_STORE_BYTES)";
+  block_store::allocation none;
+  none.error = std::move(error);
+  return none;
+}
+
+}  // namespace
+
 void room_line::begin_wait() {
   waits_since_ns_ = now_ns_;
   told_of_wait_ = false;
@@ -24,11 +39,17 @@ std::uint64_t room_line::ask(want one) {
       one.taken(made);
       return 0;
     }
+    if (one.until_ns != 0 && one.until_ns <= now_ns_) {
+      one.taken(late());
+      return 0;
+    }
     begin_wait();
     look_at_ns_ = 0;
     asked_holders_ = false;
     releases_seen_ = rooms_.releases();
   }
+  if (one.until_ns != 0 && (first_until_ns_ == 0 || one.until_ns < first_until_ns_))
+    first_until_ns_ = one.until_ns;
   const std::uint64_t number = ++last_number_;
   line& mine = lanes_[static_cast<std::size_t>(one.whence)];
   mine.push_back({number, std::move(one)});
@@ -168,13 +189,34 @@ void room_line::on_process_ended(process_id ended) {
   changed_ = true;
 }
 
+// Whose time is over, in whatever place: nobody waits behind what nobody wants any more.
+void room_line::expire() {
+  first_until_ns_ = 0;
+  for (line& one_line : lanes_) {
+    for (place& one : one_line) {
+      const std::uint64_t until = one.what.take ? one.what.until_ns : 0;
+      if (until == 0) continue;
+      if (until <= now_ns_) {
+        std::exchange(one.what, {}).taken(late());
+        changed_ = true;
+      } else if (first_until_ns_ == 0 || until < first_until_ns_) {
+        first_until_ns_ = until;
+      }
+    }
+    trim(one_line);
+  }
+}
+
 void room_line::tick(std::uint64_t now_ns) {
   now_ns_ = now_ns;
+  if (first_until_ns_ != 0 && now_ns >= first_until_ns_) expire();
   if (look_at_ns_ != 0 && now_ns >= look_at_ns_) pump();
 }
 
 std::uint64_t room_line::next_deadline_ns() const {
-  return look_at_ns_ != 0 ? look_at_ns_ : std::numeric_limits<std::uint64_t>::max();
+  constexpr std::uint64_t never = std::numeric_limits<std::uint64_t>::max();
+  return std::min(look_at_ns_ != 0 ? look_at_ns_ : never,
+                  first_until_ns_ != 0 ? first_until_ns_ : never);
 }
 
 }  // namespace mobula::core

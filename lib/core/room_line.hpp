@@ -44,6 +44,7 @@ class room_line {
     lane whence = lane::running;
     wire::process_id whose;  // withdrawn with its end; may be none
     std::uint64_t size_bytes = 0;
+    std::uint64_t until_ns = 0;  // refused then, wherever it stands; 0: never
     std::function<block_store::allocation()> take;
     /// Called once: with a block, or with the error that stands in its place.
     std::function<void(const block_store::allocation&)> taken;
@@ -96,6 +97,7 @@ class room_line {
   bool make_room(const block_store::allocation& refused);
   bool begin_round();
   void refuse(block_store::allocation refused);
+  void expire();
 
   room_table& rooms_;
   kept_blocks& kept_;
@@ -106,8 +108,9 @@ class room_line {
   std::uint64_t last_number_ = 0;
   std::set<wire::process_id> awaited_;  // of the round
   bool asked_holders_ = false;          // since something became free
-  std::uint64_t next_round_ns_ = 0;
-  std::uint64_t answer_by_ns_ = 0;  // those who are asked     // not before
+  std::uint64_t next_round_ns_ = 0;     // not before
+  std::uint64_t answer_by_ns_ = 0;      // those who are asked
+  std::uint64_t first_until_ns_ = 0;    // the earliest of those in line; 0: there is none
   std::optional<std::string> holders_text_;
   bool pumping_ = false;
   bool changed_ = false;  // the line, or what it waits for

@@ -287,6 +287,9 @@ void scheduler::tell(wire::node_id node) {
   news.waiting = queue_.waiting();
   news.lacking = queue_.claimed() | (claims_.empty() ? 0 : cpus_bit);
   news.free = books_.free();
+  const device_room gpus = books_.device_room_of_all();
+  news.gpu_part = gpus.part;
+  news.gpus_whole = gpus.whole;
   wire::send(out_, wire::process_id::scheduler_of(node), news);
 }
 

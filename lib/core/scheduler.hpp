@@ -130,6 +130,15 @@ class scheduler {
     wire::resource_amounts booked() const;
   };
 
+  /// What will be free once the leases that were asked back have come.
+  struct soon_room {
+    wire::resource_amounts amounts;
+    std::vector<device_books> devices;  // by seat
+    void add(const lease& one);
+    resource_set lacks(const wire::resource_amounts& demand) const;
+    void take(const wire::resource_amounts& demand);
+  };
+
   // Messages and the job: scheduler.cpp.
   void on_lend(wire::process_id from, const wire::cpus_lend& said);
   void on_claim(wire::process_id from, const wire::cpus_claim& asked);
@@ -175,8 +184,7 @@ class scheduler {
   void assign(lease& granted, worker& to);
   void assign_awaiting();
   void recall_for_waiting();
-  bool recall_one(wire::process_id owner, std::uint64_t shape, resource_set kinds,
-                  wire::resource_amounts& soon_free);
+  bool recall_one(wire::process_id owner, std::uint64_t shape, resource_set kinds, soon_room& soon);
   lease* find(wire::lease_id id);
   void end_lease(lease& one);
   void leave_worker(const lease& one);

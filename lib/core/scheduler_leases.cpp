@@ -152,8 +152,13 @@ std::size_t scheduler::awaiting_with(const device_set& devices) const {
 
 /// One that sees these; whoever idles and sees any of them makes room there.
 void scheduler::start_process_with(const device_set& devices) {
-  while (worker* misfit = workers_.take_idle_with_any(devices)) retire(*misfit);
-  if (workers_.counted() >= limits_.workers_max) {
+  const auto may_retire = [this] { return workers_.retiring() < limits_.retiring_max; };
+  while (may_retire()) {
+    worker* const misfit = workers_.take_idle_with_any(devices);
+    if (!misfit) break;
+    retire(*misfit);
+  }
+  if (workers_.counted() >= limits_.workers_max && may_retire()) {
     if (worker* oldest = workers_.take_oldest_idle()) retire(*oldest);
   }
   workers_.start(devices);
@@ -169,12 +174,16 @@ bool scheduler::process_available(const wire::lease_request& asked) {
   if (asked.kind == wire::lease_kind::actor) return true;
   const std::size_t committed = committed_workers();
   // Idle ones with other GPUs make room for one that sees the right ones.
-  if (asked.held.gpus > 0) return committed < limits_.workers_max || workers_.idle() != 0;
+  if (asked.held.gpus > 0) {
+    return committed < limits_.workers_max ||
+           (workers_.idle() != 0 && workers_.retiring() < limits_.retiring_max);
+  }
   if (workers_.idle_plain() != 0) return true;
   if (workers_.starting_plain() > awaiting_with({})) return true;
   if (committed < limits_.workers) return true;
   if (!asked.alone && workers_.all_blocked()) return true;
-  return committed < limits_.workers_max;
+  // Those that see GPUs are of no use here, however many they are.
+  return committed < limits_.workers_max || workers_.counted_plain() == 0;
 }
 
 void scheduler::assign(lease& granted, worker& to) {
@@ -217,19 +226,21 @@ void scheduler::assign_awaiting() {
 /// Asks for leases back until what waits will have room, by the shares of owners.
 void scheduler::recall_for_waiting() {
   recall_at_ns_ = never;
-  wire::resource_amounts soon_free = books_.free();
+  soon_room soon{books_.free(), {}};
+  for (std::uint32_t seat = 0; seat < books_.size(); ++seat)
+    soon.devices.push_back(books_.devices_of(seat));
   std::size_t soon_idle = 0;
   for (const auto& [number, one] : leases_) {
     if (!one.recalled && !one.revoked) continue;
-    add(soon_free, one.booked());
+    soon.add(one);
     ++soon_idle;
   }
   for (const std::uint64_t number : claims_) {
     wire::resource_amounts cpus;
     cpus.cpus = leases_.at(number).held.cpus;
-    while (!fits(cpus, soon_free) && recall_one({}, 0, cpus_bit, soon_free)) {
+    while (soon.lacks(cpus) != 0 && recall_one({}, 0, cpus_bit, soon)) {
     }
-    if (fits(cpus, soon_free)) take(soon_free, cpus);
+    if (soon.lacks(cpus) == 0) soon.take(cpus);
   }
   constexpr int looks_max = 64;
   int looks = 0;
@@ -237,13 +248,13 @@ void scheduler::recall_for_waiting() {
     const wire::lease_request& asked = at->asked;
     if (!fits_beside_actors(asked.demand)) continue;
     for (std::uint32_t i = 0; i < asked.count && looks < looks_max; ++looks) {
-      resource_set lacks = lacking(asked.demand, soon_free);
+      resource_set lacks = soon.lacks(asked.demand);
       if (lacks == 0 && (at->lacked & process_bit) != 0 && soon_idle == 0) lacks = process_bit;
       if (lacks == 0) {
-        take(soon_free, asked.demand);
+        soon.take(asked.demand);
         if (soon_idle != 0) --soon_idle;
         ++i;
-      } else if (recall_one(asked.owner, at->shape, lacks, soon_free)) {
+      } else if (recall_one(asked.owner, at->shape, lacks, soon)) {
         ++soon_idle;
       } else {
         break;
@@ -252,10 +263,30 @@ void scheduler::recall_for_waiting() {
   }
 }
 
+void scheduler::soon_room::add(const lease& one) {
+  core::add(amounts, one.booked());
+  devices[one.seat].give(one.devices);
+}
+
+resource_set scheduler::soon_room::lacks(const wire::resource_amounts& demand) const {
+  // What is free of devices may be in pieces.
+  const bool has_devices = std::ranges::any_of(
+      devices, [&](const device_books& seat) { return seat.find(demand.gpus).has_value(); });
+  return lacking(demand, amounts) | (has_devices ? 0 : gpus_bit);
+}
+
+void scheduler::soon_room::take(const wire::resource_amounts& demand) {
+  core::take(amounts, demand);
+  for (device_books& seat : devices) {
+    const auto found = seat.find(demand.gpus);
+    if (found) return seat.take(*found);
+  }
+}
+
 /// Recalls the newest lease of the owner and shape with most leases that hold any of `kinds`, if
 /// it has more of them than the one who waits (who is nobody for a claim).
 bool scheduler::recall_one(wire::process_id owner, std::uint64_t shape, resource_set kinds,
-                           wire::resource_amounts& soon_free) {
+                           soon_room& soon) {
   struct share {
     std::size_t count = 0;
     lease* newest = nullptr;  // of those that were held long enough
@@ -288,7 +319,7 @@ bool scheduler::recall_one(wire::process_id owner, std::uint64_t shape, resource
     return false;
   }
   best.newest->recalled = true;
-  add(soon_free, best.newest->booked());
+  soon.add(*best.newest);
   wire::send(out_, best.newest->owner, wire::lease_recall{{self_, best.newest->number}});
   return true;
 }

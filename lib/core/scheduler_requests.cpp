@@ -131,7 +131,7 @@ void scheduler::settle(wire::process_id owner, std::uint64_t request) {
 void scheduler::forward(const wire::lease_request& asked, wire::node_id to, std::uint32_t count,
                         bool to_stay) {
   wire::lease_request passed = asked;
-  passed.visited.push_back(node_);
+  if (std::ranges::count(passed.visited, node_) == 0) passed.visited.push_back(node_);
   if (to_stay) passed.hops = static_cast<std::uint8_t>(limits_.hops_max - 1);
   pass(std::move(passed), to, count);
 }

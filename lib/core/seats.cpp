@@ -27,6 +27,16 @@ bool seat_books::feasible(const wire::resource_amounts& demand) const {
                      [&](const page& seat) { return seat.feasible(demand); });
 }
 
+device_room seat_books::device_room_of_all() const {
+  device_room all;
+  for (const page& seat : seats_) {
+    const device_room one = seat.devices.room();
+    all.part = std::max(all.part, one.part);
+    all.whole += one.whole;
+  }
+  return all;
+}
+
 int seat_books::seat_for(const wire::resource_amounts& demand) const {
   int best = -1;
   double best_load = -1;

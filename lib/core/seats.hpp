@@ -25,6 +25,8 @@ class seat_books {
 
   /// Whether some seat, all of it free, has this.
   bool feasible(const wire::resource_amounts& demand) const;
+  /// Of all seats: the largest part, and all whole ones.
+  device_room device_room_of_all() const;
   bool feasible_at(std::uint32_t seat, const wire::resource_amounts& demand) const {
     return seats_[seat].feasible(demand);
   }

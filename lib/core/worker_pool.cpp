@@ -75,6 +75,13 @@ std::size_t worker_pool::starting_with(const device_set& devices) const {
   }));
 }
 
+std::size_t worker_pool::counted_plain() const {
+  return static_cast<std::size_t>(std::ranges::count_if(workers_, [](const auto& entry) {
+    const worker& one = entry.second;
+    return one.devices.empty() && !one.actor && one.now != worker::state::retiring;
+  }));
+}
+
 std::size_t worker_pool::idle_plain() const {
   return static_cast<std::size_t>(
       std::ranges::count_if(idle_, [](const worker* one) { return one->devices.empty(); }));

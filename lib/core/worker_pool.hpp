@@ -84,6 +84,8 @@ class worker_pool {
   std::size_t idle_plain() const;
   /// Processes that count: all but actors' and those that retire.
   std::size_t counted() const { return workers_.size() - not_counted_; }
+  /// Of these, those that see no GPU.
+  std::size_t counted_plain() const;
   std::size_t retiring() const { return retiring_; }
   std::size_t size() const { return workers_.size(); }
 

@@ -105,6 +105,9 @@ void encoder::place(const void* bytes, std::size_t size) {
 void encoder::write_again(std::byte* room) {
   room_ = {room, measured_};
   is_again_ = true;
+  // What its serialize puts on the way has another name the second time. Held until all is written,
+  // since it may also have the same.
+  const std::vector<handle> first_refs = std::exchange(refs_, {});
   struct end {
     encoder& whose;
     ~end() { whose.is_again_ = false; }

@@ -104,10 +104,11 @@ void process::seal_behind(process_id owner, const wire::store_sealed& told) {
 // A maker that dies in between leaves a copy that its owner is asked for; a sealed one nobody would
 // free if the owner had not heard of it.
 void process::send_seals() {
-  const auto is_behind = [this](const auto& one) { return !port().waits(one.first); };
-  for (const auto& one : seals_)
-    if (is_behind(one)) wire::send(port(), scheduler(), one.second);
-  std::erase_if(seals_, is_behind);
+  std::erase_if(seals_, [this](const auto& one) {
+    if (port().waits(one.first)) return false;
+    wire::send(port(), scheduler(), one.second);
+    return true;
+  });
   port().flush();
 }
 

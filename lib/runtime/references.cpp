@@ -40,7 +40,7 @@ void encoder::ref(const handle& ref) {
   if (!ref.get()) throw error{"an empty ref was sent: give it an object before, or send none"};
   process::require();
   number(ref.id());
-  if (!is_again_) refs_.push_back(ref);
+  refs_.push_back(ref);
 }
 
 namespace {

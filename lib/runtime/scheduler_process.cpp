@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <limits>
 #include <span>
+#include <sstream>
 
 #include "runtime/backoff.hpp"
 #include "runtime/board.hpp"
@@ -185,7 +186,10 @@ void scheduler_process::make_books(const job_cards& job) {
   core::worker_starter& starter = *this;
   scheduler_ = std::make_unique<core::scheduler>(told_.node, std::move(totals), starter, *gateway_);
   scheduler_->on_describe = [this] {
-    if (links_) description_.transports = links_->transports();
+    if (links_ && links_->open_links() != links_described_) {
+      links_described_ = links_->open_links();
+      description_.transports = links_->transports();
+    }
     return bytes_of_part(description_);
   };
   scheduler_->on_store_use = [this] {
@@ -364,13 +368,19 @@ void scheduler_process::children_fail(const std::string& how) {
   failed_ = true;
 }
 
-// What CUDA shows a process that has these. Where somebody said how many there are, their numbers.
+// What CUDA shows a process that has these. Where somebody said how many there are, those that the
+// launcher gave to this rank, or the first ones.
 std::string scheduler_process::visible_devices(const core::device_set& devices) const {
+  std::vector<std::string> names;
+  for (const gpu_description& one : description_.gpus) names.push_back(one.uuid);
+  if (names.empty() && told_.hardware.visible_gpus.front().is_set) {
+    std::istringstream given{told_.hardware.visible_gpus.front().text};
+    for (std::string one; std::getline(given, one, ',');) names.push_back(one);
+  }
   std::string list;
   for (const core::device_share& one : devices) {
     list += list.empty() ? "" : ",";
-    const bool known = one.number < description_.gpus.size();
-    list += known ? description_.gpus[one.number].uuid : std::to_string(one.number);
+    list += one.number < names.size() ? names[one.number] : std::to_string(one.number);
   }
   return list;
 }

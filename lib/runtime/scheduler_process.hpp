@@ -82,6 +82,7 @@ class scheduler_process final : wire::receiver,
   std::uint64_t open_files_given_;  // the limit that the job was started with
   scheduler_start told_;
   node_description description_;
+  std::size_t links_described_ = 0;  // so many were open when their transports were looked at
   launch::record_channel parent_;
   wire::process_id self_;
   ring::hub hub_;

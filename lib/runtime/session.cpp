@@ -106,6 +106,7 @@ launch::rank_facts session::facts() const {
   if (!settings_.topology.empty()) {
     if (!refusal.empty()) throw start_error{"MOBULA_TOPOLOGY: " + refusal};
     mine.threads = machine.threads();
+    mine.cpu_quota = 0;  // this machine's
   }
   for (const hardware::core& one : machine.cores)
     if (one.threads.count() > 1) mine.wide_cores.push_back(one.threads);

@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "core/errors.hpp"
-#include "mobula/errors.hpp"
 #include "runtime/errors.hpp"
 #include "runtime/process.hpp"
 #include "runtime/task_run.hpp"
@@ -79,10 +78,11 @@ std::optional<wire::location> store_client::ask_for_room(std::uint64_t size_byte
     token = next_token_++;
     asked_[token];
     wire::send(whose_.port(), whose_.scheduler(),
-               wire::store_allocate{token, least, large ? 0 : slabs_.wanted_bytes(), numa_node()});
+               wire::store_allocate{token, least, large ? 0 : slabs_.wanted_bytes(), numa_node(),
+                                    deadline_ns == process::never ? 0 : deadline_ns});
     whose_.flush();
   }
-  wire::location granted = await_grant(token, deadline_ns).where;
+  wire::location granted = await_grant(token).where;
   if (granted.size_bytes > least) {
     const std::lock_guard held{whose_.lock()};
     slabs_.add(granted);
@@ -160,18 +160,9 @@ void store_client::give_back(std::uint64_t kept_bytes_max) {
     wire::send(whose_.port(), whose_.scheduler(), wire::store_return{slab});
 }
 
-store_client::grant store_client::await_grant(std::uint64_t token, std::uint64_t deadline_ns) {
-  const auto is_answered = [&] { return asked_.at(token).has_value(); };
-  const bool is_there = whose_.wait_until(is_answered, deadline_ns);
-  if (!is_there) process::require();  // it may be the end of the job that ended the wait
+store_client::grant store_client::await_grant(std::uint64_t token) {
+  if (!whose_.wait_until([&] { return asked_.at(token).has_value(); })) process::require();
   const std::lock_guard held{whose_.lock()};
-  if (!is_answered()) {
-    asked_.erase(token);
-    throw timed_out{
-        "the node's store has made no room within the time limit: let go of refs and views, or "
-        "give "
-        "it more (MOBULA_STORE_BYTES)"};
-  }
   grant got = std::move(*asked_.extract(token).mapped());
   if (!got.error.empty()) throw_encoded(got.error);
   return got;
@@ -306,12 +297,8 @@ void store_client::throw_no_pins() const {
 
 void store_client::on_message(wire::blob message) {
   if (const auto granted = wire::decode<wire::store_grant>(message)) {
-    if (const auto at = asked_.find(granted->token); at != asked_.end()) {
+    if (const auto at = asked_.find(granted->token); at != asked_.end())
       at->second = grant{granted->where, {granted->error.begin(), granted->error.end()}};
-    } else if (granted->error.empty()) {
-      // Too late for who had asked.
-      wire::send(whose_.port(), whose_.scheduler(), wire::store_return{granted->where});
-    }
   } else if (const auto fetched = wire::decode<wire::store_fetched>(message)) {
     on_fetched(*fetched);
   } else if (const auto freed = wire::decode<wire::store_freed>(message)) {

@@ -111,7 +111,7 @@ class store_client final : public core::argument_pins {
   struct maps;
   std::optional<wire::location> ask_for_room(std::uint64_t size_bytes, std::uint64_t deadline_ns);
   std::span<std::byte> checked(const wire::location& room, std::span<std::byte> memory);
-  grant await_grant(std::uint64_t token, std::uint64_t deadline_ns);
+  grant await_grant(std::uint64_t token);
   void give_back(std::uint64_t kept_bytes_max);
   void fail(core::object& one, wire::blob error);
   void end(core::object& one);

@@ -17,14 +17,15 @@ namespace mobula::detail {
 
 object* put(encoder& value, std::uint64_t deadline_ns) {
   process& home = process::require();
-  const refs_inside inside{value};
   if (value.size() <= inline_bytes_max) {
+    const refs_inside inside{value};
     wire::value_view view;
     view.bytes = value.bytes();
     const std::lock_guard held{home.lock()};
     return opaque(home.owner().put(view, inside.records()));
   }
   const wire::location where = home.store().write(value, deadline_ns);
+  const refs_inside inside{value};
   object* made = nullptr;
   {
     const std::lock_guard held{home.lock()};

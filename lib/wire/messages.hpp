@@ -598,11 +598,16 @@ struct free_amounts {
   // what comes later gets none of those.
   std::uint64_t lacking = 0;
   resource_amounts free;
+  // Of gpus, that may be free in pieces: the largest that could be had, and how many whole ones.
+  std::int64_t gpu_part = 0;
+  std::uint32_t gpus_whole = 0;
   static void fields(auto& visit, auto& self) {
     visit(self.node);
     visit(self.waiting);
     visit(self.lacking);
     visit(self.free);
+    visit(self.gpu_part);
+    visit(self.gpus_whole);
   }
 };
 

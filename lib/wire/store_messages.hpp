@@ -16,11 +16,13 @@ struct store_allocate {
   std::uint64_t size_bytes = 0;
   std::uint64_t slab_bytes = 0;
   wire::numa_node numa_node = any_numa_node;  // next to which it is wanted
+  std::uint64_t deadline_ns = 0;              // refused then, if there is no room; 0: as usual
   static void fields(auto& visit, auto& self) {
     visit(self.token);
     visit(self.size_bytes);
     visit(self.slab_bytes);
     visit(self.numa_node);
+    visit(self.deadline_ns);
   }
 };
 

@@ -254,5 +254,33 @@ TEST(RefsInside, AnObjectOfManyRefsIsGot) {
             77);
 }
 
+// What is put on the way, by a serialize that is called once to measure and once to write.
+struct with_a_part {
+  std::vector<std::string> pieces;
+  std::vector<int> large;  // travels as an object of its own
+  template <class Archive>
+  void serialize(Archive& archive, unsigned) {
+    archive& pieces;
+    if constexpr (Archive::is_saving::value) {
+      const auto part = put(large);
+      archive << part;
+    } else {
+      object_ref<std::vector<int>> part;
+      archive >> part;
+      large = get(part, patience);
+    }
+  }
+  bool operator==(const with_a_part&) const = default;
+};
+
+TEST(Objects, MayBePutWhileOthersAreWritten) {
+  for (const std::size_t count : {std::size_t{1}, std::size_t{100'000}}) {
+    const with_a_part value{std::vector<std::string>(count, "a piece of some length, say"),
+                            std::vector<int>(50'000, 7)};
+    EXPECT_TRUE(got(put(value)) == value) << count;
+    EXPECT_TRUE(got(remote<[](with_a_part given) { return given; }>(value)) == value) << count;
+  }
+}
+
 }  // namespace
 }  // namespace mobula::job

@@ -70,9 +70,9 @@ struct parameter {
   static constexpr bool is_given_as_it_is = std::is_same_v<std::remove_cvref_t<Argument>, stored>;
   /// Whether it can be written more than once: what is moved into a conversion can't.
   template <class Argument>
-  static constexpr bool repeats =
-      is_given_as_it_is<Argument> || std::is_arithmetic_v<stored> ||
-      std::is_convertible_v<const std::remove_reference_t<Argument>&, stored>;
+  static constexpr bool repeats = is_given_as_it_is<Argument> || std::is_arithmetic_v<stored> ||
+                                  (std::is_lvalue_reference_v<Argument> &&
+                                   std::is_convertible_v<Argument, stored>);
 
   template <class Argument>
   static void write(encoder& to, Argument&& argument) {
@@ -80,9 +80,6 @@ struct parameter {
       encode_lasting<stored>(to, argument);
     } else if constexpr (std::is_arithmetic_v<stored>) {
       encode<stored>(to, static_cast<stored>(std::forward<Argument>(argument)));
-    } else if constexpr (repeats<Argument>) {
-      const stored converted = static_cast<const std::remove_reference_t<Argument>&>(argument);
-      encode<stored>(to, converted);
     } else {
       const stored converted = std::forward<Argument>(argument);
       encode<stored>(to, converted);

@@ -98,6 +98,7 @@ class links {
   /// `all_closed`, or until patience ends.
   void say_goodbye();
   bool all_closed() const { return leaving_ && open_count_ == 0; }
+  std::size_t open_links() const { return open_count_; }
   /// Somebody else found that `node` is dead (its heartbeats stopped): ends the link at once, even
   /// if the network has not noticed. Reports nothing.
   void cut(wire::node_id node);

@@ -119,7 +119,7 @@ identity identity_of(const object* record) noexcept { return {1, record->number}
 
 void encoder::ref(const handle& ref) {
   number(ref.get()->number);
-  if (!is_again_) refs_.push_back(ref);
+  refs_.push_back(ref);
 }
 handle decoder::ref() {
   object* record = alive().at(number<std::uint64_t>());

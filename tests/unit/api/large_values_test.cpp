@@ -3,7 +3,9 @@
 #include <atomic>
 #include <cstdlib>
 #include <map>
+#include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -167,6 +169,16 @@ TEST(LargeValues, ThatAreMovedIntoTheirParameterAreWrittenOnce) {
   auto text = std::make_unique<std::string>(3 * mib, 't');
   const auto size = remote<[](owned_text given) { return given.text->size(); }>(std::move(text));
   EXPECT_EQ(get(size), 3 * mib);
+}
+
+// Their containers claim to be copied, and can't be.
+TEST(LargeValues, OfMoveOnlyPartsConvertWhereTheyAreMovedIn) {
+  std::vector<std::unique_ptr<int>> several;
+  several.push_back(std::make_unique<int>(3));
+  const auto size = remote<[](std::optional<std::vector<std::unique_ptr<int>>> given) {
+    return given ? given->size() : 0;
+  }>(std::move(several));
+  EXPECT_EQ(get(size), 1U);
 }
 
 }  // namespace

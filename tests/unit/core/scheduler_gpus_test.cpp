@@ -80,6 +80,57 @@ TEST_F(SchedulerOfGpus, WhatIsFreeInPiecesIsNoDevice) {
   EXPECT_EQ(grant().request, 3U);
 }
 
+// By amount there is enough, so that nobody would be asked to give anything back.
+TEST_F(SchedulerOfGpus, WhoHoldsThePiecesIsAskedForThem) {
+  make({{"here", {gpus(2, 8)}}});
+  ask(driver, 1, gpus(0.75), 2);
+  const granted one = grant();
+  const granted other = grant();
+  pass_tenure();
+  ask(other_owner, 2, gpus(0.5));
+  EXPECT_TRUE(nothing_granted());
+  pass_tenure();
+  process_id asked;
+  const auto recall = out_.take<wire::lease_recall>(&asked);
+  ASSERT_TRUE(recall);
+  EXPECT_EQ(asked, driver);
+  give_back(recall->lease == one.lease ? one : other);
+  EXPECT_EQ(grant().owner, other_owner);
+}
+
+TEST_F(SchedulerOfGpus, ManyThatSeeSomeKeepNobodyFromAPlainProcess) {
+  scheduler_limits limits;
+  limits.workers = 2;
+  limits.workers_max = 4;
+  make({{"here", {gpus(4, 8)}}}, limits);
+  ask(driver, 1, gpus(1), 4);
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(numbers_of(grant()).size(), 1U);
+  ask(driver, 2, cpus(1));
+  EXPECT_EQ(numbers_of(grant()), numbers{});
+}
+
+TEST_F(SchedulerOfGpus, AnotherNodeHearsWhatIsFreeInPieces) {
+  make({{"here", {gpus(2, 8)}}, {"there", {gpus(2, 8)}}});
+  wire::lease_request both = request_of(driver, 1, gpus(0.75), 2);
+  both.preferred = 0;
+  receive(driver, both);
+  grant();
+  grant();
+  // From the other node comes a request that fits into the sum alone: it may not go back there.
+  wire::free_amounts news;
+  news.node = 1;
+  news.free = gpus(0.8, 8);
+  news.gpu_part = one_cpu * 4 / 10;
+  receive(process_id::scheduler_of(1), news);
+  out_.clear();
+  ask(driver, 2, gpus(0.5));
+  EXPECT_TRUE(nothing_granted());
+  EXPECT_EQ(out_.count<wire::lease_request>(), 0U) << "there is no such piece there";
+  news.gpu_part = one_cpu / 2;
+  receive(process_id::scheduler_of(1), news);
+  EXPECT_EQ(out_.count<wire::lease_request>(), 1U);
+}
+
 TEST_F(SchedulerOfGpus, AnActorKeepsItsDevicesUntilItEnds) {
   make({{"here", {gpus(1, 2)}}});
   wire::lease_request request = request_of(driver, 1, gpus(1));
