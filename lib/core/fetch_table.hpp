@@ -30,8 +30,8 @@ namespace mobula::core {
 /// another node, which may still be reading itself.
 ///
 /// If the holder fails, the locations that others named serve, from the missing pieces on; then
-/// the object's owner is asked for more. Memory
-/// that RMA may still write into is kept until it does not.
+/// the object's owner is asked for more. Memory that RMA may still write into is kept until it does
+/// not.
 class fetch_table {
  public:
   /// @param nodes   of the job

@@ -51,8 +51,7 @@ peer_nodes::peer_nodes(wire::node_id self, std::vector<node_totals> nodes, std::
     one.seats = std::move(node.seats);
     for (std::size_t i = 0; i < one.seats.size(); ++i) {
       add(one.total, one.seats[i]);
-      const bool known = i < node.devices.size() && !node.devices[i].empty();
-      one.devices.emplace_back(known ? node.devices[i] : plain_devices(one.seats[i]));
+      one.devices.emplace_back(devices_of_seat(node.devices, i, one.seats[i]));
       const device_room here = one.devices.back().room();
       one.gpus.part = std::max(one.gpus.part, here.part);
       one.gpus.whole += here.whole;

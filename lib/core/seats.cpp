@@ -6,7 +6,9 @@
 
 namespace mobula::core {
 
-std::vector<device> plain_devices(const wire::resource_amounts& total) {
+std::vector<device> devices_of_seat(const std::vector<std::vector<device>>& told, std::size_t seat,
+                                    const wire::resource_amounts& total) {
+  if (seat < told.size() && !told[seat].empty()) return told[seat];
   constexpr std::int64_t unit = wire::resource_amounts::unit;
   return std::vector<device>(static_cast<std::size_t>((total.gpus + unit - 1) / unit));
 }
@@ -16,8 +18,7 @@ seat_books::seat_books(std::vector<wire::resource_amounts> totals,
   for (std::size_t i = 0; i < totals.size(); ++i) {
     const auto& total = totals[i];
     add(total_, total);
-    const bool known = i < devices.size() && !devices[i].empty();
-    seats_.push_back({total, total, device_books{known ? devices[i] : plain_devices(total)}});
+    seats_.push_back({total, total, device_books{devices_of_seat(devices, i, total)}});
   }
   free_ = total_;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -58,7 +59,9 @@ class seat_books {
   wire::resource_amounts free_;
 };
 
-/// As many plain devices as there are gpus, the last one perhaps in part.
-std::vector<device> plain_devices(const wire::resource_amounts& total);
+/// The devices of one seat of a node. Where none are told: as many plain ones as it has gpus, the
+/// last one perhaps in part.
+std::vector<device> devices_of_seat(const std::vector<std::vector<device>>& told, std::size_t seat,
+                                    const wire::resource_amounts& total);
 
 }  // namespace mobula::core

@@ -116,6 +116,15 @@ class DirectorySpilling : public testing::Test {
     say(other_node, whole);
     return out.take<wire::replica_add>().value().where;
   }
+  /// Room is wanted, the replica is offered, and its owner has no other copy.
+  void keep_on_disk(const location& replica) {
+    pass(100);
+    ask_room();
+    ASSERT_TRUE(out.take<wire::store_offer>());
+    say(owner, wire::store_keep{object(50), replica});
+    pass(20);
+    end_on_disk();
+  }
 
   const location there{2, 0, 1, 8, 3, 640, 100};
   memory_block_store memory{1, 1'000};
@@ -297,13 +306,7 @@ TEST_F(DirectorySpilling, TheLastCopyOfAnObjectIsKeptAndGoesToDisk) {
   const location replica = bring_replica();
   say(worker, wire::store_allocate{9, 900, 0});
   ASSERT_TRUE(granted());
-  pass(100);
-
-  ask_room();
-  ASSERT_TRUE(out.take<wire::store_offer>());
-  say(owner, wire::store_keep{object(50), replica});
-  pass(20);
-  end_on_disk();
+  keep_on_disk(replica);
   EXPECT_EQ(granted()->offset, replica.offset);
   // Who looks for the object on this node finds it.
   out.clear();
@@ -503,12 +506,7 @@ TEST_F(DirectorySpilling, AReplicaThatCanNotBeReadBackStandsInNoOthersWay) {
   const location replica = bring_replica();
   say(worker, wire::store_allocate{9, 900, 0});
   const location rest = granted().value();
-  pass(100);
-  ask_room();
-  ASSERT_TRUE(out.take<wire::store_offer>());
-  say(owner, wire::store_keep{object(50), replica});
-  pass(20);
-  end_on_disk();
+  keep_on_disk(replica);
   ASSERT_TRUE(granted());
   say(worker, wire::store_return{rest});
   out.clear();
