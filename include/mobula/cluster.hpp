@@ -54,6 +54,7 @@ struct node_state {
   std::uint32_t packages = 0;      // that these are on: sockets
   std::uint32_t numa_nodes = 0;    // as above
   std::uint64_t memory_bytes = 0;  // of the machine
+  std::map<std::string, std::string> labels = {};  // what is said of it: runtime_options::labels
   std::vector<gpu_state> gpus = {};
   std::string transports = {};  // that UCX has used to other nodes: "tcp"
   bool rma = false;             // whether objects are read by remote memory access

@@ -4,6 +4,7 @@
 // launched with mpirun, srun or nothing.
 
 #include "mobula/actor.hpp"
+#include "mobula/amount.hpp"
 #include "mobula/cluster.hpp"
 #include "mobula/codec.hpp"
 #include "mobula/errors.hpp"
@@ -11,6 +12,7 @@
 #include "mobula/object_ref.hpp"
 #include "mobula/on_worker_start.hpp"
 #include "mobula/options.hpp"
+#include "mobula/placement.hpp"
 #include "mobula/put.hpp"
 #include "mobula/remote.hpp"
 #include "mobula/runtime.hpp"

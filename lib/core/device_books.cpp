@@ -14,7 +14,30 @@ constexpr std::int64_t unit = wire::resource_amounts::unit;
 }  // namespace
 
 device_books::device_books(std::vector<device> devices)
-    : devices_{std::move(devices)}, free_(devices_.size(), unit) {}
+    : devices_{std::move(devices)}, total_(devices_.size(), unit), free_{total_} {}
+
+device_books device_books::only(const device_set& these) const {
+  device_books part{devices_};
+  part.total_.assign(devices_.size(), 0);
+  for (const device_share& one : these) part.total_[one.number] = one.amount;
+  part.free_ = part.total_;
+  return part;
+}
+
+device_books device_books::of_room(const device_room& room) {
+  device_books books{std::vector<device>(room.whole)};
+  if (room.part == 0 || (room.part == unit && room.whole != 0)) return books;
+  books.devices_.push_back({});
+  books.total_.push_back(unit);
+  books.free_.push_back(room.part);
+  return books;
+}
+
+device_books device_books::all_free() const {
+  device_books whole = *this;
+  whole.free_ = whole.total_;
+  return whole;
+}
 
 bool device_books::feasible(std::int64_t gpus) const {
   return gpus <= 0 || all_free().find(gpus).has_value();
@@ -86,7 +109,8 @@ void device_books::take(const device_set& devices) {
 void device_books::give(const device_set& devices) {
   for (const device_share& one : devices) {
     free_[one.number] += one.amount;
-    invariant(free_[one.number] <= unit, "no more of a device is free than there is", one.number);
+    invariant(free_[one.number] <= total_[one.number], "no more of a device is free than there is",
+              one.number);
   }
 }
 

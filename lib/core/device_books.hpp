@@ -36,6 +36,10 @@ struct device_room {
 class device_books {
  public:
   explicit device_books(std::vector<device> devices = {});
+  /// Devices in which there is that much room, whatever they are.
+  static device_books of_room(const device_room& room);
+  /// The same devices, of which there are no more than these.
+  device_books only(const device_set& these) const;
 
   std::size_t size() const { return devices_.size(); }
   /// Whether a lease of so many could be granted if all were free.
@@ -47,7 +51,7 @@ class device_books {
   bool is_free(const device_set& devices) const;
   device_room room() const;
   /// The same devices, all of them free.
-  device_books all_free() const { return device_books{devices_}; }
+  device_books all_free() const;
   void take(const device_set& devices);
   void give(const device_set& devices);
 
@@ -56,6 +60,7 @@ class device_books {
   std::optional<device_set> find_whole(std::size_t count) const;
 
   std::vector<device> devices_;
+  std::vector<std::int64_t> total_;  // of each, at most all of it
   std::vector<std::int64_t> free_;
 };
 

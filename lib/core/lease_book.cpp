@@ -19,6 +19,7 @@ std::string key_bytes(const demand_key& key) {
   named.kind = key.kind;
   named.demand = key.demand;
   named.held = key.held;
+  named.where = key.where;
   std::string bytes(wire::encoded_size(named), '\0');
   wire::writer room{std::as_writable_bytes(std::span{bytes}).data()};
   wire::encode_part(room, named);
@@ -67,6 +68,7 @@ void lease_book::ask_for_creation(task& creation) {
   request.kind = wire::lease_kind::actor;
   request.demand = creation.demand->key.demand;
   request.held = creation.demand->key.held;
+  request.where = creation.demand->key.where;
   const auto asked = process_id::scheduler_of(self_.node());
   creations_[creation.request] = {&creation, asked};
   wire::send(out_, asked, request);
@@ -148,15 +150,35 @@ void lease_book::set_requested(shape& one, std::uint32_t count) {
   request.kind = one.key.kind;
   request.demand = one.key.demand;
   request.held = one.key.held;
-  std::uint64_t most = 0;
+  request.where = one.key.where;
+  request.preferred = near_arguments(one);
+  wire::send(out_, one.asked, request);
+}
+
+// The node that holds most bytes of the next task's arguments; 0xffff: none does, or it is not for
+// them to say.
+wire::node_id lease_book::near_arguments(const shape& one) {
+  wire::node_id nearest = wire::lease_request{}.preferred;
+  const bool matters = one.key.where.how == wire::placement_kind::automatic ||
+                       one.key.where.how == wire::placement_kind::labels;
+  if (!matters) return nearest;
+  std::vector<std::pair<wire::node_id, std::uint64_t>> bytes_on;
   const task& head = *one.ready.front();
   for (std::uint32_t i = 0; i < head.ref_count; ++i) {
     const object& given = *head.refs[i].ref;
-    if (given.state.load() != object_state::stored || given.where().size_bytes <= most) continue;
-    most = given.where().size_bytes;
-    request.preferred = given.where().node;
+    if (given.state.load() != object_state::stored) continue;
+    const wire::node_id node = given.where().node;
+    auto at = std::ranges::find(bytes_on, node, [](const auto& entry) { return entry.first; });
+    if (at == bytes_on.end()) at = bytes_on.insert(at, {node, 0});
+    at->second += given.where().size_bytes;
   }
-  wire::send(out_, one.asked, request);
+  std::uint64_t most = 0;
+  for (const auto& [node, bytes] : bytes_on) {
+    if (bytes <= most) continue;
+    most = bytes;
+    nearest = node;
+  }
+  return nearest;
 }
 
 void lease_book::ended(task& one) {

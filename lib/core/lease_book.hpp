@@ -21,6 +21,7 @@ struct demand_key {
   wire::lease_kind kind = wire::lease_kind::task;
   wire::resource_amounts demand;
   wire::resource_amounts held;
+  wire::placement where = {};
 };
 
 /// A lease that this process holds, with the tasks that were pushed on it.
@@ -127,6 +128,7 @@ class lease_book {
   void ask(shape& one);
   void ask_for_creation(task& creation);
   void set_requested(shape& one, std::uint32_t count);
+  static wire::node_id near_arguments(const shape& one);
   void push(task& one, held_lease& lease);
   void open_if_room(held_lease& lease);
   void close(held_lease& lease);

@@ -49,6 +49,7 @@ peer_nodes::peer_nodes(wire::node_id self, std::vector<node_totals> nodes, std::
     peer& one = peers_.emplace_back();
     one.host = std::move(node.host);
     one.seats = std::move(node.seats);
+    one.labels = std::move(node.labels);
     for (std::size_t i = 0; i < one.seats.size(); ++i) {
       add(one.total, one.seats[i]);
       one.devices.emplace_back(devices_of_seat(node.devices, i, one.seats[i]));
@@ -82,29 +83,52 @@ void peer_nodes::sent(wire::node_id node, const wire::resource_amounts& held, st
   one.waiting += count - fit;
 }
 
-bool peer_nodes::feasible_at(wire::node_id node, const wire::resource_amounts& demand) const {
-  if (node >= peers_.size() || !peers_[node].alive) return false;
+std::size_t peer_nodes::alive() const {
+  return static_cast<std::size_t>(std::ranges::count_if(peers_, &peer::alive));
+}
+
+bool peer_nodes::admits(wire::node_id node, const wire::placement& where) const {
+  switch (where.how) {
+    case wire::placement_kind::node:
+      return where.soft || where.node == node;
+    case wire::placement_kind::labels:
+      return std::ranges::includes(peers_[node].labels, where.labels);
+    case wire::placement_kind::automatic:
+    case wire::placement_kind::spread:
+    case wire::placement_kind::group:
+      break;
+  }
+  return !where.in_group();
+}
+
+bool peer_nodes::feasible_at(wire::node_id node, const wire::resource_amounts& demand,
+                             const wire::placement& where) const {
+  if (node >= peers_.size() || !peers_[node].alive || !admits(node, where)) return false;
   const peer& one = peers_[node];
   for (std::size_t i = 0; i < one.seats.size(); ++i)
     if (fits(demand, one.seats[i]) && one.devices[i].feasible(demand.gpus)) return true;
   return false;
 }
 
-bool peer_nodes::feasible(const wire::resource_amounts& demand) const {
-  if (feasible_at(self_, demand)) return true;
+bool peer_nodes::feasible(const wire::resource_amounts& demand,
+                          const wire::placement& where) const {
+  if (feasible_at(self_, demand, where)) return true;
   for (std::size_t i = 0; i < peers_.size(); ++i) {
-    if (feasible_at(static_cast<wire::node_id>(i), demand)) return true;
+    if (feasible_at(static_cast<wire::node_id>(i), demand, where)) return true;
   }
   return false;
 }
 
-wire::node_id peer_nodes::nearest(const wire::resource_amounts& demand) const {
+wire::node_id peer_nodes::nearest(const wire::resource_amounts& demand,
+                                  const wire::placement& where) const {
+  constexpr double elsewhere = 1e6;
   wire::node_id best = self_;
   double best_missing = std::numeric_limits<double>::max();
   for (std::size_t i = 0; i < peers_.size(); ++i) {
     if (!peers_[i].alive) continue;
+    const bool may = admits(static_cast<wire::node_id>(i), where);
     for (const auto& seat : peers_[i].seats) {
-      const double misses = missing(demand, seat);
+      const double misses = missing(demand, seat) + (may ? 0 : elsewhere);
       if (misses >= best_missing) continue;
       best_missing = misses;
       best = static_cast<wire::node_id>(i);
@@ -113,17 +137,18 @@ wire::node_id peer_nodes::nearest(const wire::resource_amounts& demand) const {
   return best;
 }
 
-std::uint32_t peer_nodes::room_at(wire::node_id node, const wire::resource_amounts& demand) const {
-  if (!feasible_at(node, demand)) return 0;
+std::uint32_t peer_nodes::room_at(wire::node_id node, const wire::resource_amounts& demand,
+                                  const wire::placement& where) const {
+  if (!feasible_at(node, demand, where)) return 0;
   if (((kinds_of(demand) | process_bit) & peers_[node].lacking) != 0) return 0;
   return peers_[node].gpus.times(demand.gpus, times_in(demand, peers_[node].free));
 }
 
-std::optional<wire::node_id> peer_nodes::draw(const wire::resource_amounts& demand,
-                                              const std::vector<wire::node_id>& visited) {
+std::optional<wire::node_id> peer_nodes::draw(const wire::lease_request& asked) {
+  const wire::resource_amounts& demand = asked.demand;
   const auto usable = [&](wire::node_id node) {
-    return node != self_ && std::find(visited.begin(), visited.end(), node) == visited.end() &&
-           room_at(node, demand) != 0;
+    return node != self_ && std::ranges::count(asked.visited, node) == 0 &&
+           room_at(node, demand, asked.where) != 0;
   };
   // Looking at a few random ones finds room where there is much of it; a small job is looked at
   // whole, from a random place on.
@@ -145,12 +170,12 @@ std::optional<wire::node_id> peer_nodes::draw(const wire::resource_amounts& dema
   return best;
 }
 
-wire::node_id peer_nodes::soonest(const wire::resource_amounts& demand,
-                                  std::uint32_t waiting_here) const {
+wire::node_id peer_nodes::soonest(const wire::resource_amounts& demand, std::uint32_t waiting_here,
+                                  const wire::placement& where) const {
   wire::node_id best = self_;
   double best_score = std::numeric_limits<double>::max();
   const auto consider = [&](wire::node_id node, std::uint32_t waiting) {
-    if (!feasible_at(node, demand)) return;
+    if (!feasible_at(node, demand, where)) return;
     const double score = (waiting + 1.0) / times_in(demand, peers_[node].total);
     if (score >= best_score) return;
     best_score = score;

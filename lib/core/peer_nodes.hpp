@@ -17,6 +17,7 @@ struct node_totals {
   std::string host;
   std::vector<wire::resource_amounts> seats;
   std::vector<std::vector<device>> devices = {};  // of each seat: see seat_books
+  std::vector<wire::label> labels = {};           // sorted
 };
 
 /// What a scheduler knows of the job's nodes: their totals exactly, their room as last heard.
@@ -28,6 +29,7 @@ class peer_nodes {
     std::string host;
     std::vector<wire::resource_amounts> seats;
     std::vector<device_books> devices;  // of each seat
+    std::vector<wire::label> labels;    // sorted
     wire::resource_amounts total;
     wire::resource_amounts free;  // as last heard, less what was sent there since
     device_room gpus;             // as last heard
@@ -41,22 +43,30 @@ class peer_nodes {
 
   void heard(const wire::free_amounts& news);
   void died(wire::node_id node) { peers_[node].alive = false; }
+  /// Nodes that live.
+  std::size_t alive() const;
   /// `count` workers with `held` were asked of the node: so much less room there.
   void sent(wire::node_id node, const wire::resource_amounts& held, std::uint32_t count);
 
+  /// Whether a lease that may be `where` may be on that node, outside of groups.
+  bool admits(wire::node_id node, const wire::placement& where) const;
   /// Whether some living node could ever do it.
-  bool feasible(const wire::resource_amounts& demand) const;
-  bool feasible_at(wire::node_id node, const wire::resource_amounts& demand) const;
-  /// The living node whose largest seat misses the least of `demand`.
-  wire::node_id nearest(const wire::resource_amounts& demand) const;
+  bool feasible(const wire::resource_amounts& demand, const wire::placement& where = {}) const;
+  bool feasible_at(wire::node_id node, const wire::resource_amounts& demand,
+                   const wire::placement& where = {}) const;
+  /// The living node whose largest seat misses the least of `demand`, of those that `where` admits
+  /// if there are any.
+  wire::node_id nearest(const wire::resource_amounts& demand,
+                        const wire::placement& where = {}) const;
   /// How many such demands fit into what is known to be free at the node, and not claimed by what
   /// waits there.
-  std::uint32_t room_at(wire::node_id node, const wire::resource_amounts& demand) const;
+  std::uint32_t room_at(wire::node_id node, const wire::resource_amounts& demand,
+                        const wire::placement& where = {}) const;
   /// Of two others with known room, drawn at random, the emptier; never one of `visited`.
-  std::optional<wire::node_id> draw(const wire::resource_amounts& demand,
-                                    const std::vector<wire::node_id>& visited);
+  std::optional<wire::node_id> draw(const wire::lease_request& asked);
   /// The feasible node where the fewest wait in proportion to its size; `waiting_here` for self.
-  wire::node_id soonest(const wire::resource_amounts& demand, std::uint32_t waiting_here) const;
+  wire::node_id soonest(const wire::resource_amounts& demand, std::uint32_t waiting_here,
+                        const wire::placement& where = {}) const;
   /// Other living nodes to tell news to: those where requests wait first, then some at random.
   std::vector<wire::node_id> listeners(std::size_t count);
 

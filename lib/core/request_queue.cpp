@@ -5,6 +5,32 @@
 
 namespace mobula::core {
 
+const wire::placement& seat_place(const wire::lease_request& asked) {
+  static const wire::placement outside;
+  return asked.kind == wire::lease_kind::bundle ? outside : asked.where;
+}
+
+void taken_ahead::add(const wire::placement& where, resource_set kinds) {
+  processes_ |= kinds & process_bit;
+  const auto same = [&](const line& one) {
+    return one.where.group == where.group && one.where.bundle == where.bundle;
+  };
+  const auto known = std::ranges::find_if(lines_, same);
+  line& mine = known != lines_.end() ? *known : lines_.emplace_back();
+  mine.where.group = where.group;
+  mine.where.bundle = where.bundle;
+  mine.kinds |= kinds & ~process_bit;
+}
+
+bool taken_ahead::has(const wire::placement& where, resource_set kinds) const {
+  if ((processes_ & kinds) != 0) return true;
+  return std::ranges::any_of(lines_, [&](const line& one) {
+    const bool same =
+        where.in_group() ? where.admits(one.where.group, one.where.bundle) : !one.where.group;
+    return same && (one.kinds & kinds) != 0;
+  });
+}
+
 void waiting_request::lacks(resource_set now) {
   lacked |= now;
   claimed = (now & ~lent_kinds) != 0 ? lacked & ~lent_kinds : lacked;
@@ -18,7 +44,7 @@ void request_queue::add(wire::lease_request asked) {
   waiting_request one;
   one.shape = shape_number(asked.held);
   one.kinds = kinds_of(asked.demand);
-  // Actors' processes are not counted, so they never wait for one.
+  // Actors' processes are not counted, so they never wait for one; bundles have none.
   if (asked.kind == wire::lease_kind::task) one.kinds |= process_bit;
   one.asked = std::move(asked);
   requests_.push_back(std::move(one));
@@ -46,7 +72,8 @@ std::uint32_t request_queue::waiting() const {
 
 resource_set request_queue::claimed() const {
   resource_set all = 0;
-  for (const waiting_request& one : requests_) all |= one.claimed;
+  for (const waiting_request& one : requests_)
+    if (!seat_place(one.asked).in_group()) all |= one.claimed;
   return all;
 }
 

@@ -2,12 +2,33 @@
 
 #include <cstdint>
 #include <list>
+#include <vector>
 
 #include "core/resources.hpp"
 #include "wire/ids.hpp"
 #include "wire/messages.hpp"
 
 namespace mobula::core {
+
+/// Which of a node's seats a request's lease may be in: a bundle is made of what is outside of all.
+const wire::placement& seat_place(const wire::lease_request& asked);
+
+/// What requests lack, for which those behind them must wait too: in each bundle by itself, outside
+/// of all of them, and of processes.
+class taken_ahead {
+ public:
+  void add(const wire::placement& where, resource_set kinds);
+  /// Whether any of `kinds` is taken where a request may be.
+  bool has(const wire::placement& where, resource_set kinds) const;
+
+ private:
+  struct line {
+    wire::placement where;
+    resource_set kinds = 0;
+  };
+  std::vector<line> lines_;
+  resource_set processes_ = 0;
+};
 
 /// A request for leases that waits at a scheduler.
 struct waiting_request {
@@ -40,7 +61,7 @@ class request_queue {
   std::size_t size() const { return requests_.size(); }
   /// Workers wanted in all.
   std::uint32_t waiting() const;
-  /// All that any of them claims.
+  /// All that any of them claims outside of bundles.
   resource_set claimed() const;
 
  private:

@@ -37,6 +37,10 @@ scheduler::scheduler(wire::node_id node, std::vector<node_totals> nodes, worker_
       recall_at_ns_{never},
       remind_at_ns_{never} {
   limits_ = complete(limits, books_.total());
+  if (node != driver.node()) return;
+  limits_.groups.hops_max = limits_.hops_max;
+  groups_.emplace(peers_, out_, limits_.groups);
+  groups_->own_room = [this] { return rooms_here(); };
 }
 
 void scheduler::on_message(wire::process_id from, wire::blob message) {
@@ -80,14 +84,14 @@ void scheduler::on_message(wire::process_id from, wire::blob message) {
               std::type_identity<wire::nodes_reply>{});
       break;
     case wire::message_type::free_amounts:
-      decoded(
-          [&](wire::free_amounts news) {
-            peers_.heard(news);
-            offer_to(news.node);
-            // What waits there knows of our room only what we said when it last changed.
-            if (news.waiting != 0) answer_waiting(news.node);
-          },
-          std::type_identity<wire::free_amounts>{});
+      with_sender(&scheduler::on_free_amounts);
+      break;
+    case wire::message_type::group_create:
+    case wire::message_type::group_remove:
+    case wire::message_type::bundle_room:
+    case wire::message_type::lease_grant:
+    case wire::message_type::lease_refuse:
+      known = groups_ && (ended_.has(from) || groups_->on_message(from, message));
       break;
     case wire::message_type::wait_query:
       with_sender(&scheduler::on_wait_query);
@@ -102,6 +106,14 @@ void scheduler::on_message(wire::process_id from, wire::blob message) {
       known = false;
   }
   if (!known) ++dropped_;
+}
+
+void scheduler::on_free_amounts(wire::process_id, const wire::free_amounts& news) {
+  peers_.heard(news);
+  offer_to(news.node);
+  if (groups_) groups_->room_changed();
+  // What waits there knows of our room only what we said when it last changed.
+  if (news.waiting != 0) answer_waiting(news.node);
 }
 
 void scheduler::on_lend(wire::process_id from, const wire::cpus_lend& said) {
@@ -134,6 +146,10 @@ void scheduler::on_claim(wire::process_id from, const wire::cpus_claim& asked) {
 void scheduler::on_return(wire::process_id from, const wire::lease_return& asked) {
   lease* one = find(asked.lease);
   if (!one || one->owner != from) return;
+  if (one->kind == wire::lease_kind::bundle) {
+    end_bundle(*one);
+    return serve();
+  }
   if (one->kind == wire::lease_kind::actor && one->worker) {
     wire::send(out_, one->worker, wire::lease_revoke{asked.lease});
   }
@@ -184,7 +200,7 @@ void scheduler::worker_ended(wire::process_id process, std::string_view cause,
     wire::lease_lost message;
     message.lease = {self_, number};
     message.worker = process;
-    message.cause = cause;
+    message.cause = one->ended_for ? one->ended_for : cause;
     for (const begun_entry& entry : begun) {
       const bool of_lease = entry.lease == message.lease;
       if (of_lease &&
@@ -204,6 +220,7 @@ void scheduler::worker_ended(wire::process_id process, std::string_view cause,
     announce_here({process});
   }
   drop_what_belongs_to(process);
+  if (groups_) groups_->process_ended(process);
   serve();
   retire_surplus();
   say_done_if_so();
@@ -234,6 +251,7 @@ void scheduler::ended_elsewhere(wire::process_id process) {
     inquiries_.died(process.node(), peers_);
     not_done_.erase(process.node());
   }
+  if (groups_) groups_->process_ended(process);
   serve();
   // Without its driver, or the node that speaks for it, the job is over.
   constexpr std::int32_t driver_died = 1;
@@ -284,7 +302,7 @@ void scheduler::interests(wire::node_id node) {
 void scheduler::tell(wire::node_id node) {
   wire::free_amounts news;
   news.node = node_;
-  news.waiting = queue_.waiting();
+  news.waiting = queue_.waiting() + (groups_ ? groups_->waiting() : 0);
   news.lacking = queue_.claimed() | (claims_.empty() ? 0 : cpus_bit);
   news.free = books_.free();
   const device_room gpus = books_.device_room_of_all();
@@ -295,7 +313,7 @@ void scheduler::tell(wire::node_id node) {
 
 void scheduler::answer_waiting(wire::node_id node) {
   const bool known = node < peers_.size() && node != node_ && peers_[node].alive;
-  if (known && queue_.empty() && !shutting_down_) tell(node);
+  if (known && !somebody_waits() && !shutting_down_) tell(node);
 }
 
 void scheduler::tick(std::uint64_t now_ns) {
@@ -303,6 +321,7 @@ void scheduler::tick(std::uint64_t now_ns) {
   if (!to_announce_.empty()) announce_elsewhere();
   if (now_ns >= recall_at_ns_) recall_for_waiting();
   remind();
+  if (groups_ && !shutting_down_) groups_->tick(now_ns);
   if (news_ && peers_.size() > 1 && now_ns >= gossip_at_ns_ && !shutting_down_) {
     news_ = false;
     gossip_at_ns_ = now_ns + limits_.gossip_every_ns;
@@ -313,10 +332,14 @@ void scheduler::tick(std::uint64_t now_ns) {
   }
 }
 
+bool scheduler::somebody_waits() const {
+  return !queue_.empty() || (groups_ && groups_->waiting() != 0);
+}
+
 /// News go to a few nodes only: one that has room may not know that something waits here, nor we of
 /// its room. Both hear of it sooner or later, whatever was missed.
 void scheduler::remind() {
-  if (queue_.empty() || peers_.size() < 2) {
+  if (!somebody_waits() || peers_.size() < 2) {
     remind_at_ns_ = never;
     remind_every_ns_ = limits_.gossip_every_ns;
   } else if (remind_at_ns_ == never) {
@@ -330,10 +353,11 @@ void scheduler::remind() {
 
 std::uint64_t scheduler::next_deadline_ns() const {
   if (!to_announce_.empty()) return 0;
-  if (peers_.size() < 2 || shutting_down_) return recall_at_ns_;
-  if (!queue_.empty() && remind_at_ns_ == never) return 0;
-  const std::uint64_t reminds = queue_.empty() ? never : remind_at_ns_;
-  return std::min({recall_at_ns_, reminds, news_ ? gossip_at_ns_ : never});
+  const std::uint64_t groups = groups_ && !shutting_down_ ? groups_->next_deadline_ns() : never;
+  if (peers_.size() < 2 || shutting_down_) return std::min(recall_at_ns_, groups);
+  if (somebody_waits() && remind_at_ns_ == never) return 0;
+  const std::uint64_t reminds = somebody_waits() ? remind_at_ns_ : never;
+  return std::min({recall_at_ns_, reminds, groups, news_ ? gossip_at_ns_ : never});
 }
 
 void scheduler::on_shutdown(wire::process_id from, const wire::shutdown& asked) {

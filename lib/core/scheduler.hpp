@@ -4,6 +4,8 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <optional>
+#include <set>
 #include <string_view>
 #include <unordered_set>
 #include <vector>
@@ -11,9 +13,11 @@
 #include "core/ended_processes.hpp"
 #include "core/node_inquiry.hpp"
 #include "core/peer_nodes.hpp"
+#include "core/placement_groups.hpp"
 #include "core/request_queue.hpp"
 #include "core/seats.hpp"
 #include "core/worker_pool.hpp"
+#include "wire/group_messages.hpp"
 #include "wire/ids.hpp"
 #include "wire/messages.hpp"
 #include "wire/outbox.hpp"
@@ -42,6 +46,7 @@ struct scheduler_limits {
   /// What waits tells others of itself again, at intervals that grow to this.
   std::uint64_t remind_every_ns_max = 1'000'000'000;
   std::uint8_t hops_max = 3;
+  group_limits groups = {};
   std::uint64_t seed = 1;
 };
 
@@ -62,6 +67,10 @@ struct begun_entry {
 /// something else: who holds that may wait for one that needs a cpu; and of nothing while actors
 /// that live here leave no room for it); one that gets a worker and wants more goes to the end, so
 /// nobody takes all.
+///
+/// A bundle of a placement group is a lease without a worker, which makes a seat in the books for
+/// leases in it; the driver's scheduler holds it. When that gives it back, those leases' processes
+/// are ended; once they have, what the bundle had is free.
 class scheduler {
  public:
   /// @param nodes  what each node of the job offers; this one's among them
@@ -72,7 +81,8 @@ class scheduler {
 
   /// Takes lease_request, lease_update, lease_return, lease_over, cpus_lend, cpus_claim,
   /// process_ended (from other schedulers), free_amounts, nodes_query, nodes_reply, wait_query,
-  /// shutdown, shutdown_done.
+  /// shutdown, shutdown_done; the driver's group_create, group_remove, bundle_room, and what is
+  /// answered for bundles.
   ///
   /// lease_update for a request of which nothing waits here, count not 0, is answered by
   /// lease_queued of count 0: ask anew.
@@ -105,9 +115,20 @@ class scheduler {
   std::size_t lease_count() const { return leases_.size(); }
   std::size_t waiting_count() const { return queue_.waiting(); }
   std::size_t worker_count() const { return workers_.size(); }
+  /// Placement groups of the job, at the driver's scheduler.
+  std::size_t group_count() const { return groups_ ? groups_->size() : 0; }
   std::uint64_t dropped() const { return dropped_; }
 
  private:
+  /// Resources in one of some seats.
+  struct lease_demand {
+    const wire::resource_amounts& amounts;
+    const wire::placement& where;
+    std::optional<std::uint32_t> seat = {};  // in no other
+    bool may_be_in(const seat_books& books, std::uint32_t one) const {
+      return seat ? *seat == one : books.feasible_at(one, amounts, where);
+    }
+  };
   struct lease {
     std::uint64_t number = 0;
     wire::process_id owner;
@@ -119,10 +140,12 @@ class scheduler {
     bool shares = false;    // counted in worker::blocked
     bool claiming = false;  // lent, and in claims_
     bool recalled = false;
-    bool revoked = false;
+    bool revoked = false;  // a bundle: it ends when nobody is in it any more
     std::uint32_t seat = 0;
+    std::uint32_t inside = 0;  // a bundle: the seat that it makes
+    std::uint32_t users = 0;   // a bundle: leases in it
     std::uint64_t granted_at_ns = 0;
-    wire::process_id worker;  // none: it awaits a process
+    wire::process_id worker;  // none: it awaits a process, or is a bundle
     wire::resource_amounts held;
     device_set devices;
 
@@ -130,16 +153,28 @@ class scheduler {
     wire::resource_amounts booked() const;
   };
 
-  /// What will be free once the leases that were asked back have come.
-  struct soon_room {
+  struct seat_room {
     wire::resource_amounts amounts;
-    std::vector<device_books> devices;  // by seat
+    device_books devices;
+    bool has(const wire::resource_amounts& demand) const {
+      return fits(demand, amounts) && devices.find(demand.gpus);
+    }
+  };
+  /// What will be free once the leases that were asked back have come, by seat.
+  class soon_room {
+   public:
+    explicit soon_room(const seat_books& books);
     void add(const lease& one);
-    resource_set lacks(const wire::resource_amounts& demand) const;
-    void take(const wire::resource_amounts& demand);
+    resource_set lacks(const lease_demand& wanted) const;
+    void take(const lease_demand& wanted);
+
+   private:
+    const seat_books& books_;
+    std::vector<seat_room> seats_;
   };
 
   // Messages and the job: scheduler.cpp.
+  void on_free_amounts(wire::process_id from, const wire::free_amounts& news);
   void on_lend(wire::process_id from, const wire::cpus_lend& said);
   void on_claim(wire::process_id from, const wire::cpus_claim& asked);
   void on_return(wire::process_id from, const wire::lease_return& asked);
@@ -156,10 +191,13 @@ class scheduler {
   void interests(wire::node_id node);
   void tell(wire::node_id node);
   void answer_waiting(wire::node_id node);
+  bool somebody_waits() const;
   void remind();
 
   // Where a request is met: scheduler_requests.cpp.
   void on_request(wire::process_id from, wire::lease_request asked);
+  bool could_be_here(const wire::lease_request& asked) const;
+  void spread_out(wire::lease_request& asked);
   bool makes_sense(wire::process_id from, const wire::lease_request& asked) const;
   void on_update(wire::process_id from, const wire::lease_update& asked);
   void refuse(const wire::lease_request& asked);
@@ -174,8 +212,8 @@ class scheduler {
   // Leases of this node: scheduler_leases.cpp.
   void serve();
   void look_at_actors();
-  bool fits_beside_actors(const wire::resource_amounts& demand) const;
-  resource_set serve_claims();
+  bool fits_beside_actors(const wire::lease_request& asked) const;
+  void serve_claims(taken_ahead& taken);
   resource_set grant(const waiting_request& wanted);
   std::size_t awaiting_with(const device_set& devices) const;
   void start_process_with(const device_set& devices);
@@ -184,13 +222,26 @@ class scheduler {
   void assign(lease& granted, worker& to);
   void assign_awaiting();
   void recall_for_waiting();
-  bool recall_one(wire::process_id owner, std::uint64_t shape, resource_set kinds, soon_room& soon);
+  bool recall_one(wire::process_id owner, std::uint64_t shape, resource_set kinds,
+                  const lease_demand& wanted, soon_room& soon);
   lease* find(wire::lease_id id);
   void end_lease(lease& one);
   void leave_worker(const lease& one);
   void retire(worker& one);
   void retire_surplus();
   void revoke(lease& one);
+
+  // Bundles of placement groups: scheduler_bundles.cpp.
+  void place_bundle(wire::lease_request asked);
+  void place_in_group(wire::lease_request asked);
+  void send_back(wire::lease_request asked, std::uint8_t why);
+  void grant_bundle(const waiting_request& wanted, std::uint32_t seat);
+  void enter_bundle(lease& user);
+  void left_bundle(const lease& user);
+  void end_bundle(lease& bundle);
+  void close_if_left(lease& bundle);
+  lease* bundle_of_seat(std::uint32_t seat);
+  std::vector<plan_room> rooms_here() const;
 
   // What requests wait for: scheduler_waits.cpp.
   void on_wait_query(wire::process_id from, const wire::wait_query& asked);
@@ -213,11 +264,11 @@ class scheduler {
   ended_processes ended_;
   std::vector<wire::process_id> to_announce_;  // to the other schedulers, together
   bool serving_ = false;
-  struct seat_room {
-    wire::resource_amounts amounts;
-    device_books devices;
-  };
-  std::vector<seat_room> beside_actors_;  // by seat, as of the last look
+  std::vector<seat_room> beside_actors_;            // by seat, as of the last look
+  std::optional<placement_groups> groups_;          // the driver's scheduler: those of the job
+  std::map<std::uint32_t, std::uint64_t> bundles_;  // by seat, the lease that makes it
+  std::set<wire::group_id> want_room_;  // groups some of whose requests found none in any bundle
+  std::size_t spread_next_ = 0;         // the node to be looked at first
 
   std::uint64_t now_ns_ = 0;
   std::uint64_t recall_at_ns_;  // a lease that somebody waits for is old enough then

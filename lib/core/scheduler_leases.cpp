@@ -34,17 +34,18 @@ void scheduler::serve() {
   assign_awaiting();
   for (bool granted = true; granted;) {
     granted = false;
-    resource_set taken_ahead = serve_claims();
+    taken_ahead taken;
+    serve_claims(taken);
     if (!queue_.empty()) look_at_actors();
     for (auto at = queue_.begin(); at != queue_.end();) {
       const auto one = at++;
       one->claimed = 0;
-      if ((one->kinds & taken_ahead) != 0) continue;
-      if (!books_.feasible(one->asked.demand)) continue;
+      if (taken.has(seat_place(one->asked), one->kinds)) continue;
+      if (!could_be_here(one->asked)) continue;
       if (const resource_set lacks = grant(*one)) {
-        if (!fits_beside_actors(one->asked.demand)) continue;
+        if (!fits_beside_actors(one->asked)) continue;
         one->lacks(lacks);
-        taken_ahead |= one->claimed;
+        taken.add(seat_place(one->asked), one->claimed);
         continue;
       }
       granted = true;
@@ -60,27 +61,28 @@ void scheduler::serve() {
   if (!queue_.empty() || !claims_.empty()) recall_for_waiting();
 }
 
-/// What seats have beside the actors that live there. These end when they like, and give nothing
-/// back when asked: what waits for that holds up nobody meanwhile.
+/// What seats have beside the actors that live there, and bundles. These end when they like, and
+/// give nothing back when asked: what waits for that holds up nobody meanwhile.
 void scheduler::look_at_actors() {
   beside_actors_.clear();
   for (std::uint32_t seat = 0; seat < books_.size(); ++seat)
     beside_actors_.push_back({books_.total_of(seat), books_.devices_of(seat).all_free()});
   for (const auto& [number, one] : leases_) {
-    if (one.kind != wire::lease_kind::actor) continue;
+    if (one.kind == wire::lease_kind::task) continue;
     take(beside_actors_[one.seat].amounts, one.booked());
     beside_actors_[one.seat].devices.take(one.devices);
   }
 }
 
-bool scheduler::fits_beside_actors(const wire::resource_amounts& demand) const {
-  return std::ranges::any_of(beside_actors_, [&](const auto& seat) {
-    return fits(demand, seat.amounts) && seat.devices.find(demand.gpus);
-  });
+bool scheduler::fits_beside_actors(const wire::lease_request& asked) const {
+  for (std::uint32_t seat = 0; seat < books_.size(); ++seat)
+    if (books_.admits(seat, seat_place(asked)) && beside_actors_[seat].has(asked.demand))
+      return true;
+  return false;
 }
 
-/// @returns what claims still wait for: nothing else may take it
-resource_set scheduler::serve_claims() {
+/// What claims still wait for nothing else may take.
+void scheduler::serve_claims(taken_ahead& taken) {
   std::vector<std::uint32_t> seats_waited_for;
   for (auto at = claims_.begin(); at != claims_.end();) {
     lease& one = leases_.at(*at);
@@ -100,14 +102,19 @@ resource_set scheduler::serve_claims() {
     wire::send(out_, one.worker, wire::cpus_grant{{self_, one.number}});
     at = claims_.erase(at);
   }
-  return seats_waited_for.empty() ? 0 : cpus_bit;
+  for (const std::uint32_t seat : seats_waited_for) taken.add(books_.place_of(seat), cpus_bit);
 }
 
 /// Gives one worker to the request. @returns nothing, or what it lacks
 resource_set scheduler::grant(const waiting_request& wanted) {
   const wire::lease_request& asked = wanted.asked;
-  const int seat = books_.seat_for(asked.demand);
-  if (seat < 0) return books_.lacking_for(asked.demand);
+  const wire::placement& where = seat_place(asked);
+  const int seat = books_.seat_for(asked.demand, where);
+  if (seat < 0) return books_.lacking_for(asked.demand, where);
+  if (asked.kind == wire::lease_kind::bundle) {
+    grant_bundle(wanted, static_cast<std::uint32_t>(seat));
+    return 0;
+  }
   if (!process_available(asked)) return process_bit;
 
   lease& granted = leases_[++last_lease_];
@@ -116,7 +123,8 @@ resource_set scheduler::grant(const waiting_request& wanted) {
   granted.request = asked.request;
   granted.shape = wanted.shape;
   granted.kind = asked.kind;
-  granted.alone = asked.alone;
+  // Its process ends with the bundle: nobody else's is to end with it.
+  granted.alone = asked.alone || where.in_group();
   granted.seat = static_cast<std::uint32_t>(seat);
   granted.held = asked.held;
   const bool for_actor = asked.kind == wire::lease_kind::actor;
@@ -127,10 +135,11 @@ resource_set scheduler::grant(const waiting_request& wanted) {
     granted.devices = idle ? *idle : devices.find(asked.held.gpus).value();
   }
   books_.take_from(granted.seat, granted.held, granted.devices);
+  if (where.in_group()) enter_bundle(granted);
   news_ = true;
 
   worker* to = workers_.take_idle(for_actor, granted.devices);
-  if (!to && !for_actor && !asked.alone && granted.devices.empty() &&
+  if (!to && !for_actor && !granted.alone && granted.devices.empty() &&
       committed_workers() >= limits_.workers) {
     to = workers_.all_blocked();
   }
@@ -181,7 +190,7 @@ bool scheduler::process_available(const wire::lease_request& asked) {
   if (workers_.idle_plain() != 0) return true;
   if (workers_.starting_plain() > awaiting_with({})) return true;
   if (committed < limits_.workers) return true;
-  if (!asked.alone && workers_.all_blocked()) return true;
+  if (!asked.alone && !asked.where.in_group() && workers_.all_blocked()) return true;
   // Those that see GPUs are of no use here, however many they are.
   return committed < limits_.workers_max || workers_.counted_plain() == 0;
 }
@@ -226,35 +235,36 @@ void scheduler::assign_awaiting() {
 /// Asks for leases back until what waits will have room, by the shares of owners.
 void scheduler::recall_for_waiting() {
   recall_at_ns_ = never;
-  soon_room soon{books_.free(), {}};
-  for (std::uint32_t seat = 0; seat < books_.size(); ++seat)
-    soon.devices.push_back(books_.devices_of(seat));
+  soon_room soon{books_};
   std::size_t soon_idle = 0;
   for (const auto& [number, one] : leases_) {
-    if (!one.recalled && !one.revoked) continue;
+    if ((!one.recalled && !one.revoked) || one.kind == wire::lease_kind::bundle) continue;
     soon.add(one);
     ++soon_idle;
   }
   for (const std::uint64_t number : claims_) {
+    const lease& claims = leases_.at(number);
     wire::resource_amounts cpus;
-    cpus.cpus = leases_.at(number).held.cpus;
-    while (soon.lacks(cpus) != 0 && recall_one({}, 0, cpus_bit, soon)) {
+    cpus.cpus = claims.held.cpus;
+    const lease_demand wanted{cpus, {}, claims.seat};
+    while (soon.lacks(wanted) != 0 && recall_one({}, 0, cpus_bit, wanted, soon)) {
     }
-    if (soon.lacks(cpus) == 0) soon.take(cpus);
+    if (soon.lacks(wanted) == 0) soon.take(wanted);
   }
   constexpr int looks_max = 64;
   int looks = 0;
   for (auto at = queue_.begin(); at != queue_.end() && looks < looks_max; ++at) {
     const wire::lease_request& asked = at->asked;
-    if (!fits_beside_actors(asked.demand)) continue;
+    if (!could_be_here(asked) || !fits_beside_actors(asked)) continue;
+    const lease_demand wanted{asked.demand, seat_place(asked)};
     for (std::uint32_t i = 0; i < asked.count && looks < looks_max; ++looks) {
-      resource_set lacks = soon.lacks(asked.demand);
+      resource_set lacks = soon.lacks(wanted);
       if (lacks == 0 && (at->lacked & process_bit) != 0 && soon_idle == 0) lacks = process_bit;
       if (lacks == 0) {
-        soon.take(asked.demand);
+        soon.take(wanted);
         if (soon_idle != 0) --soon_idle;
         ++i;
-      } else if (recall_one(asked.owner, at->shape, lacks, soon)) {
+      } else if (recall_one(asked.owner, at->shape, lacks, wanted, soon)) {
         ++soon_idle;
       } else {
         break;
@@ -263,30 +273,40 @@ void scheduler::recall_for_waiting() {
   }
 }
 
+scheduler::soon_room::soon_room(const seat_books& books) : books_{books} {
+  for (std::uint32_t seat = 0; seat < books.size(); ++seat)
+    seats_.push_back({books.free_of(seat), books.devices_of(seat)});
+}
+
 void scheduler::soon_room::add(const lease& one) {
-  core::add(amounts, one.booked());
-  devices[one.seat].give(one.devices);
+  core::add(seats_[one.seat].amounts, one.booked());
+  seats_[one.seat].devices.give(one.devices);
 }
 
-resource_set scheduler::soon_room::lacks(const wire::resource_amounts& demand) const {
-  // What is free of devices may be in pieces.
-  const bool has_devices = std::ranges::any_of(
-      devices, [&](const device_books& seat) { return seat.find(demand.gpus).has_value(); });
-  return lacking(demand, amounts) | (has_devices ? 0 : gpus_bit);
+resource_set scheduler::soon_room::lacks(const lease_demand& wanted) const {
+  resource_set all = 0;
+  for (std::uint32_t i = 0; i < seats_.size(); ++i) {
+    if (!wanted.may_be_in(books_, i)) continue;
+    if (seats_[i].has(wanted.amounts)) return 0;
+    // What is free of devices may be in pieces.
+    all |= lacking(wanted.amounts, seats_[i].amounts) |
+           (seats_[i].devices.find(wanted.amounts.gpus) ? 0 : gpus_bit);
+  }
+  return all;
 }
 
-void scheduler::soon_room::take(const wire::resource_amounts& demand) {
-  core::take(amounts, demand);
-  for (device_books& seat : devices) {
-    const auto found = seat.find(demand.gpus);
-    if (found) return seat.take(*found);
+void scheduler::soon_room::take(const lease_demand& wanted) {
+  for (std::uint32_t i = 0; i < seats_.size(); ++i) {
+    if (!wanted.may_be_in(books_, i) || !seats_[i].has(wanted.amounts)) continue;
+    core::take(seats_[i].amounts, wanted.amounts);
+    return seats_[i].devices.take(*seats_[i].devices.find(wanted.amounts.gpus));
   }
 }
 
 /// Recalls the newest lease of the owner and shape with most leases that hold any of `kinds`, if
 /// it has more of them than the one who waits (who is nobody for a claim).
 bool scheduler::recall_one(wire::process_id owner, std::uint64_t shape, resource_set kinds,
-                           soon_room& soon) {
+                           const lease_demand& wanted, soon_room& soon) {
   struct share {
     std::size_t count = 0;
     lease* newest = nullptr;  // of those that were held long enough
@@ -297,7 +317,9 @@ bool scheduler::recall_one(wire::process_id owner, std::uint64_t shape, resource
   std::map<std::pair<wire::process_id, std::uint64_t>, share> shares;
   for (auto& [number, one] : leases_) {
     if (one.kind != wire::lease_kind::task || one.recalled || one.revoked || !one.worker) continue;
-    if (kinds != process_bit && (kinds_of(one.booked()) & kinds) == 0) continue;
+    if (kinds != process_bit &&
+        ((kinds_of(one.booked()) & kinds) == 0 || !wanted.may_be_in(books_, one.seat)))
+      continue;
     share& group = shares[{one.owner, one.shape}];
     ++group.count;
     const std::uint64_t due_ns = one.granted_at_ns + limits_.tenure_ns;
@@ -326,7 +348,9 @@ bool scheduler::recall_one(wire::process_id owner, std::uint64_t shape, resource
 
 void scheduler::end_lease(lease& one) {
   books_.give_to(one.seat, one.booked(), one.devices);
+  if (bundles_.contains(one.seat)) left_bundle(one);
   news_ = true;
+  if (groups_) groups_->room_changed();
   interests(one.owner.node());
   if (one.claiming) std::erase(claims_, one.number);
   if (one.worker) {
@@ -361,7 +385,7 @@ void scheduler::retire(worker& one) {
 }
 
 void scheduler::revoke(lease& one) {
-  if (one.revoked) return;
+  if (one.revoked || one.kind == wire::lease_kind::bundle) return;
   if (!one.worker) return end_lease(one);
   one.revoked = true;
   wire::send(out_, one.worker, wire::lease_revoke{{self_, one.number}});

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <map>
+#include <optional>
 #include <utility>
 
 #include "core/refusals.hpp"
@@ -25,7 +27,8 @@ bool scheduler::makes_sense(wire::process_id from, const wire::lease_request& as
   return asked.owner && asked.owner.node() < peers_.size() &&
          (from == asked.owner || from.is_scheduler()) && asked.count != 0 &&
          !negative(asked.demand) && !negative(asked.held) && fits(asked.held, asked.demand) &&
-         (asked.kind == wire::lease_kind::task || asked.kind == wire::lease_kind::actor);
+         (asked.kind != wire::lease_kind::bundle ||
+          (from == wire::process_id::scheduler_of(0) && asked.where.in_group()));
 }
 
 void scheduler::on_request(wire::process_id from, wire::lease_request asked) {
@@ -35,15 +38,33 @@ void scheduler::on_request(wire::process_id from, wire::lease_request asked) {
     return;
   }
   if (ended_.has(asked.owner)) return;
-  if (!peers_.feasible(asked.demand)) return refuse(asked);
+  if (asked.kind == wire::lease_kind::bundle) return place_bundle(std::move(asked));
+  if (asked.where.in_group()) return place_in_group(std::move(asked));
+  if (!peers_.feasible(asked.demand, asked.where)) return refuse(asked);
+  if (asked.hops == 0 && asked.where.how == wire::placement_kind::node) {
+    const auto wanted = static_cast<wire::node_id>(asked.where.node);
+    const bool may = asked.where.node < peers_.size() && peers_.feasible_at(wanted, asked.demand);
+    if (!asked.where.soft) {
+      if (wanted != node_) return forward(asked, wanted, asked.count, true);
+      asked.hops = limits_.hops_max;
+    }
+    asked.preferred = may ? wanted : nowhere;
+  }
   const bool elsewhere = asked.hops == 0 && asked.preferred != nowhere &&
                          asked.preferred != node_ &&
-                         peers_.feasible_at(asked.preferred, asked.demand);
+                         peers_.feasible_at(asked.preferred, asked.demand, asked.where);
   if (elsewhere) {
     // Nobody has looked for room here: what finds none there may come back.
     return pass(asked, asked.preferred, asked.count);
   }
   place(std::move(asked));
+}
+
+/// Whether this node, all of it free, could do it.
+bool scheduler::could_be_here(const wire::lease_request& asked) const {
+  const wire::placement& where = seat_place(asked);
+  return books_.feasible(asked.demand, where) &&
+         (asked.where.in_group() || peers_.admits(node_, asked.where));
 }
 
 void scheduler::refuse(const wire::lease_request& asked) {
@@ -62,26 +83,73 @@ std::uint32_t scheduler::count_for_another(const wire::lease_request& asked, wir
   if (peers_.size() < 2) return 0;
   wire::resource_amounts free = books_.free();
   std::uint32_t here = 0;
-  while (here < asked.count && fits(asked.demand, free) &&
+  while (could_be_here(asked) && here < asked.count && fits(asked.demand, free) &&
          load_with(asked.demand, free, books_.total()) <= half) {
     if (kinds_of(asked.held) == 0) return 0;
     take(free, asked.held);
     ++here;
   }
   if (here == asked.count) return 0;
-  const auto other = peers_.draw(asked.demand, asked.visited);
+  const auto other = peers_.draw(asked);
   if (!other) return 0;
   const auto& peer = peers_[*other];
-  if (fits(asked.demand, free) && load_with(asked.demand, peer.free, peer.total) >=
-                                      load_with(asked.demand, free, books_.total())) {
+  if (could_be_here(asked) && fits(asked.demand, free) &&
+      load_with(asked.demand, peer.free, peer.total) >=
+          load_with(asked.demand, free, books_.total())) {
     return 0;
   }
   where = *other;
-  return std::min(asked.count - here, peers_.room_at(*other, asked.demand));
+  return std::min(asked.count - here, peers_.room_at(*other, asked.demand, asked.where));
+}
+
+/// Each worker to the emptiest of a few nodes, which are looked at in turn.
+void scheduler::spread_out(wire::lease_request& asked) {
+  constexpr std::size_t looks_max = 16;
+  struct share {
+    wire::resource_amounts free;
+    std::uint32_t room = 0;
+    std::uint32_t count = 0;
+  };
+  std::map<wire::node_id, share> shares;
+  const auto share_of = [&](wire::node_id node) -> share& {
+    const auto [at, is_new] = shares.try_emplace(node);
+    if (!is_new) return at->second;
+    if (node != node_) {
+      at->second = {peers_[node].free, peers_.room_at(node, asked.demand, asked.where), 0};
+    } else if (could_be_here(asked)) {
+      at->second = {books_.free(), asked.count, 0};
+    }
+    return at->second;
+  };
+  for (std::uint32_t i = 0; i < asked.count; ++i) {
+    share* best = nullptr;
+    double best_load = 0;
+    const std::size_t first = spread_next_;
+    for (std::size_t look = 0; look < std::min(peers_.size(), looks_max); ++look) {
+      const auto node = static_cast<wire::node_id>((first + look) % peers_.size());
+      share& one = share_of(node);
+      if (one.count >= one.room || !fits(asked.demand, one.free)) continue;
+      const double load = load_with(asked.demand, one.free, peers_[node].total);
+      if (best && load >= best_load) continue;
+      best = &one;
+      best_load = load;
+      spread_next_ = node + std::size_t{1};
+    }
+    if (!best) break;
+    ++best->count;
+    take(best->free, asked.held);
+  }
+  for (const auto& [node, one] : shares) {
+    if (node == node_ || one.count == 0) continue;
+    forward(asked, node, one.count, false);
+    asked.count -= one.count;
+  }
 }
 
 void scheduler::place(wire::lease_request asked) {
-  if (asked.hops == 0 && asked.preferred != node_) {
+  if (asked.hops == 0 && asked.where.how == wire::placement_kind::spread) {
+    spread_out(asked);
+  } else if (asked.hops == 0 && asked.preferred != node_) {
     wire::node_id where = 0;
     if (const std::uint32_t count = count_for_another(asked, where)) {
       forward(asked, where, count, false);
@@ -92,7 +160,7 @@ void scheduler::place(wire::lease_request asked) {
   const wire::process_id owner = asked.owner;
   const std::uint64_t request = asked.request;
   queue_.add(std::move(asked));
-  if (books_.feasible(queue_.find(owner, request)->asked.demand)) serve();
+  if (could_be_here(queue_.find(owner, request)->asked)) serve();
   settle(owner, request);
 }
 
@@ -103,17 +171,19 @@ void scheduler::settle(wire::process_id owner, std::uint64_t request) {
   if (at == queue_.end()) return;
   wire::lease_request& left = at->asked;
   while (left.count != 0 && left.hops < limits_.hops_max) {
-    const auto other = peers_.draw(left.demand, left.visited);
+    const auto other = peers_.draw(left);
     if (!other) break;
-    const std::uint32_t count = std::min(left.count, peers_.room_at(*other, left.demand));
+    const std::uint32_t count =
+        std::min(left.count, peers_.room_at(*other, left.demand, left.where));
     forward(left, *other, count, false);
     left.count -= count;
     // The next draw is for the rest of it: not to the same node again.
     left.visited.push_back(*other);
   }
-  const bool feasible_here = books_.feasible(left.demand);
+  const bool feasible_here = could_be_here(left);
   if (left.count != 0 && (left.hops < limits_.hops_max || !feasible_here)) {
-    const wire::node_id best = peers_.soonest(left.demand, queue_.waiting() - left.count);
+    const wire::node_id best =
+        peers_.soonest(left.demand, queue_.waiting() - left.count, left.where);
     if (best != node_) {
       forward(left, best, left.count, true);
       left.count = 0;
@@ -149,7 +219,7 @@ void scheduler::pass(wire::lease_request passed, wire::node_id to, std::uint32_t
 void scheduler::offer_to(wire::node_id node) {
   if (shutting_down_ || node == node_ || node >= peers_.size()) return;
   for (auto at = queue_.begin(); at != queue_.end();) {
-    const std::uint32_t room = peers_.room_at(node, at->asked.demand);
+    const std::uint32_t room = peers_.room_at(node, at->asked.demand, at->asked.where);
     const std::uint32_t count = std::min(room, at->asked.count);
     if (count == 0) {
       ++at;
@@ -166,6 +236,7 @@ void scheduler::on_update(wire::process_id from, const wire::lease_update& asked
   if (asked.owner != from || shutting_down_) return;
   const auto at = queue_.find(asked.owner, asked.request);
   if (at == queue_.end()) {
+    if (groups_ && groups_->on_update(asked)) return;
     // All of it was granted or has moved: the owner asks anew for what it still wants.
     if (asked.count != 0) wire::send(out_, from, wire::lease_queued{asked.request, 0});
     return;

@@ -27,8 +27,9 @@ bool scheduler::tell_holders(const wait_point& about, std::vector<wait_point>& o
   const auto mine = waits_here ? queue_.find(about.by, about.number) : queue_.end();
   // It may have been met since it was heard of.
   if (waits_here && mine == queue_.end()) return false;
+  const wire::placement where = waits_here ? seat_place(mine->asked) : wire::placement{};
   for (std::uint32_t seat = 0; seat < books_.size(); ++seat) {
-    if (!books_.feasible_at(seat, about.demand)) continue;
+    if (!books_.feasible_at(seat, about.demand, where)) continue;
     // For what is lent nobody waits forever.
     const resource_set lacks = books_.lacking_at(seat, about.demand) & ~lent_kinds;
     if (lacks == 0) {
@@ -49,7 +50,7 @@ bool scheduler::tell_holders(const wait_point& about, std::vector<wait_point>& o
   }
   for (std::size_t i = 0; waits_here && i < peers_.size(); ++i) {
     const auto node = static_cast<wire::node_id>(i);
-    if (node == node_ || !peers_.feasible_at(node, about.demand)) continue;
+    if (node == node_ || !peers_.feasible_at(node, about.demand, mine->asked.where)) continue;
     wait_point there = about;
     there.kind = wait_kind::room;
     there.asked = wire::process_id::scheduler_of(node);
@@ -61,7 +62,9 @@ bool scheduler::tell_holders(const wait_point& about, std::vector<wait_point>& o
 /// The first one ahead of a request in the queue whose turn must come before.
 const waiting_request* scheduler::held_back_by(request_queue::place mine) {
   for (auto at = queue_.begin(); at != mine; ++at) {
-    if ((at->claimed & mine->kinds) != 0) return &*at;
+    taken_ahead taken;
+    taken.add(seat_place(at->asked), at->claimed);
+    if (taken.has(seat_place(mine->asked), mine->kinds)) return &*at;
   }
   return nullptr;
 }

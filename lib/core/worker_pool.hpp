@@ -35,7 +35,8 @@ struct worker {
   /// The GPUs that it sees: it takes leases of just these.
   device_set devices;
   std::vector<std::uint64_t> leases;
-  std::uint32_t blocked = 0;  // leases whose cpus are lent while it can run others
+  const char* ended_for = nullptr;  // why its scheduler ends it, for those who had leases of it
+  std::uint32_t blocked = 0;        // leases whose cpus are lent while it can run others
 
   /// Everything in it waits: one more lease on top holds up nobody who could go on.
   bool all_blocked() const {

@@ -51,6 +51,18 @@ bool take_topology(settings& into, std::string_view value) {
   return !value.empty();
 }
 
+// "arch=zen4,rack=7"
+bool take_labels(settings& into, std::string_view value) {
+  while (!value.empty()) {
+    const std::string_view one = value.substr(0, value.find(','));
+    value.remove_prefix(std::min(value.size(), one.size() + 1));
+    const std::size_t equals = one.find('=');
+    if (equals == 0 || equals == std::string_view::npos) return false;
+    into.labels[std::string{one.substr(0, equals)}] = one.substr(equals + 1);
+  }
+  return true;
+}
+
 bool take_wait(settings& into, std::string_view value) {
   return take_choice(
       into.wait, value,
@@ -106,7 +118,7 @@ bool take_rma_pinned_bytes(settings& into, std::string_view value) {
   return true;
 }
 
-constexpr std::array<setting_row, 16> table{{
+constexpr std::array<setting_row, 17> table{{
     {"MOBULA_CPUS", "cpus", "the cores that the node's ranks may use",
      "cpus that each node offers, unless the program says it", false,
      [](settings& into, std::string_view value) { return take_amount(into.cpus, value); },
@@ -122,6 +134,9 @@ constexpr std::array<setting_row, 16> table{{
      "another machine to take each host for, in hwloc's synthetic notation or a file of its XML; "
      "nothing is bound to its cores then",
      false, take_topology, "a topology such as package:2 core:32 pu:2, or the path of a file"},
+    {"MOBULA_LABELS", "", "",
+     "what is said of each node, for tasks that ask for it; that of a node's first rank counts",
+     false, take_labels, "names and values, such as arch=zen4,rack=7"},
     {"MOBULA_WAIT", "", "auto", "how processes wait: spin, block, or auto (spin a little, block)",
      false, take_wait, "spin, auto or block"},
     {"MOBULA_STORE_BYTES", "bytes", "a share of the node's memory",

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -20,6 +21,7 @@ struct settings {
   std::optional<double> gpus;
   std::uint32_t ranks_per_node = 0;
   std::string topology;  // empty: this machine's
+  std::map<std::string, std::string> labels;
   wait_mode wait = wait_mode::automatic;
   std::uint64_t store_bytes = 0;
   std::string spill_folder;                  // empty: the first disk that will do

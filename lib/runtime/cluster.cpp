@@ -67,6 +67,7 @@ void describe(node_state& node, std::string_view encoded) {
   node.packages = told.packages;
   node.numa_nodes = told.numa_nodes;
   node.memory_bytes = told.memory_bytes;
+  for (const auto& one : told.labels) node.labels[one.key] = one.value;
   for (const auto& one : told.gpus) {
     node.gpus.push_back({one.uuid, one.name, one.memory_bytes, one.pci_address, one.part_of,
                          one.threads, one.numa_node});

@@ -4,6 +4,9 @@
 #include <cmath>
 #include <stdexcept>
 #include <string>
+#include <variant>
+
+#include "runtime/casts.hpp"
 
 namespace mobula::detail {
 
@@ -29,7 +32,49 @@ resource_amounts demanded(amount cpus, double cpus_unset, amount gpus, amount me
   return amounts_of(cpus.value_or(cpus_unset), gpu, memory_bytes.value_or(0), resources);
 }
 
+// As it travels.
+struct in_words_of_the_wire {
+  wire::placement operator()(const automatic&) const { return {}; }
+  wire::placement operator()(const spread&) const {
+    wire::placement where;
+    where.how = wire::placement_kind::spread;
+    return where;
+  }
+  wire::placement operator()(const on_node& that) const {
+    wire::placement where;
+    where.how = wire::placement_kind::node;
+    where.node = that.id;
+    where.soft = that.soft;
+    return where;
+  }
+  wire::placement operator()(const labels& wanted) const {
+    wire::placement where;
+    where.how = wire::placement_kind::labels;
+    for (const auto& [key, value] : wanted.all()) where.labels.push_back({key, value});
+    return where;
+  }
+  wire::placement operator()(const in_group& inside) const {
+    wire::placement where;
+    where.how = wire::placement_kind::group;
+    where.group = id_of(inside.group());
+    where.bundle = inside.bundle();
+    return where;
+  }
+};
+
+wire::placement place_of(const scheduling_strategy& strategy) {
+  return std::visit(in_words_of_the_wire{}, strategy);
+}
+
 }  // namespace
+
+wire::group_id id_of(const placement_group& group) {
+  return {record_of(access::record_of(group.ready())).id.owner(), number_of(group)};
+}
+
+resource_amounts amounts_of(const bundle& one) {
+  return demanded(one.cpus, 0, one.gpus, one.memory_bytes, one.resources);
+}
 
 resource_amounts amounts_of(double cpus, double gpus, double memory_bytes,
                             const resource_map& resources) {
@@ -55,6 +100,7 @@ core::demand_key demand_of(const task_options& options) {
   core::demand_key key;
   key.demand = demanded(options.cpus, 1, options.gpus, options.memory_bytes, options.resources);
   key.held = key.demand;
+  key.where = place_of(options.strategy);
   return key;
 }
 
@@ -65,6 +111,7 @@ core::demand_key demand_of(const actor_options& options) {
   key.held = key.demand;
   // An actor that did not ask for cpus needs one to be placed, and holds none.
   if (!options.cpus.is_set()) key.held.cpus = 0;
+  key.where = place_of(options.strategy);
   return key;
 }
 

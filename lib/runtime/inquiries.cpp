@@ -7,19 +7,21 @@
 #include "runtime/process.hpp"
 #include "runtime/task_run.hpp"
 #include "wire/codec.hpp"
+#include "wire/group_messages.hpp"
 
 namespace mobula::detail {
 
-std::vector<wire::nodes_reply::entry> inquiries::nodes(std::uint64_t deadline_ns) {
+inquiries::question inquiries::ask(const std::function<void(std::uint64_t token)>& send,
+                                   std::uint64_t deadline_ns, const char* nobody_answered) {
   std::uint64_t token = 0;
   {
     const std::lock_guard held{whose_.lock()};
     token = next_token_++;
     asked_[token];
-    wire::send(whose_.port(), whose_.scheduler(), wire::nodes_query{token});
+    send(token);
     whose_.flush();
   }
-  const auto is_answered = [&] { return asked_.at(token).answer.has_value(); };
+  const auto is_answered = [&] { return asked_.at(token).answered; };
   if (task_run* run = task_run::current()) {
     run->wait({}, deadline_ns, [&] {
       asked_.at(token).who = run;
@@ -29,14 +31,32 @@ std::vector<wire::nodes_reply::entry> inquiries::nodes(std::uint64_t deadline_ns
     whose_.wait_until(is_answered, deadline_ns);
     whose_.rest();
   }
-  std::optional<std::vector<wire::nodes_reply::entry>> answer;
+  question answer;
   {
     const std::lock_guard held{whose_.lock()};
-    answer = std::move(asked_.extract(token).mapped().answer);
+    answer = std::move(asked_.extract(token).mapped());
   }
-  if (answer) return std::move(*answer);
+  if (answer.answered) return answer;
   process::require();  // it may be the end of the job that ended the wait
-  throw timed_out{"the nodes of the job did not all answer within the time limit"};
+  throw timed_out{nobody_answered};
+}
+
+std::vector<wire::nodes_reply::entry> inquiries::nodes(std::uint64_t deadline_ns) {
+  const auto send = [this](std::uint64_t token) {
+    wire::send(whose_.port(), whose_.scheduler(), wire::nodes_query{token});
+  };
+  return ask(send, deadline_ns, "the nodes of the job did not all answer within the time limit")
+      .nodes;
+}
+
+bool inquiries::remove_group(wire::group_id group, std::uint64_t deadline_ns) {
+  const auto send = [&](std::uint64_t token) {
+    wire::send(whose_.port(), wire::process_id::scheduler_of(0), wire::group_remove{token, group});
+  };
+  return ask(send, deadline_ns,
+             "the scheduler of node 0 did not say within the time limit that the placement group "
+             "is removed")
+      .was_there;
 }
 
 bool inquiries::shut_down(std::int32_t exit_status, std::uint64_t deadline_ns) {
@@ -48,12 +68,23 @@ bool inquiries::shut_down(std::int32_t exit_status, std::uint64_t deadline_ns) {
   return whose_.wait_until([&] { return job_ended_; }, deadline_ns);
 }
 
+void inquiries::answered(question& one) {
+  one.answered = true;
+  if (one.who) one.who->wake();
+}
+
 void inquiries::on_message(wire::blob message) {
+  // Of what is not among them any more nobody waits for the answer.
   if (const auto reply = wire::decode<wire::nodes_reply>(message)) {
     const auto asked = asked_.find(reply->token);
-    if (asked == asked_.end()) return;  // nobody waits any more
-    asked->second.answer = reply->nodes;
-    if (asked->second.who) asked->second.who->wake();
+    if (asked == asked_.end()) return;
+    asked->second.nodes = reply->nodes;
+    answered(asked->second);
+  } else if (const auto removed = wire::decode<wire::group_removed>(message)) {
+    const auto asked = asked_.find(removed->token);
+    if (asked == asked_.end()) return;
+    asked->second.was_there = removed->was_there;
+    answered(asked->second);
   } else if (wire::decode<wire::shutdown_done>(message)) {
     job_ended_ = true;
   }

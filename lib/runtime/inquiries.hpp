@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <functional>
 #include <unordered_map>
 #include <vector>
 
@@ -21,6 +21,8 @@ class inquiries {
   /// leaves the worker to others.
   /// @throws timed_out
   std::vector<wire::nodes_reply::entry> nodes(std::uint64_t deadline_ns);
+  /// Removes a placement group. Waits as above. @returns whether it was there. @throws timed_out
+  bool remove_group(wire::group_id group, std::uint64_t deadline_ns);
   /// Ends the job; blocks until every other process of it has ended, or the deadline.
   /// @returns whether they have
   bool shut_down(std::int32_t exit_status, std::uint64_t deadline_ns);
@@ -30,8 +32,13 @@ class inquiries {
  private:
   struct question {
     task_run* who = nullptr;  // who is suspended until the answer
-    std::optional<std::vector<wire::nodes_reply::entry>> answer;
+    bool answered = false;
+    std::vector<wire::nodes_reply::entry> nodes = {};
+    bool was_there = false;
   };
+  question ask(const std::function<void(std::uint64_t token)>& send, std::uint64_t deadline_ns,
+               const char* nobody_answered);
+  void answered(question& one);
 
   process& whose_;
   std::uint64_t next_token_ = 1;

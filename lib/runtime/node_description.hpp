@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "wire/placement.hpp"
+
 // What a node is made of, as its scheduler tells whoever asks (wire::nodes_reply): what
 // mobula::node_state shows.
 
@@ -47,6 +49,7 @@ struct node_description {
   std::uint32_t packages = 0;
   std::uint32_t numa_nodes = 0;
   std::uint64_t memory_bytes = 0;  // of the machine
+  std::vector<wire::label> labels;
   std::vector<gpu_description> gpus;
   std::string transports;  // to other nodes
   bool rma = false;
@@ -59,6 +62,7 @@ struct node_description {
     visit(self.packages);
     visit(self.numa_nodes);
     visit(self.memory_bytes);
+    visit(self.labels);
     visit(self.gpus);
     visit(self.transports);
     visit(self.rma);

@@ -189,8 +189,12 @@ void process::on_message(process_id from, wire::blob message) {
         return executor_->on_message(from, message);
       return store_->on_message(message);
     case wire::message_type::nodes_reply:
+    case wire::message_type::group_removed:
     case wire::message_type::shutdown_done:
       return inquiries_->on_message(message);
+    case wire::message_type::group_ready:
+      if (const auto m = wire::decode<wire::group_ready>(message)) on_group_ready(*m);
+      return;
     case wire::message_type::wait_query:
       return core::on_wait_query(owner_, executor_, from, message, port());
     case wire::message_type::wait_reply:

@@ -19,6 +19,7 @@
 #include "runtime/spinlock.hpp"
 #include "runtime/understudy.hpp"
 #include "transport/ring/member.hpp"
+#include "wire/group_messages.hpp"
 #include "wire/receiver.hpp"
 
 namespace mobula::detail {
@@ -72,6 +73,8 @@ class process final : wire::receiver {
 
   // Under the lock.
 
+  /// The number of the next placement group that is made here.
+  std::uint64_t next_group() { return ++last_group_; }
   /// Polls, acts on what came, and sends what is ready. @returns how many messages came
   std::size_t progress();
   /// Sends what is ready.
@@ -108,6 +111,7 @@ class process final : wire::receiver {
 
   void on_message(wire::process_id from, wire::blob message) override;
   void on_closed(wire::process_id peer) override;
+  void on_group_ready(const wire::group_ready& news);
   void behind(wire::process_id dead, wire::process_id from, wire::blob message);
   void send_seals();
   struct nap {
@@ -145,6 +149,7 @@ class process final : wire::receiver {
   bool tick_due_ = false;
   std::atomic<bool> ended_{false};
   std::uint32_t gpus_ = 0;
+  std::uint64_t last_group_ = 0;
   std::vector<std::pair<wire::process_id, wire::store_sealed>> seals_;  // with whose owner
   std::atomic<std::uint32_t> sleepers_{0};  // threads that sleep, without the understudy
   std::atomic<std::uint64_t> beats_{0};     // polls by others than the understudy

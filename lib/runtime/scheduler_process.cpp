@@ -154,6 +154,7 @@ void scheduler_process::meet_the_others() {
   hello.broker = broker_.name();
   for (const gpu_description& one : description_.gpus)
     hello.devices.push_back({one.can_be_shared, !one.part_of.empty()});
+  if (!description_.gpus.empty()) hello.gpu = description_.gpus.front().name;
   if (links_) {
     const auto address = links_->address();
     hello.address.assign(reinterpret_cast<const char*>(address.data()), address.size());
@@ -178,7 +179,8 @@ void scheduler_process::make_books(const job_cards& job) {
   for (const node_card& card : job.nodes) {
     std::vector<core::device> devices;
     for (const device_card& one : card.devices) devices.push_back({one.can_be_shared, one.is_part});
-    totals.push_back({card.host, {card.total}, {devices}});
+    totals.push_back({card.host, {card.total}, {devices}, card.labels});
+    if (totals.size() == told_.node + std::size_t{1}) description_.labels = card.labels;
     const auto bytes = wire::as_blob(card.address);
     addresses.emplace_back(bytes.begin(), bytes.end());
   }

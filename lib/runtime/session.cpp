@@ -123,7 +123,25 @@ node_card session::card(const runtime_options& options, const launch::node_layou
   mine.devices = hello_.devices;
   mine.total = amounts_of(node.cpus, gpus, memory, options.resources);
   mine.address = hello_.address;
+  mine.labels = labels(options, node);
   return mine;
+}
+
+std::vector<wire::label> session::labels(const runtime_options& options,
+                                         const launch::node_layout& node) const {
+  std::map<std::string, std::string> all = settings_.labels;
+  all.insert(options.labels.begin(), options.labels.end());
+  for (const char* const known : {"host", "node", "gpu"}) {
+    if (all.contains(known))
+      throw std::invalid_argument{std::string{"a label is named '"} + known +
+                                  "', as one that every node has: give it another name"};
+  }
+  all["host"] = host_name();
+  all["node"] = std::to_string(node.node);
+  if (!hello_.gpu.empty()) all["gpu"] = hello_.gpu;
+  std::vector<wire::label> sorted;
+  for (const auto& [key, value] : all) sorted.push_back({key, value});
+  return sorted;
 }
 
 store::host_memory session::host_memory() const {

@@ -46,6 +46,8 @@ class session {
   void together(const std::function<void()>& work);
   launch::rank_facts facts() const;
   node_card card(const runtime_options& options, const launch::node_layout& node) const;
+  std::vector<wire::label> labels(const runtime_options& options,
+                                  const launch::node_layout& node) const;
   store::host_memory host_memory() const;
   unsigned nodes_on_host(const launch::node_layout& node) const;
   void start_scheduler(const launch::node_layout& node, std::size_t node_count,

@@ -27,11 +27,13 @@ struct device_card {
 struct node_card {
   std::string host;
   wire::resource_amounts total;
+  std::vector<wire::label> labels;   // sorted
   std::vector<device_card> devices;  // that were found; empty: plain ones, as many as it offers
   std::string address;               // UCX's, of its scheduler; empty in a job of one node
   static void fields(auto& visit, auto& self) {
     visit(self.host);
     visit(self.total);
+    visit(self.labels);
     visit(self.devices);
     visit(self.address);
   }
@@ -115,10 +117,12 @@ struct scheduler_hello {
   std::string broker;
   std::string address;
   std::vector<device_card> devices;  // that it found
+  std::string gpu;                   // the first one's name, or empty
   static void fields(auto& visit, auto& self) {
     visit(self.broker);
     visit(self.address);
     visit(self.devices);
+    visit(self.gpu);
   }
 };
 

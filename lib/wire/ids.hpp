@@ -76,11 +76,15 @@ class owned_id {
 
 struct task_kind;
 struct object_kind;
+struct group_kind;
 
 /// A task: its index is always 0. Its results are the objects of the same sequence.
 using task_id = owned_id<task_kind>;
 /// An object. An actor is named by the object that its creation makes: its handle.
 using object_id = owned_id<object_kind>;
+
+/// A placement group; its index is always 0. Later ones of a process have higher sequences.
+using group_id = owned_id<group_kind>;
 
 constexpr object_id result_of(task_id task, std::uint32_t index) {
   return {task.owner(), task.sequence(), index};

@@ -7,6 +7,7 @@
 
 #include "wire/bytes.hpp"
 #include "wire/ids.hpp"
+#include "wire/placement.hpp"
 #include "wire/resources.hpp"
 
 // Every message that processes of a job send each other. A message is a struct of fields; `fields`
@@ -42,6 +43,12 @@ enum class message_type : std::uint16_t {
   cpus_claim = 27,
   cpus_grant = 28,
   worker_retire = 29,
+  // Placement groups (group_messages.hpp).
+  group_create = 32,
+  group_ready = 33,
+  group_remove = 34,
+  group_removed = 35,
+  bundle_room = 36,
   // References, between an object's owner and those who hold it.
   object_subscribe = 40,
   object_ready = 41,
@@ -285,10 +292,13 @@ struct actor_end {
 };
 
 enum class lease_kind : std::uint8_t {
-  task = 1,   // any idle worker process
-  actor = 2,  // a process of its own, kept until the lease ends
+  task = 1,    // any idle worker process
+  actor = 2,   // a process of its own, kept until the lease ends
+  bundle = 3,  // none: room for other leases, see group_messages.hpp
 };
-constexpr bool is_known(lease_kind it) { return it >= lease_kind::task && it <= lease_kind::actor; }
+constexpr bool is_known(lease_kind it) {
+  return it >= lease_kind::task && it <= lease_kind::bundle;
+}
 
 /// Owner to scheduler, and on between schedulers: lease me `count` workers with these resources.
 struct lease_request {
@@ -299,9 +309,11 @@ struct lease_request {
   lease_kind kind = lease_kind::task;
   std::uint8_t hops = 0;         // schedulers that passed it on; at most 3
   bool alone = false;            // nothing else may run in that process beside it
+  bool at_once = false;          // a bundle's: refused where there is no room for it now
   node_id preferred = 0xffff;    // where most argument bytes are; 0xffff: nowhere in particular
   resource_amounts demand;       // what must be free for it to begin
   resource_amounts held;         // what it holds then: `demand`, but for actors that hold no cpu
+  placement where;               // a bundle's: the group and its number
   std::vector<node_id> visited;  // schedulers that had no room
 
   static void fields(auto& visit, auto& self) {
@@ -311,9 +323,11 @@ struct lease_request {
     visit(self.kind);
     visit(self.hops);
     visit(self.alone);
+    visit(self.at_once);
     visit(self.preferred);
     visit(self.demand);
     visit(self.held);
+    placement::fields(visit, self.where);
     visit(self.visited);
   }
 };

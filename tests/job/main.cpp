@@ -169,7 +169,8 @@ int main(int argc, char** argv) {
                            .gpus = 2,
                            .memory_bytes = 1e9,
                            .resources = {{"slot", 2}},
-                           .store_bytes = given ? mobula::amount{} : 256 << 20}};
+                           .store_bytes = given ? mobula::amount{} : 256 << 20,
+                           .labels = {{"flavour", "sweet"}}}};
   testing::UnitTest::GetInstance()->listeners().Append(new mobula::job::watchdog);
   return RUN_ALL_TESTS();
 }

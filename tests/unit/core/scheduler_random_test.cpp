@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "core/random_network.hpp"
 #include "core/scheduler.hpp"
 #include "core/sent_messages.hpp"
 #include "wire/codec.hpp"
@@ -29,40 +30,6 @@ wire::resource_amounts some_demand(std::mt19937_64& random) {
   if (amounts == wire::resource_amounts{}) amounts.cpus = 10'000;
   return amounts;
 }
-
-/// The network: for each pair of processes a queue; any queue may be next.
-class network {
- public:
-  class port final : public wire::outbox {
-   public:
-    port(network& net, process_id self) : net_{net}, self_{self} {}
-    std::byte* begin(process_id to, std::size_t size) override {
-      auto& queue = net_.queues_[{self_, to}];
-      return queue.emplace_back(size).data();
-    }
-    void commit() override {}
-
-   private:
-    network& net_;
-    process_id self_;
-  };
-  /// Takes out a random next message; false: none is left.
-  bool take(std::mt19937_64& random, process_id& from, process_id& to,
-            std::vector<std::byte>& bytes) {
-    if (queues_.empty()) return false;
-    auto at = queues_.begin();
-    std::advance(at, random() % queues_.size());
-    from = at->first.first;
-    to = at->first.second;
-    bytes = std::move(at->second.front());
-    at->second.pop_front();
-    if (at->second.empty()) queues_.erase(at);
-    return true;
-  }
-
- private:
-  std::map<std::pair<process_id, process_id>, std::deque<std::vector<std::byte>>> queues_;
-};
 
 /// A worker's lease, as its owner uses it for a random time.
 struct use {
@@ -87,7 +54,7 @@ class job : public worker_starter {
     for (std::size_t i = 0; i < node_count; ++i) {
       const auto node = static_cast<wire::node_id>(i);
       const process_id id = process_id::scheduler_of(node);
-      ports_.push_back(std::make_unique<network::port>(net_, id));
+      ports_.push_back(std::make_unique<random_network::port>(net_, id));
       schedulers_.push_back(std::make_unique<scheduler>(node, nodes, *this, *ports_.back(),
                                                         scheduler_limits{.seed = seed}));
       for (std::uint32_t k = 0; k < 3; ++k) owners_.push_back({node, 1'000'000 + k});
@@ -131,7 +98,7 @@ class job : public worker_starter {
  private:
   template <class Message>
   void send(process_id from, process_id to, const Message& message) {
-    network::port out{net_, from};
+    random_network::port out{net_, from};
     wire::send(out, to, message);
   }
 
@@ -219,8 +186,8 @@ class job : public worker_starter {
   }
 
   std::mt19937_64 random_;
-  network net_;
-  std::vector<std::unique_ptr<network::port>> ports_;
+  random_network net_;
+  std::vector<std::unique_ptr<random_network::port>> ports_;
   std::vector<std::unique_ptr<scheduler>> schedulers_;
   std::vector<process_id> owners_;
   std::deque<process_id> starting_;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "wire/codec.hpp"
+#include "wire/group_messages.hpp"
 #include "wire/reading_messages.hpp"
 #include "wire/store_messages.hpp"
 #include "wire/wait_messages.hpp"
@@ -40,6 +41,11 @@ void for_each_message(auto&& visit) {
   MOBULA_VISIT(cpus_claim);
   MOBULA_VISIT(cpus_grant);
   MOBULA_VISIT(worker_retire);
+  MOBULA_VISIT(group_create);
+  MOBULA_VISIT(group_ready);
+  MOBULA_VISIT(group_remove);
+  MOBULA_VISIT(group_removed);
+  MOBULA_VISIT(bundle_room);
   MOBULA_VISIT(object_subscribe);
   MOBULA_VISIT(object_ready);
   MOBULA_VISIT(borrow_add);

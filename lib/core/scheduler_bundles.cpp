@@ -1,0 +1,156 @@
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "core/errors.hpp"
+#include "core/invariant.hpp"
+#include "core/scheduler.hpp"
+#include "wire/codec.hpp"
+
+// Bundles of placement groups on this node, and the leases in them.
+
+namespace mobula::core {
+
+void scheduler::place_bundle(wire::lease_request asked) {
+  const wire::process_id owner = asked.owner;
+  const std::uint64_t request = asked.request;
+  const bool at_once = asked.at_once || !could_be_here(asked);
+  queue_.add(std::move(asked));
+  serve();
+  news_ = true;
+  const auto left = queue_.find(owner, request);
+  if (left == queue_.end() || !at_once) return;
+  // Why not is told with it, so that the next plan is a better one.
+  if (owner.node() != node_) tell(owner.node());
+  wire::lease_refuse answer;
+  answer.request = request;
+  answer.count = left->asked.count;
+  wire::send(out_, owner, answer);
+  queue_.erase(left);
+}
+
+/// A request for a lease in a group: to who knows all groups; from there to a node of its bundles,
+/// where one for a certain bundle waits, and one for any goes back if it finds no room.
+void scheduler::place_in_group(wire::lease_request asked) {
+  if (asked.hops < limits_.hops_max) {
+    if (groups_) return groups_->on_request(std::move(asked));
+    return wire::send(out_, wire::process_id::scheduler_of(0), asked);
+  }
+  if (!could_be_here(asked))
+    return send_back(std::move(asked), placement_groups::came_back_impossible);
+  const wire::process_id owner = asked.owner;
+  const std::uint64_t request = asked.request;
+  const wire::group_id group = asked.where.group;
+  const bool may_wait = asked.where.bundle != wire::placement::any_bundle;
+  queue_.add(std::move(asked));
+  serve();
+  const auto left = queue_.find(owner, request);
+  if (left == queue_.end()) return;
+  if (may_wait) return wire::send(out_, owner, wire::lease_queued{request, left->asked.count});
+  want_room_.insert(group);
+  wire::lease_request rest = std::move(left->asked);
+  queue_.erase(left);
+  send_back(std::move(rest), placement_groups::came_back);
+}
+
+void scheduler::send_back(wire::lease_request asked, std::uint8_t why) {
+  asked.hops = why;
+  if (std::ranges::count(asked.visited, node_) == 0) asked.visited.push_back(node_);
+  wire::send(out_, wire::process_id::scheduler_of(0), asked);
+}
+
+void scheduler::grant_bundle(const waiting_request& wanted, std::uint32_t seat) {
+  const wire::lease_request& asked = wanted.asked;
+  lease& granted = leases_[++last_lease_];
+  granted.number = last_lease_;
+  granted.owner = asked.owner;
+  granted.request = asked.request;
+  granted.shape = wanted.shape;
+  granted.kind = wire::lease_kind::bundle;
+  granted.seat = seat;
+  granted.granted_at_ns = now_ns_;
+  granted.held = asked.held;
+  granted.devices = books_.devices_of(seat).find(asked.held.gpus).value();
+  books_.take_from(seat, granted.held, granted.devices);
+  granted.inside = books_.add_bundle(asked.where, seat, granted.held, granted.devices);
+  bundles_[granted.inside] = granted.number;
+  // What was looked at before has no such seat.
+  if (!beside_actors_.empty()) look_at_actors();
+  news_ = true;
+  wire::lease_grant message;
+  message.request = asked.request;
+  message.lease = {self_, granted.number};
+  wire::send(out_, asked.owner, message);
+}
+
+scheduler::lease* scheduler::bundle_of_seat(std::uint32_t seat) {
+  const auto found = bundles_.find(seat);
+  return found == bundles_.end() ? nullptr : &leases_.at(found->second);
+}
+
+void scheduler::enter_bundle(lease& user) { ++bundle_of_seat(user.seat)->users; }
+
+void scheduler::left_bundle(const lease& user) {
+  lease& bundle = *bundle_of_seat(user.seat);
+  --bundle.users;
+  const wire::group_id group = books_.place_of(user.seat).group;
+  if (bundle.revoked) {
+    close_if_left(bundle);
+  } else if (want_room_.erase(group) != 0) {
+    wire::send(out_, wire::process_id::scheduler_of(0), wire::bundle_room{group});
+  }
+}
+
+/// Its holder has given it back: what waits for it, and who is in it, ends.
+void scheduler::end_bundle(lease& bundle) {
+  if (bundle.revoked) return;
+  bundle.revoked = true;
+  books_.close_bundle(bundle.inside);
+  const wire::placement place = books_.place_of(bundle.inside);
+  for (auto at = queue_.begin(); at != queue_.end();) {
+    const bool mine = at->asked.kind != wire::lease_kind::bundle && at->asked.where == place;
+    if (mine) send_back(at->asked, placement_groups::came_back);
+    at = mine ? queue_.erase(at) : std::next(at);
+  }
+  const auto error =
+      encoded(make_error(wire::error_code::infeasible, self_, "its placement group was removed"));
+  const std::uint64_t number = bundle.number;
+  std::vector<std::uint64_t> users;
+  for (const auto& [each, one] : leases_)
+    if (one.seat == bundle.inside) users.push_back(each);
+  for (const std::uint64_t each : users) {
+    lease& user = leases_.at(each);
+    if (worker* const process = workers_.find(user.worker)) {
+      process->ended_for = "its placement group was removed";
+      workers_.end(*process);
+      continue;
+    }
+    wire::lease_refuse answer;
+    answer.request = user.request;
+    answer.count = 1;
+    answer.error = error;
+    wire::send(out_, user.owner, answer);
+    end_lease(user);
+  }
+  if (lease* const left = find({self_, number})) close_if_left(*left);
+}
+
+void scheduler::close_if_left(lease& bundle) {
+  if (bundle.users != 0) return;
+  books_.remove_bundle(bundle.inside);
+  bundles_.erase(bundle.inside);
+  end_lease(bundle);
+}
+
+std::vector<plan_room> scheduler::rooms_here() const {
+  std::vector<plan_room> rooms;
+  const resource_set claimed = queue_.claimed() | (claims_.empty() ? 0 : cpus_bit);
+  for (std::uint32_t seat = 0; seat < books_.size(); ++seat) {
+    if (!books_.admits(seat, {})) continue;
+    rooms.push_back(
+        {node_, books_.total_of(seat), books_.free_of(seat), books_.devices_of(seat), claimed});
+  }
+  return rooms;
+}
+
+}  // namespace mobula::core
