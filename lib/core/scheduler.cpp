@@ -30,7 +30,7 @@ scheduler::scheduler(wire::node_id node, std::vector<node_totals> nodes, worker_
     : node_{node},
       self_{wire::process_id::scheduler_of(node)},
       out_{out},
-      books_{nodes.at(node).seats, nodes.at(node).devices},
+      books_{nodes.at(node).seats, nodes.at(node).devices, nodes.at(node).cores},
       peers_{node, std::move(nodes), limits.seed},
       workers_{node, starter},
       inquiries_{out},
@@ -109,7 +109,7 @@ void scheduler::on_lend(wire::process_id from, const wire::cpus_lend& said) {
   if (!one || one->worker != from || one->lent) return;
   wire::resource_amounts cpus;
   cpus.cpus = one->held.cpus;
-  books_.give_to(one->seat, cpus);
+  books_.give_to(one->seat, cpus, {}, one->set.cores);
   one->lent = true;
   one->shares = said.shares;
   if (one->shares) ++workers_.find(from)->blocked;
@@ -162,10 +162,6 @@ void scheduler::on_query(wire::process_id from, const wire::nodes_query& asked) 
   answer.token = asked.token;
   answer.nodes.push_back(here);
   wire::send(out_, from, answer);
-}
-
-void scheduler::prestart(std::uint32_t count) {
-  for (std::uint32_t i = 0; i < count; ++i) workers_.start();
 }
 
 void scheduler::worker_joined(wire::process_id process) {

@@ -4,6 +4,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string_view>
 #include <unordered_set>
 #include <vector>
@@ -124,7 +125,7 @@ class scheduler {
     std::uint64_t granted_at_ns = 0;
     wire::process_id worker;  // none: it awaits a process
     wire::resource_amounts held;
-    device_set devices;
+    process_set set;
 
     /// What is booked for it now.
     wire::resource_amounts booked() const;
@@ -137,6 +138,12 @@ class scheduler {
     void add(const lease& one);
     resource_set lacks(const wire::resource_amounts& demand) const;
     void take(const wire::resource_amounts& demand);
+  };
+
+  /// Where a lease is to run: there, or in one with just that set, once it has come up.
+  struct process_choice {
+    worker* process = nullptr;
+    process_set set;
   };
 
   // Messages and the job: scheduler.cpp.
@@ -177,20 +184,25 @@ class scheduler {
   bool fits_beside_actors(const wire::resource_amounts& demand) const;
   resource_set serve_claims();
   resource_set grant(const waiting_request& wanted);
-  std::size_t awaiting_with(const device_set& devices) const;
-  void start_process_with(const device_set& devices);
-  std::size_t committed_workers() const;
-  bool process_available(const wire::lease_request& asked);
   void assign(lease& granted, worker& to);
-  void assign_awaiting();
   void recall_for_waiting();
   bool recall_one(wire::process_id owner, std::uint64_t shape, resource_set kinds, soon_room& soon);
   lease* find(wire::lease_id id);
   void end_lease(lease& one);
   void leave_worker(const lease& one);
+  void revoke(lease& one);
+
+  // Processes of this node: scheduler_processes.cpp.
+  std::optional<process_choice> choose_process(const wire::lease_request& asked,
+                                               std::uint32_t seat);
+  static process_choice in_spite_of_its_set(worker& one, const wire::lease_request& asked);
+  std::vector<worker*> not_awaited() const;
+  std::size_t committed_workers() const;
+  worker* idle_for(lease& one);
+  void assign_awaiting();
+  void start_process_for(const lease& one);
   void retire(worker& one);
   void retire_surplus();
-  void revoke(lease& one);
 
   // What requests wait for: scheduler_waits.cpp.
   void on_wait_query(wire::process_id from, const wire::wait_query& asked);

@@ -1,6 +1,7 @@
 #include "core/seats.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/invariant.hpp"
 
@@ -14,11 +15,17 @@ std::vector<device> devices_of_seat(const std::vector<std::vector<device>>& told
 }
 
 seat_books::seat_books(std::vector<wire::resource_amounts> totals,
-                       std::vector<std::vector<device>> devices) {
+                       std::vector<std::vector<device>> devices,
+                       std::vector<std::vector<core_place>> cores) {
+  constexpr auto unit = static_cast<std::uint64_t>(wire::resource_amounts::unit);
+  cores.resize(totals.size());
   for (std::size_t i = 0; i < totals.size(); ++i) {
     const auto& total = totals[i];
     add(total_, total);
-    seats_.push_back({total, total, device_books{devices_of_seat(devices, i, total)}});
+    const auto cpus = static_cast<std::uint64_t>(total.cpus);
+    if (cores[i].size() * unit < cpus) cores[i].clear();
+    seats_.push_back({total, total, device_books{devices_of_seat(devices, i, total)},
+                      core_books{std::move(cores[i])}});
   }
   free_ = total_;
 }
@@ -68,15 +75,17 @@ resource_set seat_books::lacking_for(const wire::resource_amounts& demand) const
 }
 
 void seat_books::take_from(std::uint32_t seat, const wire::resource_amounts& amounts,
-                           const device_set& devices) {
+                           const device_set& devices, const core_set& cores) {
   seats_[seat].devices.take(devices);
+  seats_[seat].cores.take(cores);
   take(seats_[seat].free, amounts);
   take(free_, amounts);
 }
 
 void seat_books::give_to(std::uint32_t seat, const wire::resource_amounts& amounts,
-                         const device_set& devices) {
+                         const device_set& devices, const core_set& cores) {
   seats_[seat].devices.give(devices);
+  seats_[seat].cores.give(cores);
   add(seats_[seat].free, amounts);
   add(free_, amounts);
   invariant(fits(seats_[seat].free, seats_[seat].total), "no more is free than there is",

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/core_books.hpp"
 #include "core/device_books.hpp"
 #include "core/resources.hpp"
 #include "wire/resources.hpp"
@@ -14,13 +15,16 @@ namespace mobula::core {
 class seat_books {
  public:
   /// @param devices  of each seat; of a seat that isn't there: as many plain ones as it has gpus
+  /// @param cores    of each seat; where there are fewer than its cpus none are told apart
   explicit seat_books(std::vector<wire::resource_amounts> totals,
-                      std::vector<std::vector<device>> devices = {});
+                      std::vector<std::vector<device>> devices = {},
+                      std::vector<std::vector<core_place>> cores = {});
 
   std::uint32_t size() const { return static_cast<std::uint32_t>(seats_.size()); }
   const wire::resource_amounts& total_of(std::uint32_t seat) const { return seats_[seat].total; }
   const wire::resource_amounts& free_of(std::uint32_t seat) const { return seats_[seat].free; }
   const device_books& devices_of(std::uint32_t seat) const { return seats_[seat].devices; }
+  const core_books& cores_of(std::uint32_t seat) const { return seats_[seat].cores; }
   const wire::resource_amounts& total() const { return total_; }
   const wire::resource_amounts& free() const { return free_; }
 
@@ -38,15 +42,16 @@ class seat_books {
   /// What the seats that could ever do it lack now (all of what any of them lacks).
   resource_set lacking_for(const wire::resource_amounts& demand) const;
   void take_from(std::uint32_t seat, const wire::resource_amounts& amounts,
-                 const device_set& devices = {});
+                 const device_set& devices = {}, const core_set& cores = {});
   void give_to(std::uint32_t seat, const wire::resource_amounts& amounts,
-               const device_set& devices = {});
+               const device_set& devices = {}, const core_set& cores = {});
 
  private:
   struct page {
     wire::resource_amounts total;
     wire::resource_amounts free;
     device_books devices;
+    core_books cores;
     bool has_room_for(const wire::resource_amounts& demand) const {
       return fits(demand, free) && devices.find(demand.gpus).has_value();
     }
