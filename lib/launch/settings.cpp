@@ -51,6 +51,15 @@ bool take_topology(settings& into, std::string_view value) {
   return !value.empty();
 }
 
+bool take_bind(settings& into, std::string_view value) {
+  return take_choice(into.bind, value, {{"0", false}, {"1", true}});
+}
+
+bool take_reserved_cores(settings& into, std::string_view value) {
+  into.reserved_cores = parse_number<std::uint32_t>(value);
+  return into.reserved_cores.has_value();
+}
+
 bool take_wait(settings& into, std::string_view value) {
   return take_choice(
       into.wait, value,
@@ -106,7 +115,7 @@ bool take_rma_pinned_bytes(settings& into, std::string_view value) {
   return true;
 }
 
-constexpr std::array<setting_row, 16> table{{
+constexpr std::array<setting_row, 18> table{{
     {"MOBULA_CPUS", "cpus", "the cores that the node's ranks may use",
      "cpus that each node offers, unless the program says it", false,
      [](settings& into, std::string_view value) { return take_amount(into.cpus, value); },
@@ -122,6 +131,13 @@ constexpr std::array<setting_row, 16> table{{
      "another machine to take each host for, in hwloc's synthetic notation or a file of its XML; "
      "nothing is bound to its cores then",
      false, take_topology, "a topology such as package:2 core:32 pu:2, or the path of a file"},
+    {"MOBULA_BIND", "", "1",
+     "whether worker processes are bound to the cores of their leases; 0: they run where their "
+     "rank may",
+     false, take_bind, "0 or 1"},
+    {"MOBULA_RESERVED_CORES", "cores", "1 on nodes of 16 cores and more, else 0",
+     "cores of each node that its scheduler has for itself, unless the program says it", false,
+     take_reserved_cores, "a number of cores, such as 1"},
     {"MOBULA_WAIT", "", "auto", "how processes wait: spin, block, or auto (spin a little, block)",
      false, take_wait, "spin, auto or block"},
     {"MOBULA_STORE_BYTES", "bytes", "a share of the node's memory",

@@ -20,6 +20,8 @@ struct settings {
   std::optional<double> gpus;
   std::uint32_t ranks_per_node = 0;
   std::string topology;  // empty: this machine's
+  bool bind = true;
+  std::optional<std::uint32_t> reserved_cores;
   wait_mode wait = wait_mode::automatic;
   std::uint64_t store_bytes = 0;
   std::string spill_folder;                  // empty: the first disk that will do
