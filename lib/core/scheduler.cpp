@@ -191,6 +191,7 @@ void scheduler::worker_ended(wire::process_id process, std::string_view cause,
     if (!lost.revoked && !shutting_down_) wire::send(out_, lost.owner, message);
     end_lease(lost);
   }
+  if (!shutting_down_) tell_of_leases_over(process, cause, begun);
   const bool joined = one->now != worker::state::starting;
   workers_.forget(process);
   // Nobody else can have heard of one that never joined. The processes here hear of its end before

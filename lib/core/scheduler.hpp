@@ -201,6 +201,8 @@ class scheduler {
   worker* idle_for(lease& one);
   void assign_awaiting();
   void start_process_for(const lease& one);
+  void tell_of_leases_over(wire::process_id ended, std::string_view cause,
+                           const std::vector<begun_entry>& begun);
   void retire(worker& one);
   void retire_surplus();
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -134,6 +135,26 @@ void scheduler::start_process_for(const lease& one) {
     if (worker* oldest = workers_.take_oldest_idle()) retire(*oldest);
   }
   workers_.start(one.set);
+}
+
+/// A process may end between its word to us that a lease is over and its word to the owner of what
+/// has ended there: that would wait for it forever.
+void scheduler::tell_of_leases_over(wire::process_id ended, std::string_view cause,
+                                    const std::vector<begun_entry>& begun) {
+  std::map<std::pair<wire::process_id, wire::lease_id>, wire::lease_lost> news;
+  for (const begun_entry& one : begun) {
+    const wire::process_id owner = one.entry.task.owner();
+    const bool is_known = one.lease.granter != self_ || one.lease.number > last_lease_ ||
+                          leases_.contains(one.lease.number);
+    if (!is_known && owner != ended && !ended_.has(owner))
+      news[{owner, one.lease}].begun.push_back(one.entry);
+  }
+  for (auto& [whose, message] : news) {
+    message.lease = whose.second;
+    message.worker = ended;
+    message.cause = cause;
+    wire::send(out_, whose.first, message);
+  }
 }
 
 /// Such as most tasks will want: with a cpu each.
