@@ -53,11 +53,14 @@ std::string ranks_of(const node_state& node) {
 }
 
 std::string cpus_of(const node_state& node) {
-  return fmt::format("{} offered, {} free; {}, hardware threads {}, on {} and {}",
-                     amount(resource(node.resources, "cpus")),
-                     amount(resource(node.available, "cpus")), counted(node.cores, "core"),
-                     node.threads, counted(node.packages, "socket"),
-                     counted(node.numa_nodes, "NUMA node"));
+  std::string text = fmt::format(
+      "{} offered, {} free; {}, hardware threads {}, on {} and {}",
+      amount(resource(node.resources, "cpus")), amount(resource(node.available, "cpus")),
+      counted(node.cores, "core"), node.threads, counted(node.packages, "socket"),
+      counted(node.numa_nodes, "NUMA node"));
+  if (!node.reserved_threads.empty())
+    text += fmt::format("; {} kept for the scheduler", node.reserved_threads);
+  return text;
 }
 
 std::string gpu_line(const mobula::gpu_state& gpu) {

@@ -19,6 +19,12 @@ struct runtime_context {
   std::string function = {};  // its name
   std::uint32_t attempt = 0;  // 0 unless the task was run again
   std::string actor = {};     // the id of the actor that lives here; empty if none does
+  /// The cpus that tasks of this process ask for, and so OMP_NUM_THREADS, rounded down, unless the
+  /// user has set it; 0 in the driver.
+  double cpus = 0;
+  /// Where the process runs: its hardware threads, by the kernel's numbers, "0-3,64-67". Of whole
+  /// cpus these are cores that no other task has; who asks for no cpu runs on all of the node's.
+  std::string threads = {};
 };
 
 /// A GPU of a node, or an instance of one that is cut by MIG.
@@ -47,13 +53,14 @@ struct node_state {
   std::uint64_t store_reads = 0;                 // how often other nodes have read an object there
   std::uint64_t store_hops_max = 0;  // through how many nodes, at most, one came that was fetched
   // What it is made of, as far as its ranks may use it.
-  std::uint32_t first_rank = 0;    // of the program's
-  std::uint32_t ranks = 0;         // it consists of so many
-  std::string threads = {};        // hardware threads, by the kernel's numbers: "0-15"
-  std::uint32_t cores = 0;         // that these are
-  std::uint32_t packages = 0;      // that these are on: sockets
-  std::uint32_t numa_nodes = 0;    // as above
-  std::uint64_t memory_bytes = 0;  // of the machine
+  std::uint32_t first_rank = 0;       // of the program's
+  std::uint32_t ranks = 0;            // it consists of so many
+  std::string threads = {};           // hardware threads, by the kernel's numbers: "0-15"
+  std::string reserved_threads = {};  // of these, where its scheduler runs and no task does
+  std::uint32_t cores = 0;            // that these are
+  std::uint32_t packages = 0;         // that these are on: sockets
+  std::uint32_t numa_nodes = 0;       // as above
+  std::uint64_t memory_bytes = 0;     // of the machine
   std::map<std::string, std::string> labels = {};  // what is said of it: runtime_options::labels
   std::vector<gpu_state> gpus = {};
   std::string transports = {};  // that UCX has used to other nodes: "tcp"

@@ -26,6 +26,13 @@ struct runtime_options {
   /// Room for objects on each node, in bytes, at least 16 MiB. Unset: MOBULA_STORE_BYTES, or a
   /// share of its memory.
   amount store_bytes = {};
+  /// Whether a process that runs tasks or an actor keeps to the cores that it was given. Not,
+  /// either, where MOBULA_BIND is 0, or a node offers more cpus than it has cores.
+  bool bind = true;
+  /// Cores of each node that its scheduler, which is its way to other nodes too, has for itself;
+  /// they are no cpus, unless `.cpus` counts them. Unset: MOBULA_RESERVED_CORES, or 1 on nodes of
+  /// 16 cores and more that are not all wanted for tasks.
+  amount reserved_cores = {};
   /// What is said of each node, for tasks and actors that ask for nodes by `labels`; beside
   /// MOBULA_LABELS, which may differ between nodes, and "host", "node" and "gpu", which every node
   /// has: its host's name, its number and its first GPU's name.

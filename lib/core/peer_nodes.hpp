@@ -16,8 +16,9 @@ namespace mobula::core {
 struct node_totals {
   std::string host;
   std::vector<wire::resource_amounts> seats;
-  std::vector<std::vector<device>> devices = {};  // of each seat: see seat_books
-  std::vector<wire::label> labels = {};           // sorted
+  std::vector<std::vector<device>> devices = {};    // of each seat: see seat_books
+  std::vector<std::vector<core_place>> cores = {};  // as above; no other node is told of them
+  std::vector<wire::label> labels = {};             // sorted
 };
 
 /// What a scheduler knows of the job's nodes: their totals exactly, their room as last heard.

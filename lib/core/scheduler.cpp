@@ -30,7 +30,7 @@ scheduler::scheduler(wire::node_id node, std::vector<node_totals> nodes, worker_
     : node_{node},
       self_{wire::process_id::scheduler_of(node)},
       out_{out},
-      books_{nodes.at(node).seats, nodes.at(node).devices},
+      books_{nodes.at(node).seats, nodes.at(node).devices, nodes.at(node).cores},
       peers_{node, std::move(nodes), limits.seed},
       workers_{node, starter},
       inquiries_{out},
@@ -121,7 +121,7 @@ void scheduler::on_lend(wire::process_id from, const wire::cpus_lend& said) {
   if (!one || one->worker != from || one->lent) return;
   wire::resource_amounts cpus;
   cpus.cpus = one->held.cpus;
-  books_.give_to(one->seat, cpus);
+  books_.give_to(one->seat, cpus, {}, one->set.cores);
   one->lent = true;
   one->shares = said.shares;
   if (one->shares) ++workers_.find(from)->blocked;
@@ -180,10 +180,6 @@ void scheduler::on_query(wire::process_id from, const wire::nodes_query& asked) 
   wire::send(out_, from, answer);
 }
 
-void scheduler::prestart(std::uint32_t count) {
-  for (std::uint32_t i = 0; i < count; ++i) workers_.start();
-}
-
 void scheduler::worker_joined(wire::process_id process) {
   worker* one = workers_.find(process);
   if (!one || one->now != worker::state::starting) return;
@@ -211,6 +207,7 @@ void scheduler::worker_ended(wire::process_id process, std::string_view cause,
     if (!lost.revoked && !shutting_down_) wire::send(out_, lost.owner, message);
     end_lease(lost);
   }
+  if (!shutting_down_) tell_of_leases_over(process, cause, begun);
   const bool joined = one->now != worker::state::starting;
   workers_.forget(process);
   // Nobody else can have heard of one that never joined. The processes here hear of its end before

@@ -147,7 +147,7 @@ class scheduler {
     std::uint64_t granted_at_ns = 0;
     wire::process_id worker;  // none: it awaits a process, or is a bundle
     wire::resource_amounts held;
-    device_set devices;
+    process_set set;
 
     /// What is booked for it now.
     wire::resource_amounts booked() const;
@@ -171,6 +171,12 @@ class scheduler {
    private:
     const seat_books& books_;
     std::vector<seat_room> seats_;
+  };
+
+  /// Where a lease is to run: there, or in one with just that set, once it has come up.
+  struct process_choice {
+    worker* process = nullptr;
+    process_set set;
   };
 
   // Messages and the job: scheduler.cpp.
@@ -215,21 +221,28 @@ class scheduler {
   bool fits_beside_actors(const wire::lease_request& asked) const;
   void serve_claims(taken_ahead& taken);
   resource_set grant(const waiting_request& wanted);
-  std::size_t awaiting_with(const device_set& devices) const;
-  void start_process_with(const device_set& devices);
-  std::size_t committed_workers() const;
-  bool process_available(const wire::lease_request& asked);
   void assign(lease& granted, worker& to);
-  void assign_awaiting();
   void recall_for_waiting();
   bool recall_one(wire::process_id owner, std::uint64_t shape, resource_set kinds,
                   const lease_demand& wanted, soon_room& soon);
   lease* find(wire::lease_id id);
   void end_lease(lease& one);
   void leave_worker(const lease& one);
+  void revoke(lease& one);
+
+  // Processes of this node: scheduler_processes.cpp.
+  std::optional<process_choice> choose_process(const wire::lease_request& asked,
+                                               std::uint32_t seat);
+  static process_choice in_spite_of_its_set(worker& one, const wire::lease_request& asked);
+  std::vector<worker*> not_awaited() const;
+  std::size_t committed_workers() const;
+  worker* idle_for(lease& one);
+  void assign_awaiting();
+  void start_process_for(const lease& one);
+  void tell_of_leases_over(wire::process_id ended, std::string_view cause,
+                           const std::vector<begun_entry>& begun);
   void retire(worker& one);
   void retire_surplus();
-  void revoke(lease& one);
 
   // Bundles of placement groups: scheduler_bundles.cpp.
   void place_bundle(wire::lease_request asked);

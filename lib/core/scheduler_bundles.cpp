@@ -70,9 +70,9 @@ void scheduler::grant_bundle(const waiting_request& wanted, std::uint32_t seat) 
   granted.seat = seat;
   granted.granted_at_ns = now_ns_;
   granted.held = asked.held;
-  granted.devices = books_.devices_of(seat).find(asked.held.gpus).value();
-  books_.take_from(seat, granted.held, granted.devices);
-  granted.inside = books_.add_bundle(asked.where, seat, granted.held, granted.devices);
+  granted.set.devices = books_.devices_of(seat).find(asked.held.gpus).value();
+  books_.take_from(seat, granted.held, granted.set.devices);
+  granted.inside = books_.add_bundle(asked.where, seat, granted.held, granted.set.devices);
   bundles_[granted.inside] = granted.number;
   // What was looked at before has no such seat.
   if (!beside_actors_.empty()) look_at_actors();

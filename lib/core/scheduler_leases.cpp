@@ -70,7 +70,7 @@ void scheduler::look_at_actors() {
   for (const auto& [number, one] : leases_) {
     if (one.kind == wire::lease_kind::task) continue;
     take(beside_actors_[one.seat].amounts, one.booked());
-    beside_actors_[one.seat].devices.take(one.devices);
+    beside_actors_[one.seat].devices.take(one.set.devices);
   }
 }
 
@@ -95,7 +95,7 @@ void scheduler::serve_claims(taken_ahead& taken) {
       ++at;
       continue;
     }
-    books_.take_from(one.seat, cpus);
+    books_.take_from(one.seat, cpus, {}, one.set.cores);
     one.lent = one.claiming = false;
     news_ = true;
     if (std::exchange(one.shares, false)) --workers_.find(one.worker)->blocked;
@@ -115,7 +115,8 @@ resource_set scheduler::grant(const waiting_request& wanted) {
     grant_bundle(wanted, static_cast<std::uint32_t>(seat));
     return 0;
   }
-  if (!process_available(asked)) return process_bit;
+  auto choice = choose_process(asked, static_cast<std::uint32_t>(seat));
+  if (!choice) return process_bit;
 
   lease& granted = leases_[++last_lease_];
   granted.number = last_lease_;
@@ -127,72 +128,18 @@ resource_set scheduler::grant(const waiting_request& wanted) {
   granted.alone = asked.alone || where.in_group();
   granted.seat = static_cast<std::uint32_t>(seat);
   granted.held = asked.held;
-  const bool for_actor = asked.kind == wire::lease_kind::actor;
-  const device_books& devices = books_.devices_of(granted.seat);
-  // Where a process sees the right ones already none need be started.
-  if (asked.held.gpus > 0) {
-    const auto idle = workers_.idle_devices(for_actor, asked.held.gpus, devices);
-    granted.devices = idle ? *idle : devices.find(asked.held.gpus).value();
-  }
-  books_.take_from(granted.seat, granted.held, granted.devices);
+  granted.set = std::move(choice->set);
+  books_.take_from(granted.seat, granted.held, granted.set.devices, granted.set.cores);
   if (where.in_group()) enter_bundle(granted);
   news_ = true;
-
-  worker* to = workers_.take_idle(for_actor, granted.devices);
-  if (!to && !for_actor && !granted.alone && granted.devices.empty() &&
-      committed_workers() >= limits_.workers) {
-    to = workers_.all_blocked();
-  }
-  if (to) {
+  if (worker* to = choice->process) {
+    if (to->now == worker::state::idle) workers_.take_idle(*to);
     assign(granted, *to);
   } else {
     awaiting_process_.push_back(granted.number);
     assign_awaiting();
   }
   return 0;
-}
-
-/// Leases that wait for a process with just these devices.
-std::size_t scheduler::awaiting_with(const device_set& devices) const {
-  return static_cast<std::size_t>(std::ranges::count_if(
-      awaiting_process_,
-      [&](std::uint64_t number) { return leases_.at(number).devices == devices; }));
-}
-
-/// One that sees these; whoever idles and sees any of them makes room there.
-void scheduler::start_process_with(const device_set& devices) {
-  const auto may_retire = [this] { return workers_.retiring() < limits_.retiring_max; };
-  while (may_retire()) {
-    worker* const misfit = workers_.take_idle_with_any(devices);
-    if (!misfit) break;
-    retire(*misfit);
-  }
-  if (workers_.counted() >= limits_.workers_max && may_retire()) {
-    if (worker* oldest = workers_.take_oldest_idle()) retire(*oldest);
-  }
-  workers_.start(devices);
-}
-
-/// Task workers that there are, or will be for leases granted already.
-std::size_t scheduler::committed_workers() const {
-  return workers_.counted() - workers_.starting() +
-         std::max(workers_.starting(), awaiting_process_.size());
-}
-
-bool scheduler::process_available(const wire::lease_request& asked) {
-  if (asked.kind == wire::lease_kind::actor) return true;
-  const std::size_t committed = committed_workers();
-  // Idle ones with other GPUs make room for one that sees the right ones.
-  if (asked.held.gpus > 0) {
-    return committed < limits_.workers_max ||
-           (workers_.idle() != 0 && workers_.retiring() < limits_.retiring_max);
-  }
-  if (workers_.idle_plain() != 0) return true;
-  if (workers_.starting_plain() > awaiting_with({})) return true;
-  if (committed < limits_.workers) return true;
-  if (!asked.alone && !asked.where.in_group() && workers_.all_blocked()) return true;
-  // Those that see GPUs are of no use here, however many they are.
-  return committed < limits_.workers_max || workers_.counted_plain() == 0;
 }
 
 void scheduler::assign(lease& granted, worker& to) {
@@ -208,28 +155,6 @@ void scheduler::assign(lease& granted, worker& to) {
   message.lease = {self_, granted.number};
   message.worker = to.id;
   wire::send(out_, granted.owner, message);
-}
-
-void scheduler::assign_awaiting() {
-  for (auto at = awaiting_process_.begin(); at != awaiting_process_.end();) {
-    lease& one = leases_.at(*at);
-    worker* to = workers_.take_idle(one.kind == wire::lease_kind::actor, one.devices);
-    if (!to) {
-      ++at;
-      continue;
-    }
-    assign(one, *to);
-    at = awaiting_process_.erase(at);
-  }
-  const std::size_t plain = awaiting_with({});
-  while (workers_.starting_plain() < plain && workers_.starting() < limits_.starting_max) {
-    workers_.start();
-  }
-  for (const std::uint64_t number : awaiting_process_) {
-    const device_set& devices = leases_.at(number).devices;
-    if (devices.empty() || workers_.starting() >= limits_.starting_max) continue;
-    if (workers_.starting_with(devices) < awaiting_with(devices)) start_process_with(devices);
-  }
 }
 
 /// Asks for leases back until what waits will have room, by the shares of owners.
@@ -280,7 +205,7 @@ scheduler::soon_room::soon_room(const seat_books& books) : books_{books} {
 
 void scheduler::soon_room::add(const lease& one) {
   core::add(seats_[one.seat].amounts, one.booked());
-  seats_[one.seat].devices.give(one.devices);
+  seats_[one.seat].devices.give(one.set.devices);
 }
 
 resource_set scheduler::soon_room::lacks(const lease_demand& wanted) const {
@@ -347,7 +272,7 @@ bool scheduler::recall_one(wire::process_id owner, std::uint64_t shape, resource
 }
 
 void scheduler::end_lease(lease& one) {
-  books_.give_to(one.seat, one.booked(), one.devices);
+  books_.give_to(one.seat, one.booked(), one.set.devices, one.lent ? core_set{} : one.set.cores);
   if (bundles_.contains(one.seat)) left_bundle(one);
   news_ = true;
   if (groups_) groups_->room_changed();
@@ -369,19 +294,6 @@ void scheduler::leave_worker(const lease& one) {
   if (from->actor) return retire(*from);
   workers_.rests(*from);
   retire_surplus();
-}
-
-void scheduler::retire_surplus() {
-  while (workers_.counted() > limits_.workers && workers_.retiring() < limits_.retiring_max) {
-    worker* oldest = workers_.take_oldest_idle();
-    if (!oldest) return;
-    retire(*oldest);
-  }
-}
-
-void scheduler::retire(worker& one) {
-  workers_.retire(one);
-  if (!shutting_down_) wire::send(out_, one.id, wire::worker_retire{});
 }
 
 void scheduler::revoke(lease& one) {

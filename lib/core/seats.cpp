@@ -1,6 +1,7 @@
 #include "core/seats.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/invariant.hpp"
 
@@ -14,11 +15,17 @@ std::vector<device> devices_of_seat(const std::vector<std::vector<device>>& told
 }
 
 seat_books::seat_books(std::vector<wire::resource_amounts> totals,
-                       std::vector<std::vector<device>> devices) {
+                       std::vector<std::vector<device>> devices,
+                       std::vector<std::vector<core_place>> cores) {
+  constexpr auto unit = static_cast<std::uint64_t>(wire::resource_amounts::unit);
+  cores.resize(totals.size());
   for (std::size_t i = 0; i < totals.size(); ++i) {
     const auto& total = totals[i];
     add(total_, total);
-    seats_.push_back({total, total, device_books{devices_of_seat(devices, i, total)}});
+    const auto cpus = static_cast<std::uint64_t>(total.cpus);
+    if (cores[i].size() * unit < cpus) cores[i].clear();
+    seats_.push_back({total, total, device_books{devices_of_seat(devices, i, total)},
+                      core_books{std::move(cores[i])}, static_cast<std::uint32_t>(i)});
   }
   free_ = total_;
 }
@@ -80,15 +87,17 @@ resource_set seat_books::lacking_for(const wire::resource_amounts& demand,
 }
 
 void seat_books::take_from(std::uint32_t seat, const wire::resource_amounts& amounts,
-                           const device_set& devices) {
+                           const device_set& devices, const core_set& cores) {
   seats_[seat].devices.take(devices);
+  seats_[seats_[seat].from].cores.take(cores);
   take(seats_[seat].free, amounts);
   if (!seats_[seat].is_bundle()) take(free_, amounts);
 }
 
 void seat_books::give_to(std::uint32_t seat, const wire::resource_amounts& amounts,
-                         const device_set& devices) {
+                         const device_set& devices, const core_set& cores) {
   seats_[seat].devices.give(devices);
+  seats_[seats_[seat].from].cores.give(cores);
   add(seats_[seat].free, amounts);
   if (!seats_[seat].is_bundle()) add(free_, amounts);
   invariant(fits(seats_[seat].free, seats_[seat].total), "no more is free than there is",
@@ -99,7 +108,7 @@ void seat_books::give_to(std::uint32_t seat, const wire::resource_amounts& amoun
 std::uint32_t seat_books::add_bundle(const wire::placement& bundle, std::uint32_t from,
                                      const wire::resource_amounts& amounts,
                                      const device_set& devices) {
-  page one{amounts, amounts, seats_[from].devices.only(devices)};
+  page one{amounts, amounts, seats_[from].devices.only(devices), core_books{}, from};
   one.group = bundle.group;
   one.bundle = bundle.bundle;
   const auto unused = std::ranges::find_if(seats_, [](const page& seat) { return !seat.in_use; });

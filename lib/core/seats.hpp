@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/core_books.hpp"
 #include "core/device_books.hpp"
 #include "core/resources.hpp"
 #include "wire/ids.hpp"
@@ -19,14 +20,18 @@ namespace mobula::core {
 class seat_books {
  public:
   /// @param devices  of each seat; of a seat that isn't there: as many plain ones as it has gpus
+  /// @param cores    of each seat; where there are fewer than its cpus none are told apart
   explicit seat_books(std::vector<wire::resource_amounts> totals,
-                      std::vector<std::vector<device>> devices = {});
+                      std::vector<std::vector<device>> devices = {},
+                      std::vector<std::vector<core_place>> cores = {});
 
   /// Those of bundles among them, also of some that are gone.
   std::uint32_t size() const { return static_cast<std::uint32_t>(seats_.size()); }
   const wire::resource_amounts& total_of(std::uint32_t seat) const { return seats_[seat].total; }
   const wire::resource_amounts& free_of(std::uint32_t seat) const { return seats_[seat].free; }
   const device_books& devices_of(std::uint32_t seat) const { return seats_[seat].devices; }
+  /// Of a bundle's: those of the seat that it was taken from.
+  const core_books& cores_of(std::uint32_t seat) const { return seats_[seats_[seat].from].cores; }
   /// Of all seats; what bundles have taken is not free.
   const wire::resource_amounts& total() const { return total_; }
   const wire::resource_amounts& free() const { return free_; }
@@ -53,9 +58,9 @@ class seat_books {
   resource_set lacking_for(const wire::resource_amounts& demand,
                            const wire::placement& where = {}) const;
   void take_from(std::uint32_t seat, const wire::resource_amounts& amounts,
-                 const device_set& devices = {});
+                 const device_set& devices = {}, const core_set& cores = {});
   void give_to(std::uint32_t seat, const wire::resource_amounts& amounts,
-               const device_set& devices = {});
+               const device_set& devices = {}, const core_set& cores = {});
 
   /// A seat for a bundle, with what was taken from seat `from` for it.
   std::uint32_t add_bundle(const wire::placement& bundle, std::uint32_t from,
@@ -70,6 +75,8 @@ class seat_books {
     wire::resource_amounts total;
     wire::resource_amounts free;
     device_books devices;
+    core_books cores;
+    std::uint32_t from = 0;  // a bundle's: the seat that it was taken from; else this one
     bool in_use = true;
     bool is_open = true;
     wire::group_id group = {};  // a bundle's

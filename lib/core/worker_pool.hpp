@@ -1,12 +1,12 @@
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <list>
-#include <optional>
 #include <unordered_map>
 #include <vector>
 
-#include "core/device_books.hpp"
+#include "core/process_set.hpp"
 #include "wire/ids.hpp"
 
 namespace mobula::core {
@@ -15,8 +15,8 @@ namespace mobula::core {
 class worker_starter {
  public:
   /// Answered later, never within the call, by scheduler::worker_joined or worker_ended.
-  /// @param devices  the GPUs that it sees, for its life
-  virtual void start_worker(wire::process_id process, const device_set& devices) = 0;
+  /// @param set  what it has, for its life
+  virtual void start_worker(wire::process_id process, const process_set& set) = 0;
   /// Ends it at once, whatever it does. Answered later by scheduler::worker_ended.
   virtual void end_worker(wire::process_id process) = 0;
 
@@ -32,15 +32,19 @@ struct worker {
   bool used = false;   // it has run something: no actor's any more
   bool actor = false;  // an actor's: not counted, not shared, not used again
   bool alone = false;  // its lease shares it with nobody
-  /// The GPUs that it sees: it takes leases of just these.
-  device_set devices;
+  process_set set;     // it takes leases of just that
   std::vector<std::uint64_t> leases;
   const char* ended_for = nullptr;  // why its scheduler ends it, for those who had leases of it
   std::uint32_t blocked = 0;        // leases whose cpus are lent while it can run others
 
   /// Everything in it waits: one more lease on top holds up nobody who could go on.
   bool all_blocked() const {
-    return now == state::leased && !actor && !alone && devices.empty() && blocked == leases.size();
+    return now == state::leased && !actor && !alone && set.is_plain() && blocked == leases.size();
+  }
+  /// Has fewer leases; the lower id among equals, so that the order in memory decides nothing.
+  bool is_before(const worker& other) const {
+    return leases.size() != other.leases.size() ? leases.size() < other.leases.size()
+                                                : id < other.id;
   }
 };
 
@@ -50,39 +54,44 @@ class worker_pool {
  public:
   worker_pool(wire::node_id node, worker_starter& starter) : node_{node}, starter_{starter} {}
 
-  worker& start(const device_set& devices = {});
+  worker& start(process_set set);
   worker* find(wire::process_id process);
   const std::unordered_map<wire::process_id, worker>& all() const { return workers_; }
 
   void joined(worker& one);
   /// Its last lease has gone.
   void rests(worker& one);
-  /// The most recently used idle one with those devices; for an actor the one that was never used.
-  /// Null: none.
-  worker* take_idle(bool for_actor, const device_set& devices = {});
-  /// The devices of the most recently used idle one that has so many gpus, all of them free in
-  /// these books; nothing: there is none.
-  std::optional<device_set> idle_devices(bool for_actor, std::int64_t gpus,
-                                         const device_books& books) const;
+  /// The most recently used idle one that suits; for an actor one that was never used. Null: none.
+  template <std::predicate<const worker&> Suits>
+  worker* find_idle(bool for_actor, const Suits& suits) const {
+    for (auto at = idle_.rbegin(); at != idle_.rend(); ++at) {
+      if (!(for_actor && (*at)->used) && suits(**at)) return *at;
+    }
+    return nullptr;
+  }
+  /// It is idle no longer.
+  void take_idle(worker& one);
   /// The least recently used idle one that sees any of these, no longer idle; null: none.
   worker* take_idle_with_any(const device_set& devices);
   /// The least recently used idle one, no longer idle; null: none.
   worker* take_oldest_idle();
-  /// The process all of whose leases wait with the fewest of them; null: none.
-  worker* all_blocked();
+  /// The process all of whose leases wait with the fewest of them, of those that suit; null: none.
+  template <std::predicate<const worker&> Suits>
+  worker* all_blocked(const Suits& suits) {
+    worker* best = nullptr;
+    for (auto& [id, one] : workers_) {
+      if (one.all_blocked() && suits(one) && (!best || one.is_before(*best))) best = &one;
+    }
+    return best;
+  }
   void retire(worker& one);
   void end(worker& one) { starter_.end_worker(one.id); }
   void forget(wire::process_id process);
   void becomes_actors(worker& one);
 
-  std::size_t starting() const { return starting_; }
-  /// Of these, those that will see no GPU.
-  std::size_t starting_plain() const { return starting_plain_; }
-  /// Of these, those that will see just those devices.
-  std::size_t starting_with(const device_set& devices) const;
+  /// Those that have not joined yet, in the order of their starts.
+  const std::vector<worker*>& starting() const { return starting_; }
   std::size_t idle() const { return idle_.size(); }
-  /// Idle ones that see no GPU.
-  std::size_t idle_plain() const;
   /// Processes that count: all but actors' and those that retire.
   std::size_t counted() const { return workers_.size() - not_counted_; }
   /// Of these, those that see no GPU.
@@ -96,8 +105,7 @@ class worker_pool {
   std::uint32_t next_incarnation_ = 2;  // 0 is the scheduler, 1 the driver
   std::unordered_map<wire::process_id, worker> workers_;
   std::list<worker*> idle_;  // most recently used last
-  std::size_t starting_ = 0;
-  std::size_t starting_plain_ = 0;
+  std::vector<worker*> starting_;
   std::size_t not_counted_ = 0;
   std::size_t retiring_ = 0;
 };

@@ -117,6 +117,13 @@ thread_set& thread_set::operator&=(const thread_set& other) {
   return *this;
 }
 
+thread_set& thread_set::operator-=(const thread_set& other) {
+  const std::size_t both = std::min(words_.size(), other.words_.size());
+  for (std::size_t i = 0; i < both; ++i) words_[i] &= ~other.words_[i];
+  trim();
+  return *this;
+}
+
 void thread_set::trim() {
   while (!words_.empty() && words_.back() == 0) words_.pop_back();
 }

@@ -35,6 +35,8 @@ class thread_set {
 
   thread_set& operator|=(const thread_set& other);
   thread_set& operator&=(const thread_set& other);
+  /// Takes those out.
+  thread_set& operator-=(const thread_set& other);
   bool operator==(const thread_set& other) const = default;
 
  private:

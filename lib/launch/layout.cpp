@@ -52,6 +52,17 @@ std::vector<thread_set> cores_of(const thread_set& threads, std::span<const thre
   return cores;
 }
 
+// From so many cores on one is kept for the scheduler unless somebody says otherwise.
+constexpr std::uint32_t large_node_cores = 16;
+
+void check_reserved(std::uint32_t reserved, const node_layout& node) {
+  if (reserved == 0 || reserved < node.cores) return;
+  throw start_error{"node " + std::to_string(node.node) + " has " + std::to_string(node.cores) +
+                    (node.cores == 1 ? " core" : " cores") + ", and " + std::to_string(reserved) +
+                    " are to be reserved for its scheduler, which leaves none for tasks: reserve "
+                    "fewer (.reserved_cores or MOBULA_RESERVED_CORES)"};
+}
+
 }  // namespace
 
 std::string rank_facts::encode() const {
@@ -84,7 +95,7 @@ std::optional<rank_facts> rank_facts::decode(std::string_view bytes) {
 }
 
 layout::layout(std::span<const rank_facts> ranks, std::uint32_t ranks_per_node,
-               std::optional<double> cpus) {
+               std::optional<double> cpus, std::optional<std::uint32_t> reserved_cores) {
   std::map<std::uint32_t, std::vector<std::uint32_t>> hosts;
   for (std::uint32_t rank = 0; rank < ranks.size(); ++rank) {
     hosts[ranks[rank].host].push_back(rank);
@@ -115,16 +126,13 @@ layout::layout(std::span<const rank_facts> ranks, std::uint32_t ranks_per_node,
     nodes_of_host[ranks[nodes_[i].first_rank()].host].push_back(i);
   }
   for (const auto& [host, members] : nodes_of_host) {
-    share_cores(ranks, members);
+    share_cores(ranks, members, {cpus, reserved_cores});
     share_gpus(ranks, members);
-  }
-  if (cpus) {
-    for (node_layout& node : nodes_) node.cpus = *cpus;
   }
 }
 
 void layout::share_cores(std::span<const rank_facts> ranks,
-                         std::span<const std::size_t> of_one_host) {
+                         std::span<const std::size_t> of_one_host, const wishes& wanted) {
   thread_set of_host;
   bool overlap = false;
   std::size_t rank_count = 0;
@@ -153,12 +161,18 @@ void layout::share_cores(std::span<const rank_facts> ranks,
     node_layout& node = nodes_[i];
     const double quota = ranks[node.first_rank()].cpu_quota *
                          static_cast<double>(node.ranks.size()) / static_cast<double>(rank_count);
-    node.cores = static_cast<std::uint32_t>(cores_of(node.threads, wide_cores).size());
-    double cpus = std::max(1U, node.cores);
-    if (quota > 0) cpus = std::min(cpus, std::max(1.0, std::floor(quota)));
+    const std::vector<thread_set> cores = cores_of(node.threads, wide_cores);
+    node.cores = static_cast<std::uint32_t>(cores.size());
     // The driver's rank is no worker rank. More workers than cores are what somebody asked for.
-    const std::size_t workers = node.ranks.size() - (node.first_rank() == 0 ? 1 : 0);
-    node.cpus = std::max(cpus, static_cast<double>(workers));
+    const auto workers = static_cast<double>(node.ranks.size() - (node.first_rank() == 0 ? 1 : 0));
+    const bool all_are_wanted = std::max(workers, wanted.cpus.value_or(0)) > node.cores - 1.0;
+    const std::uint32_t reserved =
+        wanted.reserved_cores.value_or(node.cores >= large_node_cores && !all_are_wanted ? 1 : 0);
+    check_reserved(reserved, node);
+    for (std::uint32_t core = 0; core < reserved; ++core) node.reserved |= cores[core];
+    double cpus = std::max(1U, node.cores - reserved);
+    if (quota > 0) cpus = std::min(cpus, std::max(1.0, std::floor(quota)));
+    node.cpus = wanted.cpus.value_or(std::max(cpus, workers));
   }
 }
 

@@ -41,6 +41,8 @@ struct node_layout {
   hardware::thread_set threads;
   /// How many cores these are.
   std::uint32_t cores = 0;
+  /// Of these threads, those of the cores that are kept for the scheduler and its gateway.
+  hardware::thread_set reserved;
   /// Of the logical nodes of its host whose ranks may use the same GPUs, this one's number and how
   /// many they are: they divide them.
   std::uint32_t gpu_share = 0;
@@ -56,9 +58,10 @@ class layout {
  public:
   /// @param ranks_per_node  cuts every host into nodes of so many ranks; 0: a host is a node
   /// @param cpus            what each node offers, if somebody said so
-  /// @throws start_error if there are more nodes than ids
+  /// @param reserved_cores  how many of each node's are kept for its scheduler, if somebody said so
+  /// @throws start_error if there are more nodes than ids, or a node is left without cores
   layout(std::span<const rank_facts> ranks, std::uint32_t ranks_per_node,
-         std::optional<double> cpus);
+         std::optional<double> cpus, std::optional<std::uint32_t> reserved_cores = std::nullopt);
 
   /// In the order of their first ranks.
   const std::vector<node_layout>& nodes() const { return nodes_; }
@@ -71,7 +74,12 @@ class layout {
   hardware::thread_set threads_of_children(std::uint32_t rank) const;
 
  private:
-  void share_cores(std::span<const rank_facts> ranks, std::span<const std::size_t> of_one_host);
+  struct wishes {
+    std::optional<double> cpus;
+    std::optional<std::uint32_t> reserved_cores;
+  };
+  void share_cores(std::span<const rank_facts> ranks, std::span<const std::size_t> of_one_host,
+                   const wishes& wanted);
   void share_gpus(std::span<const rank_facts> ranks, std::span<const std::size_t> of_one_host);
   std::vector<node_layout> nodes_;
   std::vector<std::size_t> node_of_rank_;

@@ -13,10 +13,13 @@ nursery::nursery(child_recipe common)
   if (!epoll_) throw start_error{std::string{"can't watch processes: "} + std::strerror(errno)};
 }
 
-const child& nursery::start(std::uint32_t incarnation, std::string start, environment variables) {
-  common_.start = std::move(start);
-  common_.more_variables = std::move(variables);
-  child started{common_};
+const child& nursery::start(std::uint32_t incarnation, std::string start, environment variables,
+                            const hardware::thread_set& threads) {
+  child_recipe recipe = common_;
+  recipe.start = std::move(start);
+  recipe.more_variables = std::move(variables);
+  if (!threads.empty()) recipe.threads = threads;
+  child started{recipe};
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.u32 = incarnation;

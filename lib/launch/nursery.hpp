@@ -21,8 +21,10 @@ class nursery {
   explicit nursery(child_recipe common);
 
   /// @param variables  child_recipe::more_variables
+  /// @param threads    where it may run; empty: as all
   /// @throws start_error
-  const child& start(std::uint32_t incarnation, std::string start, environment variables = {});
+  const child& start(std::uint32_t incarnation, std::string start, environment variables = {},
+                     const hardware::thread_set& threads = {});
   void signal(std::uint32_t incarnation, int number);
   /// Readable when a child has ended.
   int descriptor() const { return epoll_.get(); }

@@ -52,7 +52,9 @@ class seat {
 
   void start(const seat_start& wanted) {
     try {
-      const child& started = children_.start(wanted.incarnation, wanted.text, wanted.variables);
+      const auto threads = hardware::thread_set::parse(wanted.threads);
+      const child& started = children_.start(wanted.incarnation, wanted.text, wanted.variables,
+                                             threads.value_or(hardware::thread_set{}));
       tell(seat_started{wanted.incarnation, started.pid()},
            descriptor{::fcntl(started.descriptor(), F_DUPFD_CLOEXEC, 0)});
     } catch (const start_error& error) {

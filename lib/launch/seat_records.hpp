@@ -66,10 +66,12 @@ struct seat_start {
   std::uint32_t incarnation = 0;
   std::string text;
   environment variables;
+  std::string threads;  // where it may run, in the kernel's notation; empty: as the seat says
   static void fields(auto& visit, auto& self) {
     visit(self.incarnation);
     visit(self.text);
     visit(self.variables);
+    visit(self.threads);
   }
 };
 

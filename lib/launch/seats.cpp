@@ -190,18 +190,21 @@ std::uint32_t seats::least_busy() const {
   return best;
 }
 
-void seats::start(std::uint32_t incarnation, std::string text, environment variables) {
+void seats::start(std::uint32_t incarnation, std::string text, environment variables,
+                  const hardware::thread_set& threads) {
   const std::uint32_t seat = least_busy();
   started_child& child = children_[incarnation];
   child.seat = seat;
   if (seat != own_seat) {
     child.rank = *remote_.at(seat).rank;
-    send(seat, encode_record(seat_start{incarnation, std::move(text), std::move(variables)}));
+    send(seat, encode_record(
+                   seat_start{incarnation, std::move(text), std::move(variables), threads.text()}));
     return;
   }
   child.rank = own_rank_;
   try {
-    child.pid = own_children_.start(incarnation, std::move(text), std::move(variables)).pid();
+    child.pid =
+        own_children_.start(incarnation, std::move(text), std::move(variables), threads).pid();
   } catch (const start_error& error) {
     // Told from `poll`, like every other end.
     refused_.emplace_back(incarnation, error.what());

@@ -43,9 +43,10 @@ class seats {
   /// Takes what has happened, and tells of it. Does not wait.
   void poll(seats_listener& listener);
 
-  /// Starts a child, with these variables besides those that all have; if that can't be done,
-  /// child_ended tells why.
-  void start(std::uint32_t incarnation, std::string text, environment variables = {});
+  /// Starts a child, with these variables besides those that all have, on these threads (none:
+  /// where its seat's may run); if that can't be done, child_ended tells why.
+  void start(std::uint32_t incarnation, std::string text, environment variables = {},
+             const hardware::thread_set& threads = {});
   /// The child has entered service: it can be started, whatever becomes of it.
   void entered(std::uint32_t incarnation);
   void signal(std::uint32_t incarnation, int number);

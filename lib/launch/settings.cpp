@@ -63,6 +63,15 @@ bool take_labels(settings& into, std::string_view value) {
   return true;
 }
 
+bool take_bind(settings& into, std::string_view value) {
+  return take_choice(into.bind, value, {{"0", false}, {"1", true}});
+}
+
+bool take_reserved_cores(settings& into, std::string_view value) {
+  into.reserved_cores = parse_number<std::uint32_t>(value);
+  return into.reserved_cores.has_value();
+}
+
 bool take_wait(settings& into, std::string_view value) {
   return take_choice(
       into.wait, value,
@@ -118,7 +127,7 @@ bool take_rma_pinned_bytes(settings& into, std::string_view value) {
   return true;
 }
 
-constexpr std::array<setting_row, 17> table{{
+constexpr std::array<setting_row, 19> table{{
     {"MOBULA_CPUS", "cpus", "the cores that the node's ranks may use",
      "cpus that each node offers, unless the program says it", false,
      [](settings& into, std::string_view value) { return take_amount(into.cpus, value); },
@@ -137,6 +146,13 @@ constexpr std::array<setting_row, 17> table{{
     {"MOBULA_LABELS", "", "",
      "what is said of each node, for tasks that ask for it; that of a node's first rank counts",
      false, take_labels, "names and values, such as arch=zen4,rack=7"},
+    {"MOBULA_BIND", "", "1",
+     "whether worker processes are bound to the cores of their leases; 0: they run where their "
+     "rank may",
+     false, take_bind, "0 or 1"},
+    {"MOBULA_RESERVED_CORES", "cores", "1 on nodes of 16 cores and more, else 0",
+     "cores of each node that its scheduler has for itself, unless the program says it", false,
+     take_reserved_cores, "a number of cores, such as 1"},
     {"MOBULA_WAIT", "", "auto", "how processes wait: spin, block, or auto (spin a little, block)",
      false, take_wait, "spin, auto or block"},
     {"MOBULA_STORE_BYTES", "bytes", "a share of the node's memory",

@@ -22,6 +22,8 @@ struct settings {
   std::uint32_t ranks_per_node = 0;
   std::string topology;  // empty: this machine's
   std::map<std::string, std::string> labels;
+  bool bind = true;
+  std::optional<std::uint32_t> reserved_cores;
   wait_mode wait = wait_mode::automatic;
   std::uint64_t store_bytes = 0;
   std::string spill_folder;                  // empty: the first disk that will do

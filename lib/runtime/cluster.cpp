@@ -63,6 +63,7 @@ void describe(node_state& node, std::string_view encoded) {
   node.first_rank = told.first_rank;
   node.ranks = told.ranks;
   node.threads = told.threads;
+  node.reserved_threads = told.reserved_threads;
   node.cores = told.cores;
   node.packages = told.packages;
   node.numa_nodes = told.numa_nodes;
@@ -85,6 +86,8 @@ runtime_context context() {
   here.node = home.self().node();
   here.host = detail::host_name();
   here.process = home.self().incarnation();
+  here.cpus = home.cpus();
+  here.threads = home.threads();
   here.is_driver = home.self() == wire::process_id{0, 1};
   if (const detail::task_run* run = detail::task_run::current()) {
     const core::attempt& what = run->what();

@@ -44,7 +44,8 @@ struct software_version {
 struct node_description {
   std::uint32_t first_rank = 0;
   std::uint32_t ranks = 1;
-  std::string threads;  // that its ranks may use, in the kernel's notation
+  std::string threads;           // that its ranks may use, in the kernel's notation
+  std::string reserved_threads;  // of these, the scheduler's alone
   std::uint32_t cores = 0;
   std::uint32_t packages = 0;
   std::uint32_t numa_nodes = 0;
@@ -58,6 +59,7 @@ struct node_description {
     visit(self.first_rank);
     visit(self.ranks);
     visit(self.threads);
+    visit(self.reserved_threads);
     visit(self.cores);
     visit(self.packages);
     visit(self.numa_nodes);

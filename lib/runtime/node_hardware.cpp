@@ -57,8 +57,9 @@ gpu_description describe(const gpu& device, const machine& around, bool mps) {
 
 }  // namespace
 
-node_description look_at_node(const hardware_question& told) {
-  node_description found;
+node_hardware look_at_node(const hardware_question& told) {
+  node_hardware answer;
+  node_description& found = answer.description;
   hardware::gpu_list all;
   if (told.looks_for_gpus) all = hardware::list_gpus();
   const std::vector<gpu> gpus = gpus_of(all, told);
@@ -69,7 +70,7 @@ node_description look_at_node(const hardware_question& told) {
   if (!refusal.empty() && !told.topology.empty()) throw launch::start_error{refusal};
   const bool mps = !gpus.empty() && hardware::mps_runs(told.mps_folder);
   for (const gpu& device : gpus) found.gpus.push_back(describe(device, here, mps));
-  const auto mine = hardware::thread_set::parse(told.threads).value_or(hardware::thread_set{});
+  hardware::thread_set mine = threads_in(told.threads);
   std::set<unsigned> packages, numa_nodes;
   for (const hardware::core& one : here.cores) {
     if (!one.threads.overlaps(mine)) continue;
@@ -77,6 +78,7 @@ node_description look_at_node(const hardware_question& told) {
     numa_nodes.insert(one.numa_node);
   }
   found.threads = told.threads;
+  found.reserved_threads = told.reserved_threads;
   found.cores = told.cores;
   found.packages = static_cast<std::uint32_t>(packages.size());
   found.numa_nodes = static_cast<std::uint32_t>(numa_nodes.size());
@@ -84,7 +86,9 @@ node_description look_at_node(const hardware_question& told) {
   found.versions = {{"mobula", MOBULA_VERSION},
                     {"hwloc", "interface " + hardware::hwloc_version()}};
   if (!all.driver.empty()) found.versions.push_back({"gpu driver", all.driver});
-  return found;
+  mine -= threads_in(told.reserved_threads);
+  answer.cores = node_cores{here, mine};
+  return answer;
 }
 
 }  // namespace mobula::detail

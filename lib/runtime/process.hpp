@@ -68,6 +68,13 @@ class process final : wire::receiver {
   /// In a worker: how many GPUs it sees. Set once, before the first message.
   void set_gpus(std::uint32_t count) { gpus_ = count; }
   std::uint32_t gpus() const { return gpus_; }
+  /// Of its leases, and the hardware threads where it runs. Set once, before user code runs.
+  void set_cores(double cpus, std::string threads) {
+    cpus_ = cpus;
+    threads_ = std::move(threads);
+  }
+  double cpus() const { return cpus_; }
+  const std::string& threads() const { return threads_; }
   /// What looks into long waits there. As above.
   void set_deadlock_finder(core::deadlock_finder* finder) { deadlock_finder_ = finder; }
 
@@ -150,6 +157,8 @@ class process final : wire::receiver {
   std::atomic<bool> ended_{false};
   std::uint32_t gpus_ = 0;
   std::uint64_t last_group_ = 0;
+  double cpus_ = 0;
+  std::string threads_;
   std::vector<std::pair<wire::process_id, wire::store_sealed>> seals_;  // with whose owner
   std::atomic<std::uint32_t> sleepers_{0};  // threads that sleep, without the understudy
   std::atomic<std::uint64_t> beats_{0};     // polls by others than the understudy

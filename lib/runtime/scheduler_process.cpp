@@ -12,7 +12,9 @@
 #include <limits>
 #include <span>
 #include <sstream>
+#include <utility>
 
+#include "launch/thread_counts.hpp"
 #include "runtime/backoff.hpp"
 #include "runtime/board.hpp"
 #include "runtime/host_name.hpp"
@@ -34,7 +36,7 @@ launch::child_recipe recipe_for_workers(const scheduler_start& told,
   recipe.as = launch::role::worker;
   recipe.arguments = std::move(arguments);
   recipe.variables = launch::this_environment();
-  if (const auto threads = hardware::thread_set::parse(told.threads)) recipe.threads = *threads;
+  recipe.threads = threads_in(told.threads);
   return recipe;
 }
 
@@ -66,7 +68,9 @@ scheduler_process::scheduler_process(scheduler_start told, launch::record_channe
       pins_{broker_, port_},
       epoll_{::epoll_create1(EPOLL_CLOEXEC)} {
   ignore_limit_of_files();
-  description_ = look_at_node(told_.hardware);
+  node_hardware here = look_at_node(told_.hardware);
+  description_ = std::move(here.description);
+  cores_ = std::move(here.cores);
   description_.first_rank = told_.own_rank;
   description_.ranks = told_.other_seats + 1;
   seats_ = std::make_unique<launch::seats>(
@@ -184,6 +188,7 @@ void scheduler_process::make_books(const job_cards& job) {
     const auto bytes = wire::as_blob(card.address);
     addresses.emplace_back(bytes.begin(), bytes.end());
   }
+  if (told_.chooses_cores) totals[told_.node].cores = {core_places()};
   if (links_) links_->set_addresses(std::move(addresses));
   core::worker_starter& starter = *this;
   scheduler_ = std::make_unique<core::scheduler>(told_.node, std::move(totals), starter, *gateway_);
@@ -199,6 +204,12 @@ void scheduler_process::make_books(const job_cards& job) {
                            directory_->copies(),     directory_->bytes_on_disk(),
                            directory_->reads(),      directory_->hops_max()};
   };
+}
+
+std::vector<core::core_place> scheduler_process::core_places() const {
+  std::vector<hardware::thread_set> near_gpus;
+  for (const gpu_description& one : description_.gpus) near_gpus.push_back(threads_in(one.threads));
+  return cores_.places(near_gpus);
 }
 
 int scheduler_process::serve() {
@@ -387,7 +398,7 @@ std::string scheduler_process::visible_devices(const core::device_set& devices) 
   return list;
 }
 
-void scheduler_process::start_worker(process_id process, const core::device_set& devices) {
+void scheduler_process::start_worker(process_id process, const core::process_set& set) {
   worker_start_text text;
   text.process = process.bits();
   text.job_token = told_.job_token;
@@ -395,10 +406,17 @@ void scheduler_process::start_worker(process_id process, const core::device_set&
   text.deadlock_after_ns = told_.deadlock_after_ns;
   text.broker = broker_.name();
   text.open_files = open_files_given_;
-  text.gpus = static_cast<std::uint32_t>(devices.size());
-  // Before anything in it can look for devices; none are shown to who has asked for none.
-  seats_->start(process.incarnation(), to_hex(bytes_of_part(text)),
-                {"CUDA_VISIBLE_DEVICES=" + visible_devices(devices)});
+  text.gpus = static_cast<std::uint32_t>(set.devices.size());
+  text.cpus = set.cpus;
+  hardware::thread_set threads;
+  if (scheduler_->books().cores_of(0).size() != 0) threads = cores_.threads_of(set.cores);
+  if (!told_.binds) text.threads = std::exchange(threads, {}).text();
+  // Before anything in it can look for devices or count cores; none are shown to who has asked for
+  // none.
+  launch::environment variables = launch::thread_counts(
+      static_cast<std::uint32_t>(set.cpus / wire::resource_amounts::unit), variables_);
+  variables.push_back("CUDA_VISIBLE_DEVICES=" + visible_devices(set.devices));
+  seats_->start(process.incarnation(), to_hex(bytes_of_part(text)), std::move(variables), threads);
 }
 
 void scheduler_process::end_worker(process_id process) {

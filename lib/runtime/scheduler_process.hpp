@@ -14,6 +14,7 @@
 #include "core/scheduler.hpp"
 #include "launch/record_channel.hpp"
 #include "launch/seats.hpp"
+#include "runtime/node_cores.hpp"
 #include "runtime/node_description.hpp"
 #include "runtime/node_disk.hpp"
 #include "runtime/node_pins.hpp"
@@ -57,6 +58,7 @@ class scheduler_process final : wire::receiver,
   std::string open_disk();
   void meet_the_others();
   void make_books(const job_cards& job);
+  std::vector<core::core_place> core_places() const;
   bool act();
   void sleep();
   void look_around();
@@ -73,7 +75,7 @@ class scheduler_process final : wire::receiver,
   void seat_lost(std::uint32_t rank) override;
   void child_ended(std::uint32_t incarnation, const std::string& how) override;
   void children_fail(const std::string& how) override;
-  void start_worker(wire::process_id process, const core::device_set& devices) override;
+  void start_worker(wire::process_id process, const core::process_set& set) override;
   void end_worker(wire::process_id process) override;
 
   /// At the end a peer may be frozen, or gone without a word.
@@ -81,7 +83,9 @@ class scheduler_process final : wire::receiver,
 
   std::uint64_t open_files_given_;  // the limit that the job was started with
   scheduler_start told_;
+  launch::environment variables_ = launch::this_environment();  // which the workers get too
   node_description description_;
+  node_cores cores_;
   std::size_t links_described_ = 0;  // so many were open when their transports were looked at
   launch::record_channel parent_;
   wire::process_id self_;

@@ -60,6 +60,9 @@ int serve_as_worker(const launch::entry& start, int argc, char** argv) {
   // Never destroyed: refs in the program's static objects are let go of after this.
   static process& home = *new process{std::move(member), told.wait};
   home.set_gpus(told.gpus);
+  home.set_cores(
+      static_cast<double>(told.cpus) / wire::resource_amounts::unit,
+      told.threads.empty() ? hardware::thread_set::of_this_thread().text() : told.threads);
   static worker& here = *new worker{home, {.after_ns = told.deadlock_after_ns}};
   process::set_current(&home);
   for (const start_hook hook : start_hooks()) hook(argc, argv);

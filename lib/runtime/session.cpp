@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -50,6 +51,16 @@ std::optional<double> given_cpus(const runtime_options& options, const launch::s
 std::optional<double> given_gpus(const runtime_options& options, const launch::settings& settings) {
   if (options.gpus.is_set()) return options.gpus.value_or(0);
   return settings.gpus;
+}
+
+std::optional<std::uint32_t> given_reserved_cores(const runtime_options& options,
+                                                  const launch::settings& settings) {
+  if (!options.reserved_cores.is_set()) return settings.reserved_cores;
+  const double given = options.reserved_cores.value_or(0);
+  if (!(given >= 0 && given <= 1e6) || given != std::floor(given))
+    throw std::invalid_argument{"reserved_cores is " + std::to_string(given) +
+                                ": give a whole number of cores, or 0 for none"};
+  return static_cast<std::uint32_t>(given);
 }
 
 // What the processes of a node share is in files without names, which count: the system kills who
@@ -169,7 +180,9 @@ void session::meet(const runtime_options& options) {
     visible_gpus_.push_back({one->visible_gpus.has_value(), one->visible_gpus.value_or("")});
   }
   launch::check_identity(*ranks_, function_table::modules());
-  layout_.emplace(all_facts, settings_.ranks_per_node, given_cpus(options, settings_));
+  chooses_cores_ = options.bind && settings_.bind;
+  layout_.emplace(all_facts, settings_.ranks_per_node, given_cpus(options, settings_),
+                  given_reserved_cores(options, settings_));
   const std::string token = ranks_->broadcast(std::to_string(fresh_token()), 0);
   job_token_ = std::strtoull(token.c_str(), nullptr, 10);
 
@@ -238,7 +251,9 @@ void session::start_scheduler(const launch::node_layout& node, std::size_t node_
   text.rma_pinned_bytes = settings_.rma_pinned_bytes;
   text.wait = settings_.wait;
   text.deadlock_after_ns = std::uint64_t{settings_.deadlock_after_ms} * 1'000'000;
-  if (settings_.topology.empty()) text.threads = layout_->threads_of_children(rank_).text();
+  text.threads = threads_of_children().text();
+  text.chooses_cores = chooses_cores_;
+  text.binds = binds();
   text.hardware = ask_of_hardware(node, options);
   if (door_) text.door = door_->address().encode();
   const double given = options.store_bytes.value_or(static_cast<double>(settings_.store_bytes));
@@ -262,10 +277,24 @@ void session::start_scheduler(const launch::node_layout& node, std::size_t node_
   recipe.descriptors.push_back(theirs.get());
   if (door_) recipe.descriptors.push_back(door_->descriptor());
   if (settings_.topology.empty()) recipe.threads = node.threads;
+  if (binds() && !node.reserved.empty()) recipe.threads = node.reserved;
   launch::on_lasting_thread([&] {
     scheduler_.emplace(recipe);
     return 0;
   });
+}
+
+// Where its workers may run that were not given cores of their own; none: anywhere.
+hardware::thread_set session::threads_of_children() const {
+  if (!settings_.topology.empty()) return {};
+  hardware::thread_set threads = layout_->threads_of_children(rank_);
+  if (!binds()) return threads;
+  const launch::node_layout& node = layout_->node_of(rank_);
+  threads -= node.reserved;
+  if (!threads.empty()) return threads;
+  threads = node.threads;
+  threads -= node.reserved;
+  return threads;
 }
 
 hardware_question session::ask_of_hardware(const launch::node_layout& node,
@@ -274,6 +303,7 @@ hardware_question session::ask_of_hardware(const launch::node_layout& node,
   what.node = node.node;
   what.topology = settings_.topology;
   what.threads = node.threads.text();
+  if (chooses_cores_) what.reserved_threads = node.reserved.text();
   what.cores = node.cores;
   what.looks_for_gpus = !given_gpus(options, settings_).has_value();
   for (const std::uint32_t rank : node.ranks) what.visible_gpus.push_back(visible_gpus_[rank]);
@@ -324,6 +354,7 @@ void session::drive() {
   auto member = ring::member::join(hello_.broker, job_token_, wire::process_id{0, 1}, refused);
   if (!member) throw error{"the driver can't join its node: " + refused};
   process_ = std::make_unique<process>(std::move(member), settings_.wait);
+  process_->set_cores(0, hardware::thread_set::of_this_thread().text());
   watch_scheduler();
   // Nobody counts the driver's cpus; a task has those that it asked for.
   store::share_large_copies(
@@ -347,7 +378,7 @@ int session::serve() {
     common.as = launch::role::worker;
     common.arguments = arguments_;
     common.variables = variables_;
-    if (settings_.topology.empty()) common.threads = layout_->threads_of_children(rank_);
+    common.threads = threads_of_children();
     const auto door = launch::seat_address::decode(seat_word_);
     if (!door) throw error{"this rank was not told where its scheduler is"};
     launch::on_lasting_thread([&] {

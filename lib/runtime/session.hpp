@@ -52,6 +52,9 @@ class session {
   unsigned nodes_on_host(const launch::node_layout& node) const;
   void start_scheduler(const launch::node_layout& node, std::size_t node_count,
                        const runtime_options& options);
+  /// Whether worker processes keep to their cores: those of this machine.
+  bool binds() const { return chooses_cores_ && settings_.topology.empty(); }
+  hardware::thread_set threads_of_children() const;
   hardware_question ask_of_hardware(const launch::node_layout& node,
                                     const runtime_options& options) const;
   void choose_disk(scheduler_start& text, unsigned nodes_on_host) const;
@@ -69,6 +72,7 @@ class session {
   std::vector<std::uint32_t> hosts_;  // of each rank: the lowest rank that it shares memory with
   std::vector<visible_gpus_text> visible_gpus_;  // of each rank
   std::optional<launch::layout> layout_;
+  bool chooses_cores_ = true;  // for worker processes
   std::optional<launch::seat_door> door_;
   std::string seat_word_;  // the address of our node's door; empty on first ranks
   std::optional<launch::child> scheduler_;

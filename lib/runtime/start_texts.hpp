@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "hardware/thread_set.hpp"
 #include "launch/settings.hpp"
 #include "launch/start_error.hpp"
 #include "wire/codec.hpp"
@@ -51,8 +52,9 @@ struct visible_gpus_text {
 /// What a node's first rank knows of its hardware, for the scheduler to look at it.
 struct hardware_question {
   wire::node_id node = 0;
-  std::string topology;  // of another machine to take it for; empty: this one
-  std::string threads;   // that belong to the node, in the kernel's notation
+  std::string topology;          // of another machine to take it for; empty: this one
+  std::string threads;           // that belong to the node, in the kernel's notation
+  std::string reserved_threads;  // of these, the scheduler's alone
   std::uint32_t cores = 0;
   bool looks_for_gpus = true;                   // unless somebody said how many there are
   std::vector<visible_gpus_text> visible_gpus;  // CUDA_VISIBLE_DEVICES of its ranks
@@ -63,6 +65,7 @@ struct hardware_question {
     visit(self.node);
     visit(self.topology);
     visit(self.threads);
+    visit(self.reserved_threads);
     visit(self.cores);
     visit(self.looks_for_gpus);
     visit(self.visible_gpus);
@@ -90,6 +93,8 @@ struct scheduler_start {
   std::uint64_t deadlock_after_ns = 0;  // of the workers
   std::string door;     // launch::seat_address of the seats' door, or empty; the door comes along
   std::string threads;  // where workers may run, in the kernel's notation; empty: anywhere
+  bool chooses_cores = true;  // for each worker: where it runs, or would on another machine
+  bool binds = true;          // it to these
   hardware_question hardware;
   static void fields(auto& visit, auto& self) {
     visit(self.node);
@@ -108,6 +113,8 @@ struct scheduler_start {
     visit(self.deadlock_after_ns);
     visit(self.door);
     visit(self.threads);
+    visit(self.chooses_cores);
+    visit(self.binds);
     hardware_question::fields(visit, self.hardware);
   }
 };
@@ -141,6 +148,8 @@ struct worker_start_text {
   std::uint64_t deadlock_after_ns = 0;  // core::deadlock_limits::after_ns
   std::string broker;
   std::uint32_t gpus = 0;  // that it sees
+  std::int64_t cpus = 0;   // of its leases, in units of resource_amounts
+  std::string threads;     // that were chosen for it on another machine; empty: where it runs
   static void fields(auto& visit, auto& self) {
     visit(self.process);
     visit(self.job_token);
@@ -149,8 +158,15 @@ struct worker_start_text {
     visit(self.deadlock_after_ns);
     visit(self.broker);
     visit(self.gpus);
+    visit(self.cpus);
+    visit(self.threads);
   }
 };
+
+/// None, if the text is not in the kernel's notation.
+inline hardware::thread_set threads_in(std::string_view text) {
+  return hardware::thread_set::parse(text).value_or(hardware::thread_set{});
+}
 
 template <class Part>
 std::string bytes_of_part(const Part& part) {

@@ -1,6 +1,8 @@
 // Tests of whole jobs: the driver runs them, its workers run their tasks.
 //
-//   job_test [--cpus=N] [gtest's flags]      alone or under a launcher
+//   job_test [--cpus=N] [--unbound] [gtest's flags]      alone or under a launcher
+//
+// --cpus=found: as many as the machine's cores.
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -9,10 +11,10 @@
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <mutex>
+#include <string_view>
 
 #include "job/job.hpp"
 
@@ -158,9 +160,17 @@ class watchdog : public testing::EmptyTestEventListener {
 
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
-  int cpus = 8;
-  for (int i = 1; i < argc; ++i)
-    if (std::strncmp(argv[i], "--cpus=", 7) == 0) cpus = std::atoi(argv[i] + 7);
+  mobula::amount cpus = 8;
+  bool bind = true;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view flag{argv[i]};
+    if (flag == "--cpus=found") {
+      cpus = {};
+    } else if (flag.starts_with("--cpus=")) {
+      cpus = std::atoi(argv[i] + 7);
+    }
+    if (flag == "--unbound") bind = false;
+  }
   // Some tests want a smaller one.
   const bool given = std::getenv("MOBULA_STORE_BYTES") != nullptr;
   mobula::runtime runtime{argc,
@@ -170,6 +180,7 @@ int main(int argc, char** argv) {
                            .memory_bytes = 1e9,
                            .resources = {{"slot", 2}},
                            .store_bytes = given ? mobula::amount{} : 256 << 20,
+                           .bind = bind,
                            .labels = {{"flavour", "sweet"}}}};
   testing::UnitTest::GetInstance()->listeners().Append(new mobula::job::watchdog);
   return RUN_ALL_TESTS();

@@ -140,6 +140,8 @@ const std::map<std::string, mobula::runtime_options> bad_options{
     {"bad_memory_5", {.memory_bytes = -1}},
     {"bad_resource_5", {.resources = {{"cpus", 1}}}},
     {"bad_store_5", {.store_bytes = INFINITY}},
+    {"bad_reserved_5", {.reserved_cores = NAN}},
+    {"bad_cores_5", {.reserved_cores = 1'000'000}},
 };
 
 int start_badly(int argc, char** argv, const mobula::runtime_options& options) {

@@ -11,11 +11,13 @@ set -euo pipefail
 ways=(return_0 return_7 whispers_0 throw_134 exit_8 exit_12_nested no_object_10 pending_return_9
       pending_exit_0 pending_exit_12_nested pending_exit_13_thread pending_quick_exit_14 quick_exit_0
       pending_immediate_exit_15 pending_abort_134 pending_signal_143 signal_137 task_exits_0
-      bad_cpus_5 bad_gpus_5 bad_memory_5 bad_resource_5 bad_store_5)
+      bad_cpus_5 bad_gpus_5 bad_memory_5 bad_resource_5 bad_store_5
+      bad_reserved_5 bad_cores_5)
 # What is set, and the word that the refusal must name.
 settings=(MOBULA_CPU=3/MOBULA_CPUS MOBULA_RANK_PER_NODE=1/MOBULA_RANKS_PER_NODE MOBULA_CPUS=-1/cpus
           MOBULA_GPUS=nan/gpus MOBULA_STORE_BYTES=0/bytes MOBULA_STORE_BYTES=1MiB/16MiB
-          MOBULA_STORE_BYTES=900T/less MOBULA_WAIT=fast/spin)
+          MOBULA_STORE_BYTES=900T/less MOBULA_WAIT=fast/spin MOBULA_BIND=yes/1
+          MOBULA_RESERVED_CORES=-1/cores MOBULA_RESERVED_CORES=999/fewer)
 output=$(mktemp)
 trap 'rm -f "$output" "$output".*' EXIT
 failures=0

@@ -192,7 +192,7 @@ TEST(Deadlock, OfACallHeldBackByAnEarlierOneOfItsCaller) {
     const auto plain = define_plain(it);
     const auto reader = define_reader(it);
     const auto asks_later = it.define([&](context& c) -> body {
-      co_await c.work(ms);
+      co_await c.work(4 * ms);  // until the actor is there
       const ref asked = c.call_actor(c.refs.front(), {.function = plain});
       c.fails = (co_await c.get(asked)).error.has_value();
     });

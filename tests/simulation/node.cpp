@@ -177,7 +177,7 @@ void node::worker_died(process_id process, std::string cause,
                       [this, process] { world_.net().told_of_end(self_, process); });
 }
 
-void node::start_worker(process_id process, const core::device_set&) {
+void node::start_worker(process_id process, const core::process_set&) {
   world_.time().after(100'000 + world_.random()() % 2'000'000, [this, process] {
     world_.start(process);
     scheduler_.worker_joined(process);
@@ -214,7 +214,10 @@ std::string node::leftovers(bool objects_may_stay) const {
   say("dropped messages", scheduler_.dropped());
   say("fetches", directory_.fetches());
   say("pins of other nodes", directory_.pins());
-  if (!(scheduler_.books().free() == scheduler_.books().total())) text << " booked resources";
+  const core::seat_books& books = scheduler_.books();
+  if (!(books.free() == books.total())) text << " booked resources";
+  for (std::uint32_t i = 0; i < books.cores_of(0).size(); ++i)
+    say("a booked core", books.cores_of(0).is_free({{i, wire::resource_amounts::unit}}) ? 0 : 1);
   if (objects_may_stay) return text.str();
   say("leases", scheduler_.lease_count());
   say("copies", directory_.copies());

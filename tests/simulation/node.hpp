@@ -110,7 +110,7 @@ class node final : public wire::receiver, core::worker_starter {
   };
   void on_message(wire::process_id from, wire::blob message) override;
   void on_closed(wire::process_id ended) override;
-  void start_worker(wire::process_id process, const core::device_set& devices) override;
+  void start_worker(wire::process_id process, const core::process_set& set) override;
   void end_worker(wire::process_id process) override;
   void plan_tick();
 

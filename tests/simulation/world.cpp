@@ -45,6 +45,9 @@ world::world(world_options named)
   std::vector<core::node_totals> totals;
   for (std::uint16_t i = 0; i < named.nodes; ++i)
     totals.push_back({"host" + std::to_string(i), {amounts(named.cpus, named.gpus)}});
+  // A core for each cpu.
+  for (core::node_totals& one : totals)
+    one.cores = {std::vector<core::core_place>(static_cast<std::size_t>(named.cpus))};
   for (std::uint16_t i = 0; i < named.nodes; ++i)
     nodes_.push_back(std::make_unique<node>(*this, i, totals));
   auto& driver = peers_[process_id{0, 1}];

@@ -18,6 +18,7 @@ mobula::node_state node(std::uint32_t number) {
   one.resources = {{"cpus", 16}, {"gpus", 0}, {"memory", 1 << 30}, {"ssd", 2.5}};
   one.available = {{"cpus", 12.5}, {"gpus", 0}, {"memory", 1 << 30}, {"ssd", 0.5}};
   one.threads = "0-31";
+  one.reserved_threads = "0,16";
   one.cores = 16;
   one.packages = 2;
   one.numa_nodes = 1;
@@ -40,7 +41,7 @@ TEST(Report, TellsOfEachNodeWhatItIsMadeOf) {
   EXPECT_THAT(text, HasSubstr("2 ranks, from 0 on: the driver, with the scheduler and 1 seat"));
   EXPECT_THAT(text,
               HasSubstr("16 offered, 12.5 free; 16 cores, hardware threads 0-31, on 2 sockets "
-                        "and 1 NUMA node\n"));
+                        "and 1 NUMA node; 0,16 kept for the scheduler\n"));
   EXPECT_THAT(text, HasSubstr("1.0 GiB for tasks, 1.0 GiB free; the machine has 3.0 GiB\n"));
   EXPECT_THAT(text, HasSubstr("ssd 2.5, 0.5 free\n"));
   EXPECT_THAT(text, HasSubstr("1.0 GiB, 1.5 KiB in use by 1 object\n"));

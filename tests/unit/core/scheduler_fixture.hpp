@@ -32,13 +32,13 @@ inline wire::resource_amounts cpus(double count) {
 
 class recording_starter final : public worker_starter {
  public:
-  void start_worker(process_id process, const device_set& devices) override {
+  void start_worker(process_id process, const process_set& set) override {
     started.push_back(process);
-    sees[process] = devices;
+    sets[process] = set;
   }
   void end_worker(process_id process) override { ended.push_back(process); }
   std::vector<process_id> started;
-  std::map<process_id, device_set> sees;
+  std::map<process_id, process_set> sets;
   std::vector<process_id> ended;
 };
 

@@ -14,7 +14,7 @@ class SchedulerOfGpus : public Scheduler {
     amounts.gpus = static_cast<std::int64_t>(count * one_cpu);
     return amounts;
   }
-  device_set devices_of(const granted& one) { return starter_.sees.at(one.worker); }
+  device_set devices_of(const granted& one) { return starter_.sets.at(one.worker).devices; }
   std::vector<std::uint32_t> numbers_of(const granted& one) {
     std::vector<std::uint32_t> all;
     for (const device_share& each : devices_of(one)) all.push_back(each.number);
@@ -60,8 +60,10 @@ TEST_F(SchedulerOfGpus, WhoAsksForNoneIsGivenNoProcessThatSeesSome) {
   const granted first = grant();
   give_back(first);
   ask(driver, 2, cpus(1), 2);
-  for (int i = 0; i < 2; ++i) EXPECT_EQ(numbers_of(grant()), numbers{});
-  ask(driver, 3, gpus(1, 0));
+  const granted plain = grant();
+  for (const granted& one : {plain, grant()}) EXPECT_EQ(numbers_of(one), numbers{});
+  give_back(plain);
+  ask(driver, 3, gpus(1));
   EXPECT_EQ(grant().worker, first.worker);
 }
 

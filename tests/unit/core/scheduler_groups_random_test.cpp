@@ -50,7 +50,7 @@ class group_job : public worker_starter {
     }
   }
 
-  void start_worker(process_id process, const device_set&) override {
+  void start_worker(process_id process, const process_set&) override {
     starting_.push_back(process);
   }
   void end_worker(process_id process) override { ending_.push_back(process); }

@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <random>
@@ -22,9 +24,9 @@ namespace {
 
 using wire::process_id;
 
-wire::resource_amounts some_demand(std::mt19937_64& random) {
+wire::resource_amounts some_demand(std::mt19937_64& random, std::int64_t smallest_cpus) {
   wire::resource_amounts amounts;
-  amounts.cpus = static_cast<std::int64_t>(random() % 5) * 5'000;
+  amounts.cpus = static_cast<std::int64_t>(random() % 5) * smallest_cpus;
   if (random() % 5 == 0) amounts.gpus = 5'000;
   if (random() % 7 == 0) amounts.custom = {{"ssd", 10'000}};
   if (amounts == wire::resource_amounts{}) amounts.cpus = 10'000;
@@ -42,7 +44,13 @@ struct use {
 
 class job : public worker_starter {
  public:
-  job(std::uint64_t seed, std::size_t node_count) : random_{seed} {
+  /// @param whole_cpus  nobody asks for a part of one, so that each lease has cores of its own
+  job(std::uint64_t seed, std::size_t node_count, bool whole_cpus = false)
+      : random_{seed}, whole_cpus_{whole_cpus} {
+    net_.on_sent_by_scheduler = [this](wire::blob message) { look_at_cores(message); };
+    scheduler_limits limits{.seed = seed};
+    // Each has a process of its own too: nobody goes on top of another.
+    if (whole_cpus) limits.workers = limits.retiring_max = 1'000;
     std::vector<node_totals> nodes(node_count);
     for (auto& node : nodes) {
       wire::resource_amounts total;
@@ -50,19 +58,25 @@ class job : public worker_starter {
       total.gpus = static_cast<std::int64_t>(random_() % 2) * 10'000;
       if (random_() % 2 == 0) total.custom = {{"ssd", 10'000}};
       node.seats = {total};
+      // Groups of two, two of these on a package; some nodes have more cpus than cores.
+      const auto cores = static_cast<std::uint32_t>(total.cpus / 10'000);
+      node.cores.resize(1);
+      for (std::uint32_t i = 0; i < cores && random_() % 8 != 0; ++i)
+        node.cores[0].push_back({i / 2, i / 4, i / 4, i % 2, {}});
     }
     for (std::size_t i = 0; i < node_count; ++i) {
       const auto node = static_cast<wire::node_id>(i);
       const process_id id = process_id::scheduler_of(node);
       ports_.push_back(std::make_unique<random_network::port>(net_, id));
-      schedulers_.push_back(std::make_unique<scheduler>(node, nodes, *this, *ports_.back(),
-                                                        scheduler_limits{.seed = seed}));
+      schedulers_.push_back(
+          std::make_unique<scheduler>(node, nodes, *this, *ports_.back(), limits));
       for (std::uint32_t k = 0; k < 3; ++k) owners_.push_back({node, 1'000'000 + k});
     }
   }
 
-  void start_worker(process_id process, const device_set&) override {
+  void start_worker(process_id process, const process_set& set) override {
     starting_.push_back(process);
+    sets_[process] = set;
   }
   void end_worker(process_id) override {}
 
@@ -89,7 +103,11 @@ class job : public worker_starter {
       EXPECT_EQ(one->waiting_count(), 0U);
       EXPECT_EQ(one->lease_count(), 0U);
       EXPECT_EQ(one->dropped(), 0U);
+      const core_books& cores = one->books().cores_of(0);
+      for (std::uint32_t core = 0; core < cores.size(); ++core)
+        EXPECT_TRUE(cores.is_free({{core, 10'000}}));
     }
+    EXPECT_EQ(shared_for_no_reason_, 0);
   }
   std::size_t granted() const { return granted_; }
   std::size_t refused() const { return refused_; }
@@ -107,7 +125,7 @@ class job : public worker_starter {
     request.owner = owners_[random_() % owners_.size()];
     request.request = ++last_request_;
     request.count = 1 + random_() % 4;
-    request.demand = request.held = some_demand(random_);
+    request.demand = request.held = some_demand(random_, whole_cpus_ ? 10'000 : 5'000);
     if (random_() % 6 == 0) {
       request.kind = wire::lease_kind::actor;
       request.count = 1;
@@ -127,7 +145,12 @@ class job : public worker_starter {
     busy_ = net_.take(random_, from, to, bytes);
     if (!busy_) return false;
     if (to.is_scheduler()) {
+      // From now on its scheduler may give the cores to others.
+      if (const auto lent = wire::decode<wire::cpus_lend>(bytes)) booked_.erase(lent->lease);
+      if (const auto back = wire::decode<wire::lease_return>(bytes)) booked_.erase(back->lease);
       schedulers_[to.node()]->on_message(from, bytes);
+    } else if (wire::decode<wire::worker_retire>(bytes)) {
+      schedulers_[to.node()]->worker_ended(to, "has retired", {});
     } else if (const auto grant = wire::decode<wire::lease_grant>(bytes)) {
       ++granted_;
       fulfilled(grant->request, 1);
@@ -146,6 +169,22 @@ class job : public worker_starter {
       }
     }
     return true;
+  }
+  /// A lease begins with cores that nobody has; only who takes lent ones back may share them.
+  void look_at_cores(wire::blob message) {
+    if (const auto grant = wire::decode<wire::lease_grant>(message)) {
+      workers_[grant->lease] = grant->worker;
+      const process_set& mine = sets_.at(grant->worker);
+      for (const auto& [other, has_claimed] : booked_) {
+        if (!whole_cpus_ || has_claimed || other.granter != grant->lease.granter) continue;
+        const process_set& theirs = sets_.at(workers_.at(other));
+        for (const core_share& one : mine.cores)
+          shared_for_no_reason_ += std::ranges::count(theirs.cores, one) != 0 ? 1 : 0;
+      }
+      booked_[grant->lease] = false;
+    } else if (const auto again = wire::decode<wire::cpus_grant>(message)) {
+      if (workers_.contains(again->lease)) booked_[again->lease] = true;
+    }
   }
   void fulfilled(std::uint64_t request, std::uint32_t count) {
     const auto at = wanted_.find(request);
@@ -186,11 +225,16 @@ class job : public worker_starter {
   }
 
   std::mt19937_64 random_;
+  bool whole_cpus_;
   random_network net_;
   std::vector<std::unique_ptr<random_network::port>> ports_;
   std::vector<std::unique_ptr<scheduler>> schedulers_;
   std::vector<process_id> owners_;
   std::deque<process_id> starting_;
+  std::map<process_id, process_set> sets_;
+  std::map<wire::lease_id, process_id> workers_;
+  std::map<wire::lease_id, bool> booked_;  // leases that hold cpus; whether they have claimed them
+  int shared_for_no_reason_ = 0;
   std::vector<use> uses_;
   std::map<std::uint64_t, std::uint32_t> wanted_;
   std::uint64_t last_request_ = 0;
@@ -212,6 +256,16 @@ TEST(SchedulerRandom, GivesEverybodyWhatWasAskedForWhateverTheOrderOfMessages) {
     job one{seed, 1 + seed % 5};
     one.run(60);
     EXPECT_EQ(one.granted() + one.refused(), one.asked());
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
+TEST(SchedulerRandom, WholeCpusAreCoresOfOneLeaseUntilSomebodyClaimsThemBack) {
+  const std::uint64_t first = first_seed();
+  for (std::uint64_t seed = first; seed < first + 200; ++seed) {
+    SCOPED_TRACE("MOBULA_TEST_SEED=" + std::to_string(seed));
+    job one{seed, 1 + seed % 3, true};
+    one.run(60);
     if (testing::Test::HasFailure()) return;
   }
 }

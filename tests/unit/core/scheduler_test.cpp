@@ -341,6 +341,27 @@ TEST_F(Scheduler, TellsTheOwnersOfADeadWorkerWhatHadBegunAndEverybodyThatItEnded
   EXPECT_EQ(told, (std::vector{driver, process_id::scheduler_of(1)}));
 }
 
+// Its word that the lease is over was the last thing that left it; the owner waits for the task's
+// end.
+TEST_F(Scheduler, TellsOfALeaseThatWasOverAtOnceBeforeItsOwnerHeardOfIt) {
+  make(2);
+  ask(driver, 1, cpus(1));
+  const granted lost = grant();
+  receive(lost.worker, wire::lease_over{lost.lease});
+  wire::lease_lost::entry mine, guest;
+  mine.task = {driver, 77};
+  guest.task = {lost.worker, 5};
+  scheduler_->worker_ended(lost.worker, "killed", {{lost.lease, guest}, {lost.lease, mine}});
+  process_id told;
+  const auto message = out_.take<wire::lease_lost>(&told);
+  ASSERT_TRUE(message);
+  EXPECT_EQ(told, driver);
+  EXPECT_EQ(message->lease, lost.lease);
+  ASSERT_EQ(message->begun.size(), 1U);
+  EXPECT_EQ(message->begun[0].task, mine.task);
+  EXPECT_FALSE(out_.take<wire::lease_lost>());
+}
+
 TEST_F(Scheduler, StartsAnotherProcessForALeaseWhoseOwnDiedBeforeItJoined) {
   make(1);
   ask(driver, 1, cpus(1));

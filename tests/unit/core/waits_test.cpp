@@ -363,7 +363,7 @@ class SchedulerWaits : public testing::Test, worker_starter {
     EXPECT_EQ(said->token, 7U);
     return *said;
   }
-  void start_worker(process_id process, const device_set&) override { one_started_ = process; }
+  void start_worker(process_id process, const process_set&) override { one_started_ = process; }
   void end_worker(process_id) override {}
   void join() { one_->worker_joined(one_started_); }
 

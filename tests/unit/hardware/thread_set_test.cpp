@@ -27,6 +27,8 @@ TEST(ThreadSet, CountsAndCombines) {
   EXPECT_EQ(both, *thread_set::parse("2-3"));
   a |= b;
   EXPECT_EQ(a.text(), "0-5,100");
+  a -= *thread_set::parse("1-2,100,300");
+  EXPECT_EQ(a, *thread_set::parse("0,3-5"));
 }
 
 TEST(ThreadSet, BindsTheThread) {

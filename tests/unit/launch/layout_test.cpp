@@ -59,6 +59,64 @@ TEST(Layout, TheQuotaLimitsButLeavesOne) {
   EXPECT_EQ((layout{little, 0, std::nullopt}.nodes()[0].cpus), 1.0);
 }
 
+TEST(Layout, OnALargeNodeOneCoreIsTheSchedulers) {
+  const std::vector<rank_facts> large{facts(0, "0-15")};
+  const layout plan{large, 0, std::nullopt};
+  EXPECT_EQ(plan.nodes()[0].reserved.text(), "0");
+  EXPECT_EQ(plan.nodes()[0].cores, 16U);
+  EXPECT_EQ(plan.nodes()[0].cpus, 15.0);
+  const std::vector<rank_facts> small{facts(0, "0-14")};
+  EXPECT_TRUE((layout{small, 0, std::nullopt}.nodes()[0].reserved.empty()));
+  EXPECT_TRUE((layout{large, 0, std::nullopt, 0}.nodes()[0].reserved.empty()));
+}
+
+TEST(Layout, WhoWantsAllCoresOfALargeNodeForTasksHasThem) {
+  const std::vector<rank_facts> all(17, facts(0, "0-15"));
+  const layout plan{all, 0, std::nullopt};
+  EXPECT_TRUE(plan.nodes()[0].reserved.empty()) << "there is a worker rank for each";
+  EXPECT_EQ(plan.nodes()[0].cpus, 16.0);
+  const std::vector<rank_facts> one{facts(0, "0-15")};
+  EXPECT_TRUE((layout{one, 0, 16.0}.nodes()[0].reserved.empty()));
+  EXPECT_TRUE((layout{one, 0, 15.5}.nodes()[0].reserved.empty()));
+  EXPECT_EQ((layout{one, 0, 8.0}.nodes()[0].reserved.text()), "0");
+}
+
+TEST(Layout, AsManyCoresAreReservedAsSomebodySays) {
+  const std::vector<rank_facts> ranks{facts(0, "0-3"), facts(0, "0-3")};
+  const layout plan{ranks, 0, std::nullopt, 2};
+  EXPECT_EQ(plan.nodes()[0].reserved.text(), "0-1");
+  EXPECT_EQ(plan.nodes()[0].cpus, 2.0);
+  EXPECT_EQ((layout{ranks, 0, 4.0, 2}.nodes()[0].cpus), 4.0) << "whoever counts them means it";
+  const layout two{ranks, 1, std::nullopt, 1};
+  EXPECT_EQ(two.nodes()[0].reserved.text(), "0");
+  EXPECT_EQ(two.nodes()[1].reserved.text(), "2");
+  EXPECT_EQ(two.nodes()[1].cpus, 1.0);
+}
+
+TEST(Layout, NotAllCoresCanBeReserved) {
+  const std::vector<rank_facts> ranks{facts(0, "0-1")};
+  for (const std::uint32_t all : {2U, 3U, 4'000'000'000U}) {
+    try {
+      const layout plan{ranks, 0, std::nullopt, all};
+      FAIL() << all;
+    } catch (const start_error& refused) {
+      EXPECT_THAT(refused.what(), ::testing::HasSubstr("MOBULA_RESERVED_CORES"));
+      EXPECT_THAT(refused.what(), ::testing::HasSubstr("2 cores"));
+    }
+  }
+}
+
+TEST(Layout, ACoreIsReservedWithAllItsThreads) {
+  std::vector<rank_facts> ranks{facts(0, "0-3,8-11")};
+  for (std::uint32_t core = 0; core < 4; ++core) {
+    hardware::thread_set threads;
+    threads.add(core);
+    threads.add(core + 8);
+    ranks[0].wide_cores.push_back(threads);
+  }
+  EXPECT_EQ((layout{ranks, 0, std::nullopt, 1}.nodes()[0].reserved.text()), "0,8");
+}
+
 TEST(Layout, LogicalNodesShareTheCoresOfTheirHost) {
   const std::vector<rank_facts> ranks(4, facts(0, "0-7"));
   const layout plan{ranks, 2, std::nullopt};

@@ -18,6 +18,9 @@ bool comes_true(const std::function<bool()>& condition,
 /// Whether a process is there, and not a zombie.
 bool is_alive(pid_t pid);
 
+/// Where a process may run, in the kernel's notation.
+std::string threads_of(pid_t pid);
+
 /// Everything up to the end of a pipe.
 std::string read_all(int descriptor);
 

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <set>
 
 #include "launch/processes.hpp"
 #include "launch/seat.hpp"
@@ -267,6 +268,23 @@ TEST(RecordChannel, CarriesADescriptor) {
   EXPECT_FALSE(record.with);
 }
 
+TEST_F(Seats, AChildRunsOnTheThreadsThatItIsGiven) {
+  add_seat(1);
+  const hardware::thread_set all = hardware::thread_set::of_this_thread();
+  hardware::thread_set one;
+  one.add(all.list().back());
+  std::set<pid_t> parents;
+  for (std::uint32_t child = 2; child < 6; ++child) {
+    const bool is_bound = child < 4;  // on each seat one of either
+    under_test_->start(child, "stay", {}, is_bound ? one : hardware::thread_set{});
+    ASSERT_TRUE(until([&] { return under_test_->pid_of(child) != 0; }));
+    const pid_t pid = under_test_->pid_of(child);
+    parents.insert(parent_of(pid));
+    EXPECT_EQ(tests::threads_of(pid), is_bound ? one.text() : all.text());
+  }
+  EXPECT_EQ(parents.size(), 2U);
+}
+
 TEST(SeatAddress, GoesThroughAWord) {
   const seat_address address{"name", "token"};
   const auto got = seat_address::decode(address.encode());
@@ -279,7 +297,7 @@ TEST(SeatAddress, GoesThroughAWord) {
 }
 
 TEST(SeatRecords, RefuseEveryPartOfThemselves) {
-  const std::string whole = encode_record(seat_start{7, "text", {"A=1"}});
+  const std::string whole = encode_record(seat_start{7, "text", {"A=1"}, "0-3"});
   ASSERT_TRUE(decode_record<seat_start>(whole).has_value());
   for (std::size_t size = 0; size < whole.size(); ++size) {
     EXPECT_FALSE(decode_record<seat_start>(whole.substr(0, size)).has_value());

@@ -27,6 +27,14 @@ bool comes_true(const std::function<bool()>& condition, std::chrono::seconds lim
   return true;
 }
 
+std::string threads_of(pid_t pid) {
+  std::ifstream status{"/proc/" + std::to_string(pid) + "/status"};
+  const std::string wanted = "Cpus_allowed_list:\t";
+  for (std::string line; std::getline(status, line);)
+    if (line.starts_with(wanted)) return line.substr(wanted.size());
+  return {};
+}
+
 bool is_alive(pid_t pid) {
   std::ifstream file{"/proc/" + std::to_string(pid) + "/stat"};
   std::string text;

@@ -26,12 +26,15 @@ TEST(Settings, DefaultWhenNothingIsSet) {
   EXPECT_EQ(got.wait, wait_mode::automatic);
   EXPECT_EQ(got.deadlock_after_ms, 10'000U);
   EXPECT_FALSE(got.dump_store);
+  EXPECT_TRUE(got.bind);
+  EXPECT_FALSE(got.reserved_cores.has_value());
 }
 
 TEST(Settings, TakeEveryVariable) {
-  const settings got = read_settings({"MOBULA_CPUS=2.5", "MOBULA_GPUS=4", "MOBULA_RANKS_PER_NODE=3",
-                                      "MOBULA_WAIT=block", "MOBULA_STORE_BYTES=8GiB",
-                                      "MOBULA_DEADLOCK_AFTER_MS=250", "MOBULA_DUMP_STORE=1"});
+  const settings got =
+      read_settings({"MOBULA_CPUS=2.5", "MOBULA_GPUS=4", "MOBULA_RANKS_PER_NODE=3",
+                     "MOBULA_WAIT=block", "MOBULA_STORE_BYTES=8GiB", "MOBULA_DEADLOCK_AFTER_MS=250",
+                     "MOBULA_DUMP_STORE=1", "MOBULA_BIND=0", "MOBULA_RESERVED_CORES=2"});
   EXPECT_EQ(got.cpus, 2.5);
   EXPECT_EQ(got.gpus, 4.0);
   EXPECT_EQ(got.ranks_per_node, 3U);
@@ -39,6 +42,8 @@ TEST(Settings, TakeEveryVariable) {
   EXPECT_EQ(got.store_bytes, 8ULL << 30);
   EXPECT_EQ(got.deadlock_after_ms, 250U);
   EXPECT_TRUE(got.dump_store);
+  EXPECT_FALSE(got.bind);
+  EXPECT_EQ(got.reserved_cores, 2U);
 }
 
 TEST(Settings, RefuseAnUnknownNameWithTheNearestKnown) {
@@ -56,7 +61,9 @@ TEST(Settings, RefuseABadValueInASentence) {
   for (const char* bad :
        {"MOBULA_CPUS=", "MOBULA_CPUS=-1", "MOBULA_CPUS=two", "MOBULA_CPUS=nan", "MOBULA_CPUS=1e99",
         "MOBULA_RANKS_PER_NODE=0", "MOBULA_STORE_BYTES=8GX", "MOBULA_STORE_BYTES=0",
-        "MOBULA_DUMP_STORE=yes", "MOBULA_DEADLOCK_AFTER_MS=0", "MOBULA_DEADLOCK_AFTER_MS=1s"}) {
+        "MOBULA_DUMP_STORE=yes", "MOBULA_DEADLOCK_AFTER_MS=0", "MOBULA_DEADLOCK_AFTER_MS=1s",
+        "MOBULA_BIND=maybe", "MOBULA_RESERVED_CORES=-1", "MOBULA_RESERVED_CORES=1.5",
+        "MOBULA_RESERVED_CORES=nan"}) {
     EXPECT_NE(refusal({bad}), "") << bad;
   }
 }
