@@ -60,15 +60,15 @@ void lease_book::enqueue(task& ready) {
 }
 
 void lease_book::ask_for_creation(task& creation) {
-  creation.request = next_request_++;
+  creation.number = next_request_++;
   wire::lease_request request;
   request.owner = self_;
-  request.request = creation.request;
+  request.request = creation.number;
   request.kind = wire::lease_kind::actor;
   request.demand = creation.demand->key.demand;
   request.held = creation.demand->key.held;
   const auto asked = process_id::scheduler_of(self_.node());
-  creations_[creation.request] = {&creation, asked};
+  creations_[creation.number] = {&creation, asked};
   wire::send(out_, asked, request);
 }
 
@@ -150,8 +150,8 @@ void lease_book::set_requested(shape& one, std::uint32_t count) {
   request.held = one.key.held;
   std::uint64_t most = 0;
   const task& head = *one.ready.front();
-  for (std::uint32_t i = 0; i < head.ref_count; ++i) {
-    const object& given = *head.refs[i].ref;
+  for (const argument& each : head.refs()) {
+    const object& given = *each.ref;
     if (given.state.load() != object_state::stored || given.where().size_bytes <= most) continue;
     most = given.where().size_bytes;
     request.preferred = given.where().node;
@@ -178,9 +178,9 @@ void lease_book::withdraw(task& one) {
   } else if (one.where == task::phase::ready && one.what == task::kind::plain) {
     one.demand->ready.remove(one);
     mark_dirty(*one.demand);
-  } else if (one.what == task::kind::creation && one.request != 0) {
-    creations_.erase(one.request);
-    one.request = 0;
+  } else if (one.what == task::kind::creation && one.number != 0) {
+    creations_.erase(one.number);
+    one.number = 0;
   }
 }
 

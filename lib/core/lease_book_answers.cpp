@@ -50,7 +50,7 @@ void lease_book::on_grant(process_id from, const wire::lease_grant& grant) {
   if (const auto found = creations_.find(grant.request); found != creations_.end()) {
     task& creation = *found->second.what;
     creations_.erase(found);
-    creation.request = 0;
+    creation.number = 0;
     return push(creation, hold(grant.lease, grant.worker, *creation.demand));
   }
   const auto found = requests_.find(grant.request);
@@ -103,7 +103,7 @@ void lease_book::on_refuse(const wire::lease_refuse& refuse) {
   if (const auto found = creations_.find(refuse.request); found != creations_.end()) {
     task& creation = *found->second.what;
     creations_.erase(found);
-    creation.request = 0;
+    creation.number = 0;
     return fail_(creation, refuse.error);
   }
   const auto found = requests_.find(refuse.request);
@@ -207,10 +207,10 @@ std::optional<wire::wait_point> lease_book::request_of(const task& ready) const 
   wire::wait_point point{
       .kind = wire::wait_kind::request, .by = self_, .demand = ready.demand->key.demand};
   if (ready.what == task::kind::creation) {
-    const auto found = creations_.find(ready.request);
+    const auto found = creations_.find(ready.number);
     if (found == creations_.end()) return std::nullopt;
     point.asked = found->second.asked;
-    point.number = ready.request;
+    point.number = ready.number;
   } else {
     if (ready.demand->request == 0) return std::nullopt;
     point.asked = ready.demand->asked;
