@@ -69,8 +69,23 @@ void peer_nodes::heard(const wire::free_amounts& news) {
   if (news.node >= peers_.size() || news.node == self_) return;
   peers_[news.node].free = news.free;
   peers_[news.node].gpus = {news.gpu_part, news.gpus_whole};
-  peers_[news.node].waiting = news.waiting;
   peers_[news.node].lacking = news.lacking;
+  waits(news.node, news.waiting);
+}
+
+void peer_nodes::waits(wire::node_id node, std::uint32_t count) {
+  peers_[node].waiting = count;
+  if (count != 0 && peers_[node].alive) {
+    with_waiting_.insert(node);
+  } else {
+    with_waiting_.erase(node);
+  }
+}
+
+void peer_nodes::died(wire::node_id node) {
+  peers_[node].alive = false;
+  waits(node, 0);
+  places_.clear();
 }
 
 void peer_nodes::sent(wire::node_id node, const wire::resource_amounts& held, std::uint32_t count) {
@@ -79,7 +94,7 @@ void peer_nodes::sent(wire::node_id node, const wire::resource_amounts& held, st
   if (kinds_of(held) != 0) {
     for (std::uint32_t i = 0; i < fit; ++i) take(one.free, held);
   }
-  one.waiting += count - fit;
+  waits(node, one.waiting + count - fit);
 }
 
 bool peer_nodes::feasible_at(wire::node_id node, const wire::resource_amounts& demand) const {
@@ -90,25 +105,43 @@ bool peer_nodes::feasible_at(wire::node_id node, const wire::resource_amounts& d
   return false;
 }
 
-bool peer_nodes::feasible(const wire::resource_amounts& demand) const {
-  if (feasible_at(self_, demand)) return true;
-  for (std::size_t i = 0; i < peers_.size(); ++i) {
-    if (feasible_at(static_cast<wire::node_id>(i), demand)) return true;
+const peer_nodes::places& peer_nodes::places_for(const wire::resource_amounts& demand) const {
+  const std::uint64_t number = shape_number(demand);
+  if (const auto known = places_.find(number); known != places_.end()) {
+    if (known->second.demand == demand) return known->second;
+    places_.erase(known);
   }
-  return false;
+  if (places_.size() == places_kept_max) places_.clear();
+  places& found = places_[number];
+  found.demand = demand;
+  for (std::size_t i = 0; i < peers_.size(); ++i) {
+    const auto node = static_cast<wire::node_id>(i);
+    if (feasible_at(node, demand)) found.nodes.push_back(node);
+  }
+  if (found.nodes.empty()) found.nearest = find_nearest(demand);
+  return found;
+}
+
+bool peer_nodes::feasible(const wire::resource_amounts& demand) const {
+  return feasible_at(self_, demand) || !places_for(demand).nodes.empty();
 }
 
 wire::node_id peer_nodes::nearest(const wire::resource_amounts& demand) const {
+  return places_for(demand).nearest;
+}
+
+wire::node_id peer_nodes::find_nearest(const wire::resource_amounts& demand) const {
   wire::node_id best = self_;
   double best_missing = std::numeric_limits<double>::max();
+  const auto consider = [&](std::size_t node, double misses) {
+    if (misses >= best_missing) return;
+    best_missing = misses;
+    best = static_cast<wire::node_id>(node);
+  };
   for (std::size_t i = 0; i < peers_.size(); ++i) {
     if (!peers_[i].alive) continue;
-    for (const auto& seat : peers_[i].seats) {
-      const double misses = missing(demand, seat);
-      if (misses >= best_missing) continue;
-      best_missing = misses;
-      best = static_cast<wire::node_id>(i);
-    }
+    if (fits(demand, peers_[i].total)) consider(i, 0);
+    for (const auto& seat : peers_[i].seats) consider(i, missing(demand, seat));
   }
   return best;
 }
@@ -122,19 +155,19 @@ std::uint32_t peer_nodes::room_at(wire::node_id node, const wire::resource_amoun
 std::optional<wire::node_id> peer_nodes::draw(const wire::resource_amounts& demand,
                                               const std::vector<wire::node_id>& visited) {
   const auto usable = [&](wire::node_id node) {
+    ++looks_;
     return node != self_ && std::find(visited.begin(), visited.end(), node) == visited.end() &&
            room_at(node, demand) != 0;
   };
-  // Looking at a few random ones finds room where there is much of it; a small job is looked at
-  // whole, from a random place on.
-  constexpr std::size_t looks_max = 16;
-  const std::size_t looks = std::min(peers_.size(), looks_max);
-  const bool whole = peers_.size() <= looks_max;
-  const std::size_t start = random() % std::max<std::size_t>(peers_.size(), 1);
+  // Looking at a few random ones finds room where there is much of it; where there are few they are
+  // all looked at, from a random place on.
+  const auto& nodes = places_for(demand).nodes;
+  const bool all = nodes.size() <= looks_max;
+  const std::size_t start = random() % std::max<std::size_t>(nodes.size(), 1);
   std::optional<wire::node_id> best;
   int found = 0;
-  for (std::size_t i = 0; i < looks && found < 2; ++i) {
-    const auto node = static_cast<wire::node_id>((whole ? start + i : random()) % peers_.size());
+  for (std::size_t i = 0; i < std::min(nodes.size(), looks_max) && found < 2; ++i) {
+    const wire::node_id node = nodes[(all ? start + i : random()) % nodes.size()];
     if (!usable(node)) continue;
     ++found;
     if (!best || load_with(demand, peers_[node].free, peers_[node].total) <
@@ -146,20 +179,22 @@ std::optional<wire::node_id> peer_nodes::draw(const wire::resource_amounts& dema
 }
 
 wire::node_id peer_nodes::soonest(const wire::resource_amounts& demand,
-                                  std::uint32_t waiting_here) const {
+                                  std::uint32_t waiting_here) {
   wire::node_id best = self_;
   double best_score = std::numeric_limits<double>::max();
   const auto consider = [&](wire::node_id node, std::uint32_t waiting) {
-    if (!feasible_at(node, demand)) return;
+    ++looks_;
     const double score = (waiting + 1.0) / times_in(demand, peers_[node].total);
     if (score >= best_score) return;
     best_score = score;
     best = node;
   };
-  consider(self_, waiting_here);
-  for (std::size_t i = 0; i < peers_.size(); ++i) {
-    const auto node = static_cast<wire::node_id>(i);
-    if (node != self_) consider(node, peers_[i].waiting);
+  if (feasible_at(self_, demand)) consider(self_, waiting_here);
+  const auto& nodes = places_for(demand).nodes;
+  const bool all = nodes.size() <= looks_max;
+  for (std::size_t i = 0; i < std::min(nodes.size(), looks_max); ++i) {
+    const wire::node_id node = nodes[all ? i : random() % nodes.size()];
+    if (node != self_) consider(node, peers_[node].waiting);
   }
   return best;
 }
@@ -167,13 +202,15 @@ wire::node_id peer_nodes::soonest(const wire::resource_amounts& demand,
 std::vector<wire::node_id> peer_nodes::listeners(std::size_t count) {
   std::vector<wire::node_id> chosen;
   const auto choose = [&](wire::node_id node) {
+    ++looks_;
     if (node == self_ || !peers_[node].alive || chosen.size() >= count) return;
     if (std::find(chosen.begin(), chosen.end(), node) == chosen.end()) chosen.push_back(node);
   };
-  const std::size_t start = random() % std::max<std::size_t>(peers_.size(), 1);
-  for (std::size_t i = 0; i < peers_.size(); ++i) {
-    const auto node = static_cast<wire::node_id>((start + i) % peers_.size());
-    if (peers_[node].waiting != 0) choose(node);
+  const auto start = static_cast<wire::node_id>(random() % std::max<std::size_t>(peers_.size(), 1));
+  auto next = with_waiting_.lower_bound(start);
+  for (std::size_t i = 0; i < with_waiting_.size() && chosen.size() < count; ++i) {
+    if (next == with_waiting_.end()) next = with_waiting_.begin();
+    choose(*next++);
   }
   for (std::size_t i = 0; i < 4 * count && peers_.size() > 1; ++i) {
     choose(static_cast<wire::node_id>(random() % peers_.size()));
