@@ -100,6 +100,9 @@ struct runtime_options {
   /// Room for objects on each node, in bytes, at least 16 MiB. Unset: MOBULA_STORE_BYTES, or a
   /// share of its memory.
   amount store_bytes = {};
+  /// What asks for more than any node has waits, and a warning is printed, instead of failing with
+  /// `infeasible`. It is dropped at shutdown. MOBULA_WAIT_INFEASIBLE=1 does the same.
+  bool wait_infeasible = false;
 };
 
 /// What `shutdown` is told.

@@ -42,6 +42,8 @@ struct scheduler_limits {
   /// What waits tells others of itself again, at intervals that grow to this.
   std::uint64_t remind_every_ns_max = 1'000'000'000;
   std::uint8_t hops_max = 3;
+  /// What no node could ever do waits, instead of being refused.
+  bool wait_infeasible = false;
   std::uint64_t seed = 1;
 };
 
@@ -81,6 +83,8 @@ class scheduler {
   std::function<wire::store_use()> on_store_use;
   /// And for what else there is to say of the node.
   std::function<std::string()> on_describe;
+  /// Told, once for each shape, why what waits infeasibly does; may be empty.
+  std::function<void(const std::string& why)> on_infeasible;
   /// A process that was started can be talked to.
   void worker_joined(wire::process_id process);
   /// A worker of this node has ended; `begun` is what its task board shows.
@@ -104,6 +108,8 @@ class scheduler {
   const seat_books& books() const { return books_; }
   std::size_t lease_count() const { return leases_.size(); }
   std::size_t waiting_count() const { return queue_.waiting(); }
+  std::size_t infeasible_count() const { return infeasible_.waiting(); }
+  const peer_nodes& peers() const { return peers_; }
   std::size_t worker_count() const { return workers_.size(); }
   std::uint64_t dropped() const { return dropped_; }
 
@@ -171,6 +177,10 @@ class scheduler {
   void pass(wire::lease_request passed, wire::node_id to, std::uint32_t count);
   void offer_to(wire::node_id node);
 
+  // What no node could ever do, where that waits: scheduler_infeasible.cpp.
+  void wait_infeasibly(wire::lease_request asked);
+  bool update_infeasible(const wire::lease_update& asked);
+
   // Leases of this node: scheduler_leases.cpp.
   void serve();
   void look_at_actors();
@@ -205,6 +215,8 @@ class scheduler {
   peer_nodes peers_;
   worker_pool workers_;
   request_queue queue_;
+  request_queue infeasible_;
+  std::unordered_set<std::uint64_t> said_infeasible_;  // shapes
   node_inquiries inquiries_;
   std::map<std::uint64_t, lease> leases_;  // by number, and so in the order of their grants
   std::uint64_t last_lease_ = 0;

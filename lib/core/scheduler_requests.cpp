@@ -35,7 +35,8 @@ void scheduler::on_request(wire::process_id from, wire::lease_request asked) {
     return;
   }
   if (ended_.has(asked.owner)) return;
-  if (!peers_.feasible(asked.demand)) return refuse(asked);
+  if (!peers_.feasible(asked.demand))
+    return limits_.wait_infeasible ? wait_infeasibly(std::move(asked)) : refuse(asked);
   const bool elsewhere = asked.hops == 0 && asked.preferred != nowhere &&
                          asked.preferred != node_ &&
                          peers_.feasible_at(asked.preferred, asked.demand);
@@ -163,7 +164,7 @@ void scheduler::offer_to(wire::node_id node) {
 }
 
 void scheduler::on_update(wire::process_id from, const wire::lease_update& asked) {
-  if (asked.owner != from || shutting_down_) return;
+  if (asked.owner != from || shutting_down_ || update_infeasible(asked)) return;
   const auto at = queue_.find(asked.owner, asked.request);
   if (at == queue_.end()) {
     // All of it was granted or has moved: the owner asks anew for what it still wants.

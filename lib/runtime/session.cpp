@@ -220,6 +220,7 @@ void session::start_scheduler(const launch::node_layout& node, std::size_t node_
   text.rma_pinned_bytes = settings_.rma_pinned_bytes;
   text.wait = settings_.wait;
   text.deadlock_after_ns = std::uint64_t{settings_.deadlock_after_ms} * 1'000'000;
+  text.wait_infeasible = options.wait_infeasible || settings_.wait_infeasible;
   if (settings_.topology.empty()) text.threads = layout_->threads_of_children(rank_).text();
   text.hardware = ask_of_hardware(node, options);
   if (door_) text.door = door_->address().encode();
