@@ -120,7 +120,7 @@ void lease_book::ask(shape& one) {
   const auto ready =
       static_cast<std::uint32_t>(std::min<std::size_t>(one.ready.size(), limits_.request_max));
   if (ready == 0) {
-    if (one.requested != 0) set_requested(one, 0);
+    if (one.request != 0) set_requested(one, 0);
   } else if (one.requested == 0 ||
              (ready >= 2 * one.requested && one.requested < limits_.request_max)) {
     set_requested(one, ready);
@@ -128,16 +128,15 @@ void lease_book::ask(shape& one) {
 }
 
 void lease_book::set_requested(shape& one, std::uint32_t count) {
-  if (one.request != 0) {
-    one.requested = count;
-    wire::send(out_, one.asked, wire::lease_update{self_, one.request, count});
-    if (count == 0) {
-      requests_.erase(one.request);
-      one.request = 0;
-    }
-    return;
+  if (count == 0) {
+    wire::send(out_, one.asked, wire::lease_update{self_, one.request, 0});
+    return request_ended(one);
   }
-  one.request = next_request_++;
+  if (one.requested != 0) {
+    one.requested = count;
+    return wire::send(out_, one.asked, wire::lease_update{self_, one.request, count});
+  }
+  if (one.request == 0) one.request = next_request_++;
   one.requested = count;
   one.asked = process_id::scheduler_of(self_.node());
   requests_[one.request] = &one;
@@ -157,6 +156,16 @@ void lease_book::set_requested(shape& one, std::uint32_t count) {
     request.preferred = given.where().node;
   }
   wire::send(out_, one.asked, request);
+}
+
+// What still waits of it somewhere would be granted in vain.
+void lease_book::request_ended(shape& one) {
+  for (const process_id place : one.asked_too)
+    wire::send(out_, place, wire::lease_update{self_, one.request, 0});
+  one.asked_too.clear();
+  requests_.erase(one.request);
+  one.request = 0;
+  one.requested = 0;
 }
 
 void lease_book::ended(task& one) {

@@ -180,23 +180,43 @@ std::optional<wire::node_id> peer_nodes::draw(const wire::resource_amounts& dema
 
 wire::node_id peer_nodes::soonest(const wire::resource_amounts& demand,
                                   std::uint32_t waiting_here) {
-  wire::node_id best = self_;
-  double best_score = std::numeric_limits<double>::max();
-  const auto consider = [&](wire::node_id node, std::uint32_t waiting) {
-    ++looks_;
-    const double score = (waiting + 1.0) / times_in(demand, peers_[node].total);
-    if (score >= best_score) return;
-    best_score = score;
-    best = node;
-  };
-  if (feasible_at(self_, demand)) consider(self_, waiting_here);
+  const auto other = soonest_other(demand, {});
+  if (!feasible_at(self_, demand)) return other.value_or(self_);
+  ++looks_;
+  const bool here =
+      !other || score(self_, demand, waiting_here) <= score(*other, demand, peers_[*other].waiting);
+  return here ? self_ : *other;
+}
+
+double peer_nodes::score(wire::node_id node, const wire::resource_amounts& demand,
+                         std::uint32_t waiting) const {
+  return (waiting + 1.0) / times_in(demand, peers_[node].total);
+}
+
+std::optional<wire::node_id> peer_nodes::soonest_other(const wire::resource_amounts& demand,
+                                                       const std::vector<wire::node_id>& visited) {
+  std::optional<wire::node_id> best;
   const auto& nodes = places_for(demand).nodes;
+  const auto consider = [&](wire::node_id node) {
+    ++looks_;
+    if (node == self_ || std::ranges::count(visited, node) != 0) return;
+    const bool sooner = !best || score(node, demand, peers_[node].waiting) <
+                                     score(*best, demand, peers_[*best].waiting);
+    if (sooner) best = node;
+  };
   const bool all = nodes.size() <= looks_max;
-  for (std::size_t i = 0; i < std::min(nodes.size(), looks_max); ++i) {
-    const wire::node_id node = nodes[all ? i : random() % nodes.size()];
-    if (node != self_) consider(node, peers_[node].waiting);
-  }
+  for (std::size_t i = 0; i < std::min(nodes.size(), looks_max); ++i)
+    consider(nodes[all ? i : random() % nodes.size()]);
+  if (all) return best;
+  // Of so many in a row one is another, if there is one.
+  const std::size_t start = random() % nodes.size();
+  for (std::size_t i = 0; i < std::min(nodes.size(), visited.size() + 2) && !best; ++i)
+    consider(nodes[(start + i) % nodes.size()]);
   return best;
+}
+
+std::uint32_t peer_nodes::most_at(wire::node_id node, const wire::resource_amounts& demand) const {
+  return times_in(demand, peers_[node].total);
 }
 
 std::vector<wire::node_id> peer_nodes::listeners(std::size_t count) {

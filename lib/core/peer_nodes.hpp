@@ -64,6 +64,11 @@ class peer_nodes {
   /// The feasible node where the fewest wait in proportion to its size, of self and those looked
   /// at; `waiting_here` for self.
   wire::node_id soonest(const wire::resource_amounts& demand, std::uint32_t waiting_here);
+  /// The same of others, never one of `visited`; nothing: none was found.
+  std::optional<wire::node_id> soonest_other(const wire::resource_amounts& demand,
+                                             const std::vector<wire::node_id>& visited);
+  /// How many leases of a demand the node could ever give at once, if it can at all.
+  std::uint32_t most_at(wire::node_id node, const wire::resource_amounts& demand) const;
   /// Other living nodes to tell news to: those where requests wait first, then some at random.
   std::vector<wire::node_id> listeners(std::size_t count);
 
@@ -82,6 +87,9 @@ class peer_nodes {
   const places& places_for(const wire::resource_amounts& demand) const;
   wire::node_id find_nearest(const wire::resource_amounts& demand) const;
   void waits(wire::node_id node, std::uint32_t count);
+  /// The less the sooner.
+  double score(wire::node_id node, const wire::resource_amounts& demand,
+               std::uint32_t waiting) const;
   std::uint64_t random();
 
   wire::node_id self_;

@@ -172,6 +172,7 @@ class scheduler {
   std::uint32_t count_for_another(const wire::lease_request& asked, wire::node_id& where);
   void place(wire::lease_request asked);
   void settle(wire::process_id owner, std::uint64_t request);
+  std::uint32_t wait_elsewhere_too(const waiting_request& mine);
   void forward(const wire::lease_request& asked, wire::node_id to, std::uint32_t count,
                bool to_stay);
   void pass(wire::lease_request passed, wire::node_id to, std::uint32_t count);
