@@ -1,6 +1,6 @@
 // Tests of whole jobs: the driver runs them, its workers run their tasks.
 //
-//   job_test [--cpus=N] [gtest's flags]      alone or under a launcher
+//   job_test [--cpus=N] [--gpus=N] [gtest's flags]      alone or under a launcher
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -159,16 +159,19 @@ class watchdog : public testing::EmptyTestEventListener {
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
   int cpus = 8;
-  for (int i = 1; i < argc; ++i)
+  int gpus = 2;
+  for (int i = 1; i < argc; ++i) {
     if (std::strncmp(argv[i], "--cpus=", 7) == 0) cpus = std::atoi(argv[i] + 7);
+    if (std::strncmp(argv[i], "--gpus=", 7) == 0) gpus = std::atoi(argv[i] + 7);
+  }
   // Some tests want a smaller one.
   const bool given = std::getenv("MOBULA_STORE_BYTES") != nullptr;
   mobula::runtime runtime{argc,
                           argv,
                           {.cpus = cpus,
-                           .gpus = 2,
+                           .gpus = gpus,
                            .memory_bytes = 1e9,
-                           .resources = {{"slot", 2}},
+                           .resources = {{"slot", 2}, {"Custom", 2}},
                            .store_bytes = given ? mobula::amount{} : 256 << 20}};
   testing::UnitTest::GetInstance()->listeners().Append(new mobula::job::watchdog);
   return RUN_ALL_TESTS();

@@ -77,8 +77,8 @@ struct crowd_options {
 };
 
 /// Schedulers by themselves, in virtual time, with owners that only count: a thousand nodes and a
-/// million tasks take seconds. Checks at every grant that no node is over a total and no device
-/// over one; counts what is sent.
+/// hundred thousand tasks take seconds. Checks at every grant that no node is over a total and no
+/// device over one; counts what is sent.
 ///
 /// A node's scheduler is made when the first message reaches it, so that of ten thousand nodes only
 /// those take room that are heard of.
