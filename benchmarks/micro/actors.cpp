@@ -72,17 +72,17 @@ void one_to_n(benchmark::State& state) {
   time_each(state, calls, [&] { get(client.call<&caller::call>(all, calls)); });
 }
 
-void n_to_n(benchmark::State& state) {
+void n_to_n(benchmark::State& state, std::size_t client_count, std::size_t server_count) {
   constexpr std::size_t calls = 5000;
-  const auto all = several<echoing>(servers);
-  const auto clients = several<caller>(callers);
+  const auto all = several<echoing>(server_count);
+  const auto clients = several<caller>(client_count);
   const auto round = [&] {
     std::vector<object_ref<void>> done;
     for (const auto& client : clients) done.push_back(client.call<&caller::call>(all, calls));
     get(done);
   };
   round();
-  time_each(state, callers * calls, round);
+  time_each(state, client_count * calls, round);
 }
 
 void n_to_n_with_argument(benchmark::State& state) {
@@ -99,16 +99,16 @@ void n_to_n_with_argument(benchmark::State& state) {
   time_each(state, servers * calls, round);
 }
 
-void multi_tasks(benchmark::State& state) {
+void multi_tasks(benchmark::State& state, std::size_t client_count) {
   constexpr std::size_t tasks = 10'000;
-  const auto clients = several<caller>(callers);
+  const auto clients = several<caller>(client_count);
   const auto round = [&] {
     std::vector<object_ref<void>> done;
     for (const auto& client : clients) done.push_back(client.call<&caller::submit>(tasks));
     get(done);
   };
   round();
-  time_each(state, callers * tasks, round);
+  time_each(state, client_count * tasks, round);
 }
 
 }  // namespace
@@ -118,9 +118,14 @@ void register_actors() {
   row("1:1 actor calls sync, actor asleep", calls_sync_asleep)->Iterations(300);
   row("1:1 actor calls async", calls_async);
   row("1:n actor calls async", one_to_n);
-  row("n:n actor calls async", n_to_n);
+  row("n:n actor calls async", [](benchmark::State& state) { n_to_n(state, callers, servers); });
+  for (const std::size_t n : {2, 4}) {
+    row("n:n actor calls async/" + std::to_string(n),
+        [n](benchmark::State& state) { n_to_n(state, n, n); });
+  }
   row("n:n actor calls with argument", n_to_n_with_argument);
-  row("multi tasks async", multi_tasks);
+  row("multi tasks async", [](benchmark::State& state) { multi_tasks(state, callers); });
+  row("multi tasks async/2", [](benchmark::State& state) { multi_tasks(state, 2); });
 }
 
 }  // namespace mobula::benchmarks

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "common/timings.hpp"
 #include "micro/rows.hpp"
@@ -159,6 +160,13 @@ void register_jobs(const std::string& program) {
       [one = job{program, "resident"}](benchmark::State& state) { resident(state, one); })
       ->Iterations(1)
       ->Repetitions(1);
+  for (const char* part : {"mixed", "pending"}) {
+    const bool mixed = part == std::string_view{"mixed"};
+    row(mixed ? "two workers, tasks of 10 us to 100 ms" : "pending tasks/10000000",
+        [one = job{program, part}](benchmark::State& state) { resident(state, one); })
+        ->Iterations(1)
+        ->Repetitions(mixed ? 3 : 1);
+  }
   row("raw_compile standard headers",
       [](benchmark::State& state) { compile(state, "standard_headers.cpp"); })
       ->Iterations(3)

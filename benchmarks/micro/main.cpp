@@ -54,6 +54,7 @@ int main(int argc, char** argv) {
   register_raw(pairs, reading);
   register_tasks();
   register_actors();
+  register_scheduling();
   register_objects();
   register_spill();
   register_jobs(this_program());

@@ -151,6 +151,10 @@ bool play_part(int argc, char** argv, int& status) {
     play_nodes(argc, argv);
   } else if (part.starts_with("moving/")) {
     play_moving(argc, argv, part.substr(part.find('/') + 1));
+  } else if (part == "mixed") {
+    play_mixed(argc, argv);
+  } else if (part == "pending") {
+    play_pending(argc, argv);
   } else if (part == "resident") {
     play_resident(argc, argv);
   } else {

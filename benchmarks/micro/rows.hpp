@@ -16,6 +16,7 @@ namespace mobula::benchmarks {
 void register_raw(ucx_pairs& pairs, get_pair& reading);
 void register_tasks();
 void register_actors();
+void register_scheduling();
 void register_objects();
 void register_spill();
 /// What is measured in jobs of their own, each started from here: `program` is this one.

@@ -37,6 +37,9 @@ struct runtime_options {
   /// MOBULA_LABELS, which may differ between nodes, and "host", "node" and "gpu", which every node
   /// has: its host's name, its number and its first GPU's name.
   std::map<std::string, std::string> labels = {};
+  /// What asks for more than any node has waits, and a warning is printed, instead of failing with
+  /// `infeasible`. It is dropped at shutdown. MOBULA_WAIT_INFEASIBLE=1 does the same.
+  bool wait_infeasible = false;
 };
 
 /// What `shutdown` is told.

@@ -13,7 +13,7 @@ void actor_client::died(wire::blob error) {
   error_.assign(error.begin(), error.end());
 }
 
-void actor_client::admit(task& call) { waiting_[call.caller].push_back(call); }
+void actor_client::admit(task& call) { waiting_[as_call(call).caller].push_back(call); }
 
 void actor_client::take_from(task_list& queue, std::vector<task*>& go) {
   while (!queue.empty() && is_sendable(*queue.front())) {

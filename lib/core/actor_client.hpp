@@ -65,7 +65,9 @@ class actor_client {
   bool sends = false;       // somebody is at work on `going`
 
  private:
-  static bool is_sendable(const task& call) { return call.missing == 0 || call.failed_argument; }
+  static bool is_sendable(const task& call) {
+    return call.missing == 0 || call.has_failed_argument;
+  }
   void take_from(task_list& queue, std::vector<task*>& go);
 
   object& handle_;

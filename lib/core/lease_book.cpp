@@ -61,16 +61,16 @@ void lease_book::enqueue(task& ready) {
 }
 
 void lease_book::ask_for_creation(task& creation) {
-  creation.request = next_request_++;
+  creation.number = next_request_++;
   wire::lease_request request;
   request.owner = self_;
-  request.request = creation.request;
+  request.request = creation.number;
   request.kind = wire::lease_kind::actor;
   request.demand = creation.demand->key.demand;
   request.held = creation.demand->key.held;
   request.where = creation.demand->key.where;
   const auto asked = process_id::scheduler_of(self_.node());
-  creations_[creation.request] = {&creation, asked};
+  creations_[creation.number] = {&creation, asked};
   wire::send(out_, asked, request);
 }
 
@@ -122,7 +122,7 @@ void lease_book::ask(shape& one) {
   const auto ready =
       static_cast<std::uint32_t>(std::min<std::size_t>(one.ready.size(), limits_.request_max));
   if (ready == 0) {
-    if (one.requested != 0) set_requested(one, 0);
+    if (one.request != 0) set_requested(one, 0);
   } else if (one.requested == 0 ||
              (ready >= 2 * one.requested && one.requested < limits_.request_max)) {
     set_requested(one, ready);
@@ -130,16 +130,15 @@ void lease_book::ask(shape& one) {
 }
 
 void lease_book::set_requested(shape& one, std::uint32_t count) {
-  if (one.request != 0) {
-    one.requested = count;
-    wire::send(out_, one.asked, wire::lease_update{self_, one.request, count});
-    if (count == 0) {
-      requests_.erase(one.request);
-      one.request = 0;
-    }
-    return;
+  if (count == 0) {
+    wire::send(out_, one.asked, wire::lease_update{self_, one.request, 0});
+    return request_ended(one);
   }
-  one.request = next_request_++;
+  if (one.requested != 0) {
+    one.requested = count;
+    return wire::send(out_, one.asked, wire::lease_update{self_, one.request, count});
+  }
+  if (one.request == 0) one.request = next_request_++;
   one.requested = count;
   one.asked = process_id::scheduler_of(self_.node());
   requests_[one.request] = &one;
@@ -164,8 +163,8 @@ wire::node_id lease_book::near_arguments(const shape& one) {
   if (!matters) return nearest;
   std::vector<std::pair<wire::node_id, std::uint64_t>> bytes_on;
   const task& head = *one.ready.front();
-  for (std::uint32_t i = 0; i < head.ref_count; ++i) {
-    const object& given = *head.refs[i].ref;
+  for (const argument& each : head.refs()) {
+    const object& given = *each.ref;
     if (given.state.load() != object_state::stored) continue;
     const wire::node_id node = given.where().node;
     auto at = std::ranges::find(bytes_on, node, [](const auto& entry) { return entry.first; });
@@ -179,6 +178,16 @@ wire::node_id lease_book::near_arguments(const shape& one) {
     nearest = node;
   }
   return nearest;
+}
+
+// What still waits of it somewhere would be granted in vain.
+void lease_book::request_ended(shape& one) {
+  for (const process_id place : one.asked_too)
+    wire::send(out_, place, wire::lease_update{self_, one.request, 0});
+  one.asked_too.clear();
+  requests_.erase(one.request);
+  one.request = 0;
+  one.requested = 0;
 }
 
 void lease_book::ended(task& one) {
@@ -200,9 +209,9 @@ void lease_book::withdraw(task& one) {
   } else if (one.where == task::phase::ready && one.what == task::kind::plain) {
     one.demand->ready.remove(one);
     mark_dirty(*one.demand);
-  } else if (one.what == task::kind::creation && one.request != 0) {
-    creations_.erase(one.request);
-    one.request = 0;
+  } else if (one.what == task::kind::creation && one.number != 0) {
+    creations_.erase(one.number);
+    one.number = 0;
   }
 }
 

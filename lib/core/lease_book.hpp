@@ -52,9 +52,10 @@ struct shape {
   std::vector<held_lease*> leases;
   std::vector<held_lease*> open;  // those with room, used in turn
   std::size_t next_open = 0;
-  std::uint64_t request = 0;    // the one that is out, or 0
-  std::uint32_t requested = 0;  // workers it still asks for
-  wire::process_id asked;       // where it waits
+  std::uint64_t request = 0;                // the one that is out, or 0
+  std::uint32_t requested = 0;              // workers it still asks for
+  wire::process_id asked;                   // where it waits, or the last part of it
+  std::vector<wire::process_id> asked_too;  // where other parts of it may wait
   bool dirty = false;
 };
 
@@ -129,6 +130,7 @@ class lease_book {
   void ask_for_creation(task& creation);
   void set_requested(shape& one, std::uint32_t count);
   static wire::node_id near_arguments(const shape& one);
+  void request_ended(shape& one);
   void push(task& one, held_lease& lease);
   void open_if_room(held_lease& lease);
   void close(held_lease& lease);

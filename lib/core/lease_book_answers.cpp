@@ -50,7 +50,7 @@ void lease_book::on_grant(process_id from, const wire::lease_grant& grant) {
   if (const auto found = creations_.find(grant.request); found != creations_.end()) {
     task& creation = *found->second.what;
     creations_.erase(found);
-    creation.request = 0;
+    creation.number = 0;
     return push(creation, hold(grant.lease, grant.worker, *creation.demand));
   }
   const auto found = requests_.find(grant.request);
@@ -59,8 +59,9 @@ void lease_book::on_grant(process_id from, const wire::lease_grant& grant) {
     return wire::send(out_, grant.lease.granter, wire::lease_return{grant.lease});
   shape& of = *found->second;
   if (of.requested != 0 && --of.requested == 0) {
-    requests_.erase(found);
-    of.request = 0;
+    // It may have been raised where all of it was granted by then, or counted twice.
+    if (!of.asked_too.empty()) of.asked_too.push_back(of.asked);
+    request_ended(of);
   }
   held_lease& lease = hold(grant.lease, grant.worker, of);
   lease.mark_ns = now_ns_;
@@ -88,30 +89,28 @@ void lease_book::on_queued(process_id from, const wire::lease_queued& queued) {
     return;
   }
   shape& of = *found->second;
-  if (queued.count != 0) {
-    of.asked = from;
-    return;
+  if (queued.count == 0) {
+    // An update found nothing waiting any more: what is still wanted is asked for anew, by the same
+    // number, since what was granted of it and is under way is welcome.
+    of.requested = 0;
+    return mark_dirty(of);
   }
-  // An update found nothing waiting any more: what is still wanted is asked for anew.
-  requests_.erase(found);
-  of.request = 0;
-  of.requested = 0;
-  mark_dirty(of);
+  if (of.asked == from) return;
+  std::erase(of.asked_too, from);
+  of.asked_too.push_back(std::exchange(of.asked, from));
 }
 
 void lease_book::on_refuse(const wire::lease_refuse& refuse) {
   if (const auto found = creations_.find(refuse.request); found != creations_.end()) {
     task& creation = *found->second.what;
     creations_.erase(found);
-    creation.request = 0;
+    creation.number = 0;
     return fail_(creation, refuse.error);
   }
   const auto found = requests_.find(refuse.request);
   if (found == requests_.end()) return;
   shape& of = *found->second;
-  requests_.erase(found);
-  of.request = 0;
-  of.requested = 0;
+  request_ended(of);
   const std::vector<std::byte> error{refuse.error.begin(), refuse.error.end()};
   while (!of.ready.empty()) fail_(*of.ready.front(), error);
 }
@@ -207,10 +206,10 @@ std::optional<wire::wait_point> lease_book::request_of(const task& ready) const 
   wire::wait_point point{
       .kind = wire::wait_kind::request, .by = self_, .demand = ready.demand->key.demand};
   if (ready.what == task::kind::creation) {
-    const auto found = creations_.find(ready.request);
+    const auto found = creations_.find(ready.number);
     if (found == creations_.end()) return std::nullopt;
     point.asked = found->second.asked;
-    point.number = ready.request;
+    point.number = ready.number;
   } else {
     if (ready.demand->request == 0) return std::nullopt;
     point.asked = ready.demand->asked;

@@ -116,10 +116,11 @@ struct object {
   bool doomed = false;           // in the list of those to be freed
   bool confirmed = false;        // borrowed: the owner has said that it counts us
   bool dead = false;             // owned, result 0: freed, kept for siblings that are alive
-  std::uint32_t registered = 0;  // borrowed: how often the owner counts us
+  bool in_use = false;           // owned, in the slab: not free for the next one
+  std::uint32_t registered = 0;  // borrowed: how often the owner counts us. In the slab: see there
   std::uint32_t size_bytes = 0;  // of bytes()
   wire::object_id id;
-  task* maker = nullptr;  // owned, pending: the task that makes it; in a free slot: unused
+  task* maker = nullptr;  // owned, pending: the task that makes it
   waiter_list waiters;
   std::unique_ptr<object_extras> extras;
   union {

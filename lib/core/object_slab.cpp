@@ -1,6 +1,7 @@
 #include "core/object_slab.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/invariant.hpp"
 
@@ -12,7 +13,7 @@ object_slab::chunk& object_slab::available() {
   for (std::uint32_t i = 0; i < chunks_.size(); ++i) {
     chunk& one = chunks_[i];
     if (one.slots || one.generation_floor > generation_max) continue;
-    one.slots = std::make_unique<slot[]>(chunk_objects);
+    one.slots = std::make_unique<object[]>(chunk_objects);
     one.listed = true;
     ++empty_;
     available_.push_back(i);
@@ -22,7 +23,7 @@ object_slab::chunk& object_slab::available() {
   invariant(index < (1U << (slot_bits - chunk_bits)), "more objects than sequences have slots",
             index);
   chunk& one = chunks_.emplace_back();
-  one.slots = std::make_unique<slot[]>(chunk_objects);
+  one.slots = std::make_unique<object[]>(chunk_objects);
   one.listed = true;
   ++empty_;
   available_.push_back(index);
@@ -33,16 +34,17 @@ object& object_slab::make(wire::process_id self) {
   chunk& from = available();
   const auto chunk_index = available_.back();
   std::uint32_t index = 0;
+  std::uint64_t generation = from.generation_floor;
   if (from.free_head != 0) {
     index = from.free_head - 1;
-    from.free_head = from.slots[index].next_free;
+    from.free_head = std::exchange(from.slots[index].registered, 0);
+    generation = from.slots[index].id.sequence() >> slot_bits;
   } else {
     index = from.fresh++;
-    from.slots[index].generation = from.generation_floor;
   }
-  slot& taken = from.slots[index];
-  taken.used = true;
-  from.generation_top = std::max(from.generation_top, taken.generation);
+  object& record = from.slots[index];
+  record.in_use = true;
+  from.generation_top = std::max(from.generation_top, generation);
   if (from.live++ == 0) --empty_;
   ++live_;
   if (from.free_head == 0 && from.fresh == chunk_objects) {
@@ -50,8 +52,7 @@ object& object_slab::make(wire::process_id self) {
     available_.pop_back();
   }
   const std::uint64_t slot_number = std::uint64_t{chunk_index} << chunk_bits | index;
-  object& record = taken.record;
-  record.id = wire::object_id{self, taken.generation << slot_bits | slot_number};
+  record.id = wire::object_id{self, generation << slot_bits | slot_number};
   record.owned = true;
   return record;
 }
@@ -60,9 +61,8 @@ object* object_slab::find(std::uint64_t sequence) const {
   const std::uint64_t number = sequence & ((std::uint64_t{1} << slot_bits) - 1);
   const std::uint64_t chunk_index = number >> chunk_bits;
   if (chunk_index >= chunks_.size() || !chunks_[chunk_index].slots) return nullptr;
-  slot& found = chunks_[chunk_index].slots[number & (chunk_objects - 1)];
-  if (!found.used || found.generation != sequence >> slot_bits) return nullptr;
-  return &found.record;
+  object& found = chunks_[chunk_index].slots[number & (chunk_objects - 1)];
+  return found.in_use && found.id.sequence() == sequence ? &found : nullptr;
 }
 
 void object_slab::recycle(object& dead) {
@@ -70,18 +70,17 @@ void object_slab::recycle(object& dead) {
   const auto chunk_index = static_cast<std::uint32_t>(number >> chunk_bits);
   const auto index = static_cast<std::uint32_t>(number & (chunk_objects - 1));
   chunk& home = chunks_[chunk_index];
-  slot& given = home.slots[index];
-  invariant(&given.record == &dead && given.used, "an object was freed twice", dead.id.sequence());
-  given.used = false;
+  invariant(&home.slots[index] == &dead && dead.in_use, "an object was freed twice",
+            dead.id.sequence());
   --home.live;
   --live_;
-  dead.registered = 0;
-  dead.subscribed = dead.is_actor = dead.dead = false;
-  if (given.generation == generation_max) {
+  dead.in_use = dead.subscribed = dead.is_actor = dead.dead = false;
+  const std::uint64_t generation = dead.id.sequence() >> slot_bits;
+  if (generation == generation_max) {
     ++home.retired;
   } else {
-    ++given.generation;
-    given.next_free = home.free_head;
+    dead.id = wire::object_id{dead.id.owner(), (generation + 1) << slot_bits | number};
+    dead.registered = home.free_head;
     home.free_head = index + 1;
     if (!home.listed) {
       home.listed = true;

@@ -13,6 +13,9 @@ namespace mobula::core {
 /// A sequence is generation << 28 | slot. A slot's generation rises with each use, so no sequence
 /// is ever used twice; a slot whose generations are used up is retired. Records never move. Memory
 /// of chunks that are empty is given back.
+///
+/// A slot is nothing but its record. While that is free, its id has the next generation, and
+/// `registered` is 1 + the index of the next free one, or 0.
 class object_slab {
  public:
   static constexpr int slot_bits = 28;
@@ -32,7 +35,7 @@ class object_slab {
   void for_each(Function&& function) {
     for (std::size_t i = 0; i < chunks_.size(); ++i) {
       for (std::uint32_t j = 0; chunks_[i].slots && j < chunks_[i].fresh; ++j)
-        if (chunks_[i].slots[j].used) function(chunks_[i].slots[j].record);
+        if (chunks_[i].slots[j].in_use) function(chunks_[i].slots[j]);
     }
   }
 
@@ -40,14 +43,8 @@ class object_slab {
   static constexpr std::uint32_t chunk_bits = 12;
   static constexpr std::uint32_t chunk_objects = 1U << chunk_bits;
 
-  struct slot {
-    object record;
-    bool used = false;
-    std::uint32_t next_free = 0;
-    std::uint64_t generation = 0;
-  };
   struct chunk {
-    std::unique_ptr<slot[]> slots;
+    std::unique_ptr<object[]> slots;
     std::uint32_t live = 0;
     std::uint32_t retired = 0;
     std::uint32_t fresh = 0;      // slots from here on were never used in this life of the chunk

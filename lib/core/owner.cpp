@@ -59,27 +59,19 @@ object& owner::put(const wire::value_view& value, std::span<object* const> conta
 }
 
 task& owner::make_task(const task_spec& spec, task::kind what, shape* demand) {
-  task& one = tasks_.make();
-  one.what = what;
+  task& one = tasks_.make(what);
   one.flags = spec.flags;
   one.result_count = spec.result_count;
-  one.max_concurrency = spec.max_concurrency;
   one.demand = demand;
   one.function = spec.function;
   one.receiver = this;
-  one.keep_arguments(spec.arguments);
-  if (!spec.name.empty()) one.name = spec.name;
+  one.keep_arguments(spec.arguments, spec.refs);
+  for (const parameter& given : spec.refs) objects_.hold(*given.ref);
+  if (spec.max_concurrency != 1) one.more().max_concurrency = spec.max_concurrency;
+  if (!spec.name.empty()) one.more().name = spec.name;
   for (object* inside : spec.contains) {
     objects_.hold(*inside);
-    one.contains.push_back(inside);
-  }
-  one.ref_count = static_cast<std::uint32_t>(spec.refs.size());
-  if (one.ref_count != 0) one.refs = std::make_unique<argument[]>(one.ref_count);
-  for (std::uint32_t i = 0; i < one.ref_count; ++i) {
-    one.refs[i].whose = &one;
-    one.refs[i].parameter = spec.refs[i].index;
-    one.refs[i].ref = spec.refs[i].ref;
-    objects_.hold(*spec.refs[i].ref);
+    one.more().contains.push_back(inside);
   }
   one.first = &objects_.make(spec.result_count);
   for (std::uint32_t i = 0; i < spec.result_count; ++i) {
@@ -95,37 +87,37 @@ object& owner::start(task& one) {
   object& first = *one.first;
   one.missing = 1;  // ours, so that the last argument finds the loop done
   ++waiting_;
-  for (std::uint32_t i = 0; i < one.ref_count; ++i) {
-    object& given = *one.refs[i].ref;
+  for (argument& each : one.refs()) {
+    object& given = *each.ref;
     if (!given.ready()) {
       ++one.missing;
-      given.waiters.add(one.refs[i]);
+      given.waiters.add(each);
       objects_.want(given);
-    } else if (given.state.load() == object_state::failed && !one.failed_argument) {
-      one.failed_argument = &given;
+    } else if (given.state.load() == object_state::failed) {
+      one.has_failed_argument = true;
     }
   }
-  if (--one.missing == 0 || one.failed_argument) arguments_done(one);
+  if (--one.missing == 0 || one.has_failed_argument) arguments_done(one);
   return first;
 }
 
 void owner::argument_ready(task& whose, object& ready) {
   --whose.missing;
-  const bool already_failed = whose.failed_argument != nullptr;
-  if (ready.state.load() == object_state::failed && !already_failed) whose.failed_argument = &ready;
-  if (already_failed) return;
-  if (whose.missing == 0 || whose.failed_argument) arguments_done(whose);
+  if (whose.has_failed_argument) return;
+  whose.has_failed_argument = ready.state.load() == object_state::failed;
+  if (whose.missing == 0 || whose.has_failed_argument) arguments_done(whose);
 }
 
 void owner::arguments_done(task& one) {
   --waiting_;
   if (one.what == task::kind::call) {
-    actor_client& client = client_of(*one.actor);
+    const call_task& call = as_call(one);
+    actor_client& client = client_of(*call.actor);
     std::vector<task*> go;
-    client.take_sendable(one.caller, go);
+    client.take_sendable(call.caller, go);
     return send_calls(client, go);
   }
-  if (one.failed_argument) return fail(one, one.failed_argument->bytes());
+  if (one.has_failed_argument) return fail_by_argument(one);
   leases_.enqueue(one);
   if (one.what == task::kind::plain) leases_.pump(*one.demand);
 }
@@ -162,9 +154,8 @@ owner::reply owner::run_here(object_id awaited, wire::lease_id lease, std::uint6
     if (leases_.push_here(maker, lease, shape_number)) return {answer::pushed, maker.id()};
     if (maker.where != task::phase::waiting) continue;
     later = true;
-    for (std::uint32_t j = 0; j < maker.ref_count; ++j) {
-      object& needed = *maker.refs[j].ref;
-      if (!needed.ready()) look.push_back(&needed);
+    for (const argument& needed : maker.refs()) {
+      if (!needed.ref->ready()) look.push_back(needed.ref);
     }
   }
   return {later ? answer::not_now : answer::never, {}};
@@ -176,8 +167,7 @@ void owner::push(task& one, const held_lease& lease) {
 
 void owner::send_push(task& one, process_id to, wire::lease_id lease, const actor_client* client) {
   resolved_.clear();
-  for (std::uint32_t i = 0; i < one.ref_count; ++i) {
-    const argument& given = one.refs[i];
+  for (const argument& given : one.refs()) {
     wire::resolved_argument resolved;
     resolved.parameter = given.parameter;
     resolved.object = given.ref->id;
@@ -188,17 +178,17 @@ void owner::send_push(task& one, process_id to, wire::lease_id lease, const acto
     wire::encode_part(room, resolved);
   }
   id_room_.clear();
-  for (const object* inside : one.contains) id_room_.push_back(inside->id);
+  for (const object* inside : one.contains()) id_room_.push_back(inside->id);
   wire::task_push push;
   push.flags = one.flags;
   push.result_count = one.result_count;
-  push.max_concurrency = one.max_concurrency;
+  push.max_concurrency = one.extras ? one.extras->max_concurrency : 1;
   push.attempt = one.attempt;
   push.task = one.id();
   push.lease = lease;
   push.function = one.function;
   push.shape = one.demand ? one.demand->number : 0;
-  push.name = one.name;
+  push.name = one.name();
   push.resolved_count = one.ref_count;
   push.arguments = one.arguments();
   push.contains = std::as_bytes(std::span{id_room_});
@@ -207,7 +197,7 @@ void owner::send_push(task& one, process_id to, wire::lease_id lease, const acto
   wire::actor_call call;
   call.actor = client->handle().id;
   call.incarnation = client->incarnation();
-  call.caller = one.caller;
+  call.caller = as_call(one).caller;
   call.number = one.number;
   call.call = push;
   wire::send(out_, to, call);
@@ -229,7 +219,7 @@ void owner::on_done(process_id from, const wire::task_done& done) {
   if (!one || one->attempt != done.attempt || one->where != task::phase::pushed)
     return drop_results(from, done);
   if (one->what == task::kind::call) {
-    actor_client& client = client_of(*one->actor);
+    actor_client& client = client_of(*as_call(*one).actor);
     if (client.home() != from) return drop_results(from, done);
   } else if (!one->lease || one->lease->id != done.lease || one->lease->worker != from) {
     return drop_results(from, done);
@@ -274,7 +264,7 @@ void owner::take_held(const task* one, process_id worker, wire::blob held) {
     }
     // It came inside an argument that we only borrow, never looked into.
     if (given.empty() && one) {
-      for (std::uint32_t j = 0; j < one->ref_count; ++j) given.push_back(one->refs[j].ref);
+      for (const argument& each : one->refs()) given.push_back(each.ref);
     }
     objects_.share_through(ids[i], worker, given);
   }
@@ -312,11 +302,18 @@ void owner::fail(task& one, wire::blob error) {
   end_task(one);
 }
 
+void owner::fail_by_argument(task& one) {
+  const auto refs = one.refs();
+  const auto failed = std::ranges::find_if(
+      refs, [](const argument& each) { return each.ref->state.load() == object_state::failed; });
+  fail(one, failed->ref->bytes());
+}
+
 // The results are set; everything that the task held is let go.
 void owner::end_task(task& one) {
   object& first = *one.first;
   if (one.what == task::kind::call) {
-    if (one.where == task::phase::pushed) client_of(*one.actor).in_flight.remove(one);
+    if (one.where == task::phase::pushed) client_of(*as_call(one).actor).in_flight.remove(one);
   } else if (one.lease) {
     const wire::lease_id lease = one.lease->id;
     const bool lost_actor =
@@ -326,13 +323,12 @@ void owner::end_task(task& one) {
   } else {
     leases_.withdraw(one);
   }
-  for (std::uint32_t i = 0; i < one.ref_count; ++i) {
-    one.refs[i].ref->waiters.remove(one.refs[i]);
-    objects_.drop(*one.refs[i].ref);
+  for (argument& each : one.refs()) {
+    each.ref->waiters.remove(each);
+    objects_.drop(*each.ref);
   }
-  for (object* inside : one.contains) objects_.drop(*inside);
-  one.contains.clear();
-  object* actor = std::exchange(one.actor, nullptr);
+  for (object* inside : one.contains()) objects_.drop(*inside);
+  object* actor = one.what == task::kind::call ? as_call(one).actor : nullptr;
   const std::uint32_t count = one.result_count;
   tasks_.recycle(one);
   if (actor) objects_.drop(*actor);

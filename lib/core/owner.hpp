@@ -99,6 +99,8 @@ class owner final : public run_here_source, argument_receiver {
   void drop_results(wire::process_id from, const wire::task_done& done);
   void take_held(const task* one, wire::process_id worker, wire::blob held);
   void fail(task& one, wire::blob error);
+  /// With the error of the first of its arguments that failed.
+  void fail_by_argument(task& one);
   void end_task(task& one);
 
   actor_client& client_of(object& handle);

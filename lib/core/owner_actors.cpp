@@ -68,9 +68,10 @@ void owner::learn_address(actor_client& client) {
 
 object& owner::call_actor(object& handle, wire::caller_id caller, const task_spec& spec) {
   task& one = make_task(spec, task::kind::call, nullptr);
-  one.actor = &handle;
+  call_task& made = as_call(one);
+  made.actor = &handle;
   objects_.hold(handle);
-  one.caller = caller;
+  made.caller = caller;
   object& first = *one.first;
   actor_client& client = client_of(handle);
   if (client.is_clear(caller) && has_its_arguments(spec)) {
@@ -93,8 +94,8 @@ void owner::send_calls(actor_client& client, std::vector<task*>& go) {
   while (!client.going.empty()) {
     task& one = *client.going.front();
     client.going.pop_front();
-    if (one.failed_argument) {
-      fail(one, one.failed_argument->bytes());
+    if (one.has_failed_argument) {
+      fail_by_argument(one);
     } else if (client.where() == actor_client::state::dead) {
       fail(one, client.error());
     } else {

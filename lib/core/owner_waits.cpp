@@ -24,8 +24,8 @@ wait_point point_of(const task& pushed, process_id worker) {
 }
 
 void add_missing_arguments(const task& of, std::vector<wait_point>& on) {
-  for (std::uint32_t i = 0; i < of.ref_count; ++i) {
-    if (!of.refs[i].ref->ready()) on.push_back(point_of(*of.refs[i].ref));
+  for (const argument& each : of.refs()) {
+    if (!each.ref->ready()) on.push_back(point_of(*each.ref));
   }
 }
 
@@ -35,16 +35,16 @@ void owner::tell_wait(const wait_point& about, wire::wait_reply& told) {
   const object* one = objects_.find(about.object);
   if (!one || one->ready() || !one->owned || !one->maker) return;
   const task& maker = *one->maker;
-  const bool calls = maker.what == task::kind::call;
+  const call_task* call = maker.what == task::kind::call ? &as_call(maker) : nullptr;
   const actor_client* client =
-      calls && maker.actor->extras ? maker.actor->extras->client.get() : nullptr;
+      call && call->actor->extras ? call->actor->extras->client.get() : nullptr;
   told.stamp = maker.attempt;
   told.function = maker.function;
-  told.name = maker.name;
-  if (calls) told.actor = maker.actor->id;
+  told.name = maker.name();
+  if (call) told.actor = call->actor->id;
   switch (maker.where) {
     case task::phase::pushed:
-      told.on.push_back(point_of(maker, calls ? client->home() : maker.lease->worker));
+      told.on.push_back(point_of(maker, call ? client->home() : maker.lease->worker));
       break;
     case task::phase::ready:
       if (const auto request = leases_.request_of(maker)) told.on.push_back(*request);
@@ -53,8 +53,8 @@ void owner::tell_wait(const wait_point& about, wire::wait_reply& told) {
       add_missing_arguments(maker, told.on);
       if (!client) break;
       // Sent once the actor is made, and after those that its caller called before.
-      if (!maker.actor->ready()) told.on.push_back(point_of(*maker.actor));
-      if (const task* first = client->first_waiting(maker.caller); first && first != &maker)
+      if (!call->actor->ready()) told.on.push_back(point_of(*call->actor));
+      if (const task* first = client->first_waiting(call->caller); first && first != &maker)
         add_missing_arguments(*first, told.on);
   }
   told.needed = static_cast<std::uint32_t>(told.on.size());

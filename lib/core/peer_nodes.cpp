@@ -70,8 +70,23 @@ void peer_nodes::heard(const wire::free_amounts& news) {
   if (news.node >= peers_.size() || news.node == self_) return;
   peers_[news.node].free = news.free;
   peers_[news.node].gpus = {news.gpu_part, news.gpus_whole};
-  peers_[news.node].waiting = news.waiting;
   peers_[news.node].lacking = news.lacking;
+  waits(news.node, news.waiting);
+}
+
+void peer_nodes::waits(wire::node_id node, std::uint32_t count) {
+  peers_[node].waiting = count;
+  if (count != 0 && peers_[node].alive) {
+    with_waiting_.insert(node);
+  } else {
+    with_waiting_.erase(node);
+  }
+}
+
+void peer_nodes::died(wire::node_id node) {
+  peers_[node].alive = false;
+  waits(node, 0);
+  places_.clear();
 }
 
 void peer_nodes::sent(wire::node_id node, const wire::resource_amounts& held, std::uint32_t count) {
@@ -80,7 +95,7 @@ void peer_nodes::sent(wire::node_id node, const wire::resource_amounts& held, st
   if (kinds_of(held) != 0) {
     for (std::uint32_t i = 0; i < fit; ++i) take(one.free, held);
   }
-  one.waiting += count - fit;
+  waits(node, one.waiting + count - fit);
 }
 
 std::size_t peer_nodes::alive() const {
@@ -110,29 +125,54 @@ bool peer_nodes::feasible_at(wire::node_id node, const wire::resource_amounts& d
   return false;
 }
 
+const peer_nodes::places& peer_nodes::places_for(const wire::resource_amounts& demand,
+                                                 const wire::placement& where) const {
+  // What is wanted of a node, be it that it is one of many or a certain one.
+  std::uint64_t number = shape_number(demand) ^ wire::mix(where.node + 1);
+  for (const wire::label& one : where.labels)
+    number = wire::mix(number ^ std::hash<std::string>{}(one.key + '=' + one.value));
+  if (const auto known = places_.find(number); known != places_.end()) {
+    if (known->second.demand == demand && known->second.where == where) return known->second;
+    places_.erase(known);
+  }
+  if (places_.size() == places_kept_max) places_.clear();
+  places& found = places_[number];
+  found.demand = demand;
+  found.where = where;
+  for (std::size_t i = 0; i < peers_.size(); ++i) {
+    const auto node = static_cast<wire::node_id>(i);
+    if (feasible_at(node, demand, where)) found.nodes.push_back(node);
+  }
+  if (found.nodes.empty()) found.nearest = find_nearest(demand, where);
+  return found;
+}
+
 bool peer_nodes::feasible(const wire::resource_amounts& demand,
                           const wire::placement& where) const {
-  if (feasible_at(self_, demand, where)) return true;
-  for (std::size_t i = 0; i < peers_.size(); ++i) {
-    if (feasible_at(static_cast<wire::node_id>(i), demand, where)) return true;
-  }
-  return false;
+  return feasible_at(self_, demand, where) || !places_for(demand, where).nodes.empty();
 }
 
 wire::node_id peer_nodes::nearest(const wire::resource_amounts& demand,
                                   const wire::placement& where) const {
+  const places& known = places_for(demand, where);
+  return known.nodes.empty() ? known.nearest : known.nodes.front();
+}
+
+wire::node_id peer_nodes::find_nearest(const wire::resource_amounts& demand,
+                                       const wire::placement& where) const {
   constexpr double elsewhere = 1e6;
   wire::node_id best = self_;
   double best_missing = std::numeric_limits<double>::max();
+  const auto consider = [&](std::size_t node, double misses) {
+    if (misses >= best_missing) return;
+    best_missing = misses;
+    best = static_cast<wire::node_id>(node);
+  };
   for (std::size_t i = 0; i < peers_.size(); ++i) {
     if (!peers_[i].alive) continue;
-    const bool may = admits(static_cast<wire::node_id>(i), where);
-    for (const auto& seat : peers_[i].seats) {
-      const double misses = missing(demand, seat) + (may ? 0 : elsewhere);
-      if (misses >= best_missing) continue;
-      best_missing = misses;
-      best = static_cast<wire::node_id>(i);
-    }
+    const double more = admits(static_cast<wire::node_id>(i), where) ? 0 : elsewhere;
+    if (fits(demand, peers_[i].total)) consider(i, more);
+    for (const auto& seat : peers_[i].seats) consider(i, missing(demand, seat) + more);
   }
   return best;
 }
@@ -147,19 +187,19 @@ std::uint32_t peer_nodes::room_at(wire::node_id node, const wire::resource_amoun
 std::optional<wire::node_id> peer_nodes::draw(const wire::lease_request& asked) {
   const wire::resource_amounts& demand = asked.demand;
   const auto usable = [&](wire::node_id node) {
+    ++looks_;
     return node != self_ && std::ranges::count(asked.visited, node) == 0 &&
            room_at(node, demand, asked.where) != 0;
   };
-  // Looking at a few random ones finds room where there is much of it; a small job is looked at
-  // whole, from a random place on.
-  constexpr std::size_t looks_max = 16;
-  const std::size_t looks = std::min(peers_.size(), looks_max);
-  const bool whole = peers_.size() <= looks_max;
-  const std::size_t start = random() % std::max<std::size_t>(peers_.size(), 1);
+  // Looking at a few random ones finds room where there is much of it; where there are few they are
+  // all looked at, from a random place on.
+  const auto& nodes = places_for(demand, asked.where).nodes;
+  const bool all = nodes.size() <= looks_max;
+  const std::size_t start = random() % std::max<std::size_t>(nodes.size(), 1);
   std::optional<wire::node_id> best;
   int found = 0;
-  for (std::size_t i = 0; i < looks && found < 2; ++i) {
-    const auto node = static_cast<wire::node_id>((whole ? start + i : random()) % peers_.size());
+  for (std::size_t i = 0; i < std::min(nodes.size(), looks_max) && found < 2; ++i) {
+    const wire::node_id node = nodes[(all ? start + i : random()) % nodes.size()];
     if (!usable(node)) continue;
     ++found;
     if (!best || load_with(demand, peers_[node].free, peers_[node].total) <
@@ -170,35 +210,60 @@ std::optional<wire::node_id> peer_nodes::draw(const wire::lease_request& asked) 
   return best;
 }
 
-wire::node_id peer_nodes::soonest(const wire::resource_amounts& demand, std::uint32_t waiting_here,
-                                  const wire::placement& where) const {
-  wire::node_id best = self_;
-  double best_score = std::numeric_limits<double>::max();
-  const auto consider = [&](wire::node_id node, std::uint32_t waiting) {
-    if (!feasible_at(node, demand, where)) return;
-    const double score = (waiting + 1.0) / times_in(demand, peers_[node].total);
-    if (score >= best_score) return;
-    best_score = score;
-    best = node;
+wire::node_id peer_nodes::soonest(const wire::lease_request& asked, std::uint32_t waiting_here) {
+  const wire::resource_amounts& demand = asked.demand;
+  const auto other = soonest_other(asked, {});
+  if (!feasible_at(self_, demand, asked.where)) return other.value_or(self_);
+  ++looks_;
+  const bool here =
+      !other || score(self_, demand, waiting_here) <= score(*other, demand, peers_[*other].waiting);
+  return here ? self_ : *other;
+}
+
+double peer_nodes::score(wire::node_id node, const wire::resource_amounts& demand,
+                         std::uint32_t waiting) const {
+  return (waiting + 1.0) / times_in(demand, peers_[node].total);
+}
+
+std::optional<wire::node_id> peer_nodes::soonest_other(const wire::lease_request& asked,
+                                                       const std::vector<wire::node_id>& visited) {
+  const wire::resource_amounts& demand = asked.demand;
+  std::optional<wire::node_id> best;
+  const auto& nodes = places_for(demand, asked.where).nodes;
+  const auto consider = [&](wire::node_id node) {
+    ++looks_;
+    if (node == self_ || std::ranges::count(visited, node) != 0) return;
+    const bool sooner = !best || score(node, demand, peers_[node].waiting) <
+                                     score(*best, demand, peers_[*best].waiting);
+    if (sooner) best = node;
   };
-  consider(self_, waiting_here);
-  for (std::size_t i = 0; i < peers_.size(); ++i) {
-    const auto node = static_cast<wire::node_id>(i);
-    if (node != self_) consider(node, peers_[i].waiting);
-  }
+  const bool all = nodes.size() <= looks_max;
+  for (std::size_t i = 0; i < std::min(nodes.size(), looks_max); ++i)
+    consider(nodes[all ? i : random() % nodes.size()]);
+  if (all) return best;
+  // Of so many in a row one is another, if there is one.
+  const std::size_t start = random() % nodes.size();
+  for (std::size_t i = 0; i < std::min(nodes.size(), visited.size() + 2) && !best; ++i)
+    consider(nodes[(start + i) % nodes.size()]);
   return best;
+}
+
+std::uint32_t peer_nodes::most_at(wire::node_id node, const wire::resource_amounts& demand) const {
+  return times_in(demand, peers_[node].total);
 }
 
 std::vector<wire::node_id> peer_nodes::listeners(std::size_t count) {
   std::vector<wire::node_id> chosen;
   const auto choose = [&](wire::node_id node) {
+    ++looks_;
     if (node == self_ || !peers_[node].alive || chosen.size() >= count) return;
     if (std::find(chosen.begin(), chosen.end(), node) == chosen.end()) chosen.push_back(node);
   };
-  const std::size_t start = random() % std::max<std::size_t>(peers_.size(), 1);
-  for (std::size_t i = 0; i < peers_.size(); ++i) {
-    const auto node = static_cast<wire::node_id>((start + i) % peers_.size());
-    if (peers_[node].waiting != 0) choose(node);
+  const auto start = static_cast<wire::node_id>(random() % std::max<std::size_t>(peers_.size(), 1));
+  auto next = with_waiting_.lower_bound(start);
+  for (std::size_t i = 0; i < with_waiting_.size() && chosen.size() < count; ++i) {
+    if (next == with_waiting_.end()) next = with_waiting_.begin();
+    choose(*next++);
   }
   for (std::size_t i = 0; i < 4 * count && peers_.size() > 1; ++i) {
     choose(static_cast<wire::node_id>(random() % peers_.size()));

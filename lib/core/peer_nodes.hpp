@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "core/resources.hpp"
@@ -22,6 +24,9 @@ struct node_totals {
 };
 
 /// What a scheduler knows of the job's nodes: their totals exactly, their room as last heard.
+///
+/// No decision looks at all of them, however many there are: which nodes could ever do a demand is
+/// found out once, and of these a few are looked at, drawn at random.
 class peer_nodes {
  public:
   peer_nodes(wire::node_id self, std::vector<node_totals> nodes, std::uint64_t seed);
@@ -43,20 +48,20 @@ class peer_nodes {
   const peer& operator[](wire::node_id node) const { return peers_[node]; }
 
   void heard(const wire::free_amounts& news);
-  void died(wire::node_id node) { peers_[node].alive = false; }
-  /// Nodes that live.
-  std::size_t alive() const;
+  void died(wire::node_id node);
   /// `count` workers with `held` were asked of the node: so much less room there.
   void sent(wire::node_id node, const wire::resource_amounts& held, std::uint32_t count);
 
+  /// Nodes that live.
+  std::size_t alive() const;
   /// Whether a lease that may be `where` may be on that node, outside of groups.
   bool admits(wire::node_id node, const wire::placement& where) const;
   /// Whether some living node could ever do it.
   bool feasible(const wire::resource_amounts& demand, const wire::placement& where = {}) const;
   bool feasible_at(wire::node_id node, const wire::resource_amounts& demand,
                    const wire::placement& where = {}) const;
-  /// The living node whose largest seat misses the least of `demand`, of those that `where` admits
-  /// if there are any.
+  /// The living node whose largest seat misses the least of `demand`; one that has it all, if not
+  /// together, first. Of those that `where` admits, if there are any.
   wire::node_id nearest(const wire::resource_amounts& demand,
                         const wire::placement& where = {}) const;
   /// How many such demands fit into what is known to be free at the node, and not claimed by what
@@ -65,18 +70,48 @@ class peer_nodes {
                         const wire::placement& where = {}) const;
   /// Of two others with known room, drawn at random, the emptier; never one of `visited`.
   std::optional<wire::node_id> draw(const wire::lease_request& asked);
-  /// The feasible node where the fewest wait in proportion to its size; `waiting_here` for self.
-  wire::node_id soonest(const wire::resource_amounts& demand, std::uint32_t waiting_here,
-                        const wire::placement& where = {}) const;
+  /// The feasible node where the fewest wait in proportion to its size, of self and those looked
+  /// at; `waiting_here` for self.
+  wire::node_id soonest(const wire::lease_request& asked, std::uint32_t waiting_here);
+  /// The same of others, never one of `visited`; nothing: none was found.
+  std::optional<wire::node_id> soonest_other(const wire::lease_request& asked,
+                                             const std::vector<wire::node_id>& visited);
+  /// How many leases of a demand the node could ever give at once, if it can at all.
+  std::uint32_t most_at(wire::node_id node, const wire::resource_amounts& demand) const;
   /// Other living nodes to tell news to: those where requests wait first, then some at random.
   std::vector<wire::node_id> listeners(std::size_t count);
 
+  /// So many are looked at for one decision, at most.
+  static constexpr std::size_t looks_max = 16;
+  /// How many were looked at in all.
+  std::uint64_t looks() const { return looks_; }
+
  private:
+  /// Where a demand could ever be met, among the living.
+  struct places {
+    wire::resource_amounts demand;
+    wire::placement where;
+    std::vector<wire::node_id> nodes;  // in order
+    wire::node_id nearest = 0;         // where there are none
+  };
+  const places& places_for(const wire::resource_amounts& demand,
+                           const wire::placement& where) const;
+  wire::node_id find_nearest(const wire::resource_amounts& demand,
+                             const wire::placement& where) const;
+  void waits(wire::node_id node, std::uint32_t count);
+  /// The less the sooner.
+  double score(wire::node_id node, const wire::resource_amounts& demand,
+               std::uint32_t waiting) const;
   std::uint64_t random();
 
   wire::node_id self_;
   std::vector<peer> peers_;
+  std::set<wire::node_id> with_waiting_;  // the living where something waits
   std::uint64_t random_state_;
+  std::uint64_t looks_ = 0;
+  // By the demand's number, of the last so many shapes. Found out anew after a death.
+  static constexpr std::size_t places_kept_max = 64;
+  mutable std::unordered_map<std::uint64_t, places> places_;
 };
 
 }  // namespace mobula::core

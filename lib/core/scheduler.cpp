@@ -258,7 +258,8 @@ void scheduler::ended_elsewhere(wire::process_id process) {
 void scheduler::drop_what_belongs_to(wire::process_id ended) {
   ended_.add(ended);
   const bool node = ended.is_scheduler();
-  node ? queue_.drop_node(ended.node()) : queue_.drop_owner(ended);
+  for (request_queue* all : {&queue_, &infeasible_})
+    node ? all->drop_node(ended.node()) : all->drop_owner(ended);
   for (auto at = leases_.begin(); at != leases_.end();) {
     lease& one = (at++)->second;
     if (one.owner == ended || (node && one.owner.node() == ended.node())) revoke(one);
@@ -368,6 +369,7 @@ void scheduler::shut_down(std::int32_t exit_status) {
   exit_status_ = exit_status;
   recall_at_ns_ = never;
   queue_.clear();
+  infeasible_.clear();
   claims_.clear();
   if (node_ == 0) {
     for (std::size_t i = 1; i < peers_.size(); ++i) {

@@ -47,6 +47,8 @@ struct scheduler_limits {
   std::uint64_t remind_every_ns_max = 1'000'000'000;
   std::uint8_t hops_max = 3;
   group_limits groups = {};
+  /// What no node could ever do waits, instead of being refused.
+  bool wait_infeasible = false;
   std::uint64_t seed = 1;
 };
 
@@ -91,6 +93,8 @@ class scheduler {
   std::function<wire::store_use()> on_store_use;
   /// And for what else there is to say of the node.
   std::function<std::string()> on_describe;
+  /// Told, once for each shape, why what waits infeasibly does; may be empty.
+  std::function<void(const std::string& why)> on_infeasible;
   /// A process that was started can be talked to.
   void worker_joined(wire::process_id process);
   /// A worker of this node has ended; `begun` is what its task board shows.
@@ -114,6 +118,8 @@ class scheduler {
   const seat_books& books() const { return books_; }
   std::size_t lease_count() const { return leases_.size(); }
   std::size_t waiting_count() const { return queue_.waiting(); }
+  std::size_t infeasible_count() const { return infeasible_.waiting(); }
+  const peer_nodes& peers() const { return peers_; }
   std::size_t worker_count() const { return workers_.size(); }
   /// Placement groups of the job, at the driver's scheduler.
   std::size_t group_count() const { return groups_ ? groups_->size() : 0; }
@@ -210,10 +216,15 @@ class scheduler {
   std::uint32_t count_for_another(const wire::lease_request& asked, wire::node_id& where);
   void place(wire::lease_request asked);
   void settle(wire::process_id owner, std::uint64_t request);
+  std::uint32_t wait_elsewhere_too(const waiting_request& mine);
   void forward(const wire::lease_request& asked, wire::node_id to, std::uint32_t count,
                bool to_stay);
   void pass(wire::lease_request passed, wire::node_id to, std::uint32_t count);
   void offer_to(wire::node_id node);
+
+  // What no node could ever do, where that waits: scheduler_infeasible.cpp.
+  void wait_infeasibly(wire::lease_request asked);
+  bool update_infeasible(const wire::lease_update& asked);
 
   // Leases of this node: scheduler_leases.cpp.
   void serve();
@@ -269,6 +280,8 @@ class scheduler {
   peer_nodes peers_;
   worker_pool workers_;
   request_queue queue_;
+  request_queue infeasible_;
+  std::unordered_set<std::uint64_t> said_infeasible_;  // shapes
   node_inquiries inquiries_;
   std::map<std::uint64_t, lease> leases_;  // by number, and so in the order of their grants
   std::uint64_t last_lease_ = 0;

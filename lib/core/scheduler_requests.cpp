@@ -40,7 +40,8 @@ void scheduler::on_request(wire::process_id from, wire::lease_request asked) {
   if (ended_.has(asked.owner)) return;
   if (asked.kind == wire::lease_kind::bundle) return place_bundle(std::move(asked));
   if (asked.where.in_group()) return place_in_group(std::move(asked));
-  if (!peers_.feasible(asked.demand, asked.where)) return refuse(asked);
+  if (!peers_.feasible(asked.demand, asked.where))
+    return limits_.wait_infeasible ? wait_infeasibly(std::move(asked)) : refuse(asked);
   if (asked.hops == 0 && asked.where.how == wire::placement_kind::node) {
     const auto wanted = static_cast<wire::node_id>(asked.where.node);
     const bool may = asked.where.node < peers_.size() && peers_.feasible_at(wanted, asked.demand);
@@ -181,9 +182,10 @@ void scheduler::settle(wire::process_id owner, std::uint64_t request) {
     left.visited.push_back(*other);
   }
   const bool feasible_here = could_be_here(left);
-  if (left.count != 0 && (left.hops < limits_.hops_max || !feasible_here)) {
-    const wire::node_id best =
-        peers_.soonest(left.demand, queue_.waiting() - left.count, left.where);
+  const std::uint32_t elsewhere = feasible_here ? wait_elsewhere_too(*at) : 0;
+  left.count -= elsewhere;
+  if (elsewhere == 0 && left.count != 0 && (left.hops < limits_.hops_max || !feasible_here)) {
+    const wire::node_id best = peers_.soonest(left, queue_.waiting() - left.count);
     if (best != node_) {
       forward(left, best, left.count, true);
       left.count = 0;
@@ -197,11 +199,38 @@ void scheduler::settle(wire::process_id owner, std::uint64_t request) {
   news_ = true;
 }
 
+/// What would be more than all of this node waits elsewhere, a node's worth at each: so an owner
+/// has its share wherever others have theirs, and needs nobody to tell it of room. It goes on for
+/// as long as it finds room, and waits at so many nodes at most where it has none. @returns how
+/// many
+std::uint32_t scheduler::wait_elsewhere_too(const waiting_request& mine) {
+  constexpr std::uint8_t places_max = 32;
+  const wire::lease_request& left = mine.asked;
+  // Of what may be part of a deadlock its owner knows the one place where it waits.
+  if ((mine.kinds & ~lent_kinds) != 0) return 0;
+  const std::uint32_t stays = peers_.most_at(node_, left.demand);
+  if (left.count <= stays) return 0;
+  const bool has_none_here = std::ranges::none_of(leases_, [&](const auto& one) {
+    return one.second.owner == left.owner && one.second.shape == mine.shape;
+  });
+  const int places = std::max(0, left.hops - limits_.hops_max) + (has_none_here ? 1 : 0);
+  if (places > places_max) return 0;
+  const auto other = peers_.soonest_other(left, left.visited);
+  if (!other) return 0;
+  wire::lease_request rest = left;
+  rest.hops = static_cast<std::uint8_t>(limits_.hops_max + places - 1);
+  forward(rest, *other, left.count - stays, false);
+  return left.count - stays;
+}
+
 /// @param to_stay  it waits there if there is no room
 void scheduler::forward(const wire::lease_request& asked, wire::node_id to, std::uint32_t count,
                         bool to_stay) {
   wire::lease_request passed = asked;
   if (std::ranges::count(passed.visited, node_) == 0) passed.visited.push_back(node_);
+  // Who has been to so many may come by again.
+  constexpr std::size_t visited_max = 64;
+  if (passed.visited.size() > visited_max) passed.visited.erase(passed.visited.begin());
   if (to_stay) passed.hops = static_cast<std::uint8_t>(limits_.hops_max - 1);
   pass(std::move(passed), to, count);
 }
@@ -233,7 +262,7 @@ void scheduler::offer_to(wire::node_id node) {
 }
 
 void scheduler::on_update(wire::process_id from, const wire::lease_update& asked) {
-  if (asked.owner != from || shutting_down_) return;
+  if (asked.owner != from || shutting_down_ || update_infeasible(asked)) return;
   const auto at = queue_.find(asked.owner, asked.request);
   if (at == queue_.end()) {
     if (groups_ && groups_->on_update(asked)) return;
@@ -243,8 +272,10 @@ void scheduler::on_update(wire::process_id from, const wire::lease_update& asked
   }
   news_ = true;
   at->asked.count = asked.count;
+  const bool may_spread = asked.count != 0 && (at->kinds & ~lent_kinds) == 0;
   if (asked.count == 0) queue_.erase(at);
   serve();
+  if (may_spread) settle(asked.owner, asked.request);
 }
 
 }  // namespace mobula::core

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "wire/edit_distance.hpp"
+
 namespace mobula::launch {
 
 namespace {
@@ -116,6 +118,10 @@ bool take_deadlock_after(settings& into, std::string_view value) {
   return true;
 }
 
+bool take_wait_infeasible(settings& into, std::string_view value) {
+  return take_choice(into.wait_infeasible, value, {{"0", false}, {"1", true}});
+}
+
 bool take_rma(settings& into, std::string_view value) {
   return take_choice(into.rma, value, {{"0", false}, {"1", true}});
 }
@@ -127,7 +133,7 @@ bool take_rma_pinned_bytes(settings& into, std::string_view value) {
   return true;
 }
 
-constexpr std::array<setting_row, 19> table{{
+constexpr std::array<setting_row, 20> table{{
     {"MOBULA_CPUS", "cpus", "the cores that the node's ranks may use",
      "cpus that each node offers, unless the program says it", false,
      [](settings& into, std::string_view value) { return take_amount(into.cpus, value); },
@@ -173,6 +179,10 @@ constexpr std::array<setting_row, 19> table{{
     {"MOBULA_DEADLOCK_AFTER_MS", "milliseconds", "10000",
      "how long a task waits for others before it is found out whether they wait for each other",
      false, take_deadlock_after, "a number of milliseconds, at least 1"},
+    {"MOBULA_WAIT_INFEASIBLE", "", "0",
+     "1: what asks for more than any node has waits, with a warning, instead of failing; the "
+     "program's .wait_infeasible does the same",
+     false, take_wait_infeasible, "0 or 1"},
     {"MOBULA_RMA", "", "1",
      "whether nodes read each other's stores by remote memory access; 0: by messages", false,
      take_rma, "0 or 1"},
@@ -190,7 +200,7 @@ std::string refuse_unknown(std::string_view name) {
   std::size_t nearest_distance = std::numeric_limits<std::size_t>::max();
   for (const setting_row& row : table) {
     if (row.internal) continue;
-    const std::size_t distance = edit_distance(name, row.name);
+    const std::size_t distance = wire::edit_distance(name, row.name);
     if (distance < nearest_distance) {
       nearest = &row;
       nearest_distance = distance;
@@ -240,25 +250,6 @@ std::optional<std::uint64_t> parse_bytes(std::string_view text) {
   }
   if (number > std::numeric_limits<std::uint64_t>::max() >> shift) return std::nullopt;
   return number << shift;
-}
-
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  // Three rows of the usual table: a swap looks two rows back.
-  std::vector<std::size_t> before(b.size() + 1), above(b.size() + 1), row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) above[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = above[j - 1] + (a[i - 1] == b[j - 1] ? 0U : 1U);
-      row[j] = std::min({above[j] + 1, row[j - 1] + 1, replaced});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
-        row[j] = std::min(row[j], before[j - 2] + 1);
-      }
-    }
-    before.swap(above);
-    above.swap(row);
-  }
-  return above[b.size()];
 }
 
 }  // namespace mobula::launch

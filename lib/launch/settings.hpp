@@ -31,6 +31,7 @@ struct settings {
   std::uint32_t store_wait_ms = 10'000;
   bool dump_store = false;
   std::uint32_t deadlock_after_ms = 10'000;
+  bool wait_infeasible = false;
   bool rma = true;
   std::uint64_t rma_pinned_bytes = 0;  // 0: as much as the store has
 };
@@ -60,10 +61,6 @@ settings read_settings(const environment& variables);
 /// A number of bytes: digits and optionally one of K, M, G, T (of 1024), optionally followed by
 /// "B" or "iB". Nothing if it is not one, or does not fit.
 std::optional<std::uint64_t> parse_bytes(std::string_view text);
-
-/// How many letters must be inserted, taken away, replaced or swapped with their neighbour to make
-/// `a` of `b`.
-std::size_t edit_distance(std::string_view a, std::string_view b);
 
 // The internal variables.
 inline constexpr std::string_view role_variable = "MOBULA_ROLE";

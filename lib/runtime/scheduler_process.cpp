@@ -191,7 +191,14 @@ void scheduler_process::make_books(const job_cards& job) {
   if (told_.chooses_cores) totals[told_.node].cores = {core_places()};
   if (links_) links_->set_addresses(std::move(addresses));
   core::worker_starter& starter = *this;
-  scheduler_ = std::make_unique<core::scheduler>(told_.node, std::move(totals), starter, *gateway_);
+  core::scheduler_limits limits;
+  limits.wait_infeasible = told_.wait_infeasible;
+  scheduler_ =
+      std::make_unique<core::scheduler>(told_.node, std::move(totals), starter, *gateway_, limits);
+  scheduler_->on_infeasible = [](const std::string& why) {
+    std::fprintf(stderr, "mobula: %s It waits until the job ends (.wait_infeasible).\n",
+                 why.c_str());
+  };
   scheduler_->on_describe = [this] {
     if (links_ && links_->open_links() != links_described_) {
       links_described_ = links_->open_links();

@@ -254,6 +254,7 @@ void session::start_scheduler(const launch::node_layout& node, std::size_t node_
   text.threads = threads_of_children().text();
   text.chooses_cores = chooses_cores_;
   text.binds = binds();
+  text.wait_infeasible = options.wait_infeasible || settings_.wait_infeasible;
   text.hardware = ask_of_hardware(node, options);
   if (door_) text.door = door_->address().encode();
   const double given = options.store_bytes.value_or(static_cast<double>(settings_.store_bytes));

@@ -307,7 +307,9 @@ struct lease_request {
   std::uint64_t request = 0;  // numbered by the owner
   std::uint32_t count = 1;
   lease_kind kind = lease_kind::task;
-  std::uint8_t hops = 0;         // schedulers that passed it on; at most 3
+  // Schedulers that passed it on, looking for room: at most 3. Beyond, other parts of it wait at so
+  // many nodes more.
+  std::uint8_t hops = 0;
   bool alone = false;            // nothing else may run in that process beside it
   bool at_once = false;          // a bundle's: refused where there is no room for it now
   node_id preferred = 0xffff;    // where most argument bytes are; 0xffff: nowhere in particular

@@ -1,6 +1,6 @@
 // Tests of whole jobs: the driver runs them, its workers run their tasks.
 //
-//   job_test [--cpus=N] [--unbound] [gtest's flags]      alone or under a launcher
+//   job_test [--cpus=N] [--gpus=N] [--unbound] [gtest's flags]      alone or under a launcher
 //
 // --cpus=found: as many as the machine's cores.
 
@@ -161,6 +161,7 @@ class watchdog : public testing::EmptyTestEventListener {
 int main(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
   mobula::amount cpus = 8;
+  int gpus = 2;
   bool bind = true;
   for (int i = 1; i < argc; ++i) {
     const std::string_view flag{argv[i]};
@@ -169,6 +170,7 @@ int main(int argc, char** argv) {
     } else if (flag.starts_with("--cpus=")) {
       cpus = std::atoi(argv[i] + 7);
     }
+    if (flag.starts_with("--gpus=")) gpus = std::atoi(argv[i] + 7);
     if (flag == "--unbound") bind = false;
   }
   // Some tests want a smaller one.
@@ -176,9 +178,9 @@ int main(int argc, char** argv) {
   mobula::runtime runtime{argc,
                           argv,
                           {.cpus = cpus,
-                           .gpus = 2,
+                           .gpus = gpus,
                            .memory_bytes = 1e9,
-                           .resources = {{"slot", 2}},
+                           .resources = {{"slot", 2}, {"Custom", 2}},
                            .store_bytes = given ? mobula::amount{} : 256 << 20,
                            .bind = bind,
                            .labels = {{"flavour", "sweet"}}}};

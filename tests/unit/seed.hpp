@@ -19,4 +19,10 @@ inline std::uint64_t test_seed() {
   return seed;
 }
 
+/// The first of the seeds of a test that tries some in a row: TEST_SEED, or 1.
+inline std::uint64_t first_seed() {
+  const char* given = std::getenv("TEST_SEED");
+  return given ? std::strtoull(given, nullptr, 0) : 1;
+}
+
 }  // namespace mobula

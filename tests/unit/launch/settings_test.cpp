@@ -90,12 +90,5 @@ TEST(ParseBytes, ReadsUnitsAndRefusesWhatDoesNotFit) {
   EXPECT_EQ(parse_bytes("1KK"), std::nullopt);
 }
 
-TEST(EditDistance, CountsASwapAsOne) {
-  EXPECT_EQ(edit_distance("", "abc"), 3U);
-  EXPECT_EQ(edit_distance("abc", "abc"), 0U);
-  EXPECT_EQ(edit_distance("wiat", "wait"), 1U);
-  EXPECT_EQ(edit_distance("kitten", "sitting"), 3U);
-}
-
 }  // namespace
 }  // namespace mobula::launch
