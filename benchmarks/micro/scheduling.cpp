@@ -42,7 +42,7 @@ class grants final : public wire::outbox {
 
 class no_processes final : public core::worker_starter {
  public:
-  void start_worker(wire::process_id process, const core::device_set&) override {
+  void start_worker(wire::process_id process, const core::process_set&) override {
     started.push_back(process);
   }
   void end_worker(wire::process_id) override {}

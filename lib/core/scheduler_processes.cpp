@@ -37,8 +37,7 @@ std::optional<scheduler::process_choice> scheduler::choose_process(const wire::l
   const process_choice start{nullptr, std::move(fresh)};
   const std::size_t committed = committed_workers();
   if (for_actor || committed < limits_.workers) return start;
-  const bool goes_on_top =
-      !asked.alone && !asked.where.in_group() && asked.held.gpus == 0;
+  const bool goes_on_top = !asked.alone && !asked.where.in_group() && asked.held.gpus == 0;
   const auto any = [](const worker& one) { return one.set.is_plain(); };
   if (goes_on_top) {
     if (worker* one = workers_.all_blocked(suits)) return process_choice{one, one->set};

@@ -183,7 +183,7 @@ void scheduler_process::make_books(const job_cards& job) {
   for (const node_card& card : job.nodes) {
     std::vector<core::device> devices;
     for (const device_card& one : card.devices) devices.push_back({one.can_be_shared, one.is_part});
-    totals.push_back({card.host, {card.total}, {devices}, card.labels});
+    totals.push_back({card.host, {card.total}, {devices}, {}, card.labels});
     if (totals.size() == told_.node + std::size_t{1}) description_.labels = card.labels;
     const auto bytes = wire::as_blob(card.address);
     addresses.emplace_back(bytes.begin(), bytes.end());

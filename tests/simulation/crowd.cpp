@@ -181,8 +181,8 @@ class crowd::host final : public wire::receiver, core::worker_starter {
     plan_tick();
   }
   void on_closed(process_id) override {}
-  void start_worker(process_id process, const core::device_set& devices) override {
-    where_.time().after(where_.options_.start_ns, [this, process, devices] {
+  void start_worker(process_id process, const core::process_set& set) override {
+    where_.time().after(where_.options_.start_ns, [this, process, devices = set.devices] {
       where_.workers_[process] = std::make_unique<worker>(where_, process, devices);
       scheduler().tick(where_.time().now_ns());
       scheduler().worker_joined(process);
