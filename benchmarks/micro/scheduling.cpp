@@ -92,6 +92,19 @@ void alternations(benchmark::State& state) {
   time_each(state, shapes, round);
 }
 
+// Ray's loop: a hundred groups of one small bundle, made, waited for, removed.
+void groups(benchmark::State& state) {
+  constexpr std::size_t count = 100;
+  const auto round = [] {
+    std::vector<placement_group> all;
+    for (std::size_t i = 0; i < count; ++i) all.emplace_back(std::vector<bundle>{{.cpus = 0.001}});
+    for (const placement_group& one : all) get(one.ready());
+    for (const placement_group& one : all) remove(one);
+  };
+  round();
+  time_each(state, count, round);
+}
+
 using span_ns = std::pair<std::uint64_t, std::uint64_t>;
 
 span_ns spin(std::uint64_t length_ns) {
@@ -160,6 +173,7 @@ void play_pending(int argc, char** argv) {
 void register_scheduling() {
   row("leases granted and returned", leases);
   row("ten alternations of shape", alternations);
+  row("placement group create/remove", groups);
 }
 
 }  // namespace mobula::benchmarks

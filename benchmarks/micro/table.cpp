@@ -61,6 +61,7 @@ constexpr neighbours known[] = {
     {"multi tasks async/2", "raw_ring batched"},
     {"leases granted and returned", "raw_ring batched"},
     {"ten alternations of shape", "tasks sync", compared::median},
+    {"placement group create/remove", "raw_ring round trip", compared::median, "", "791"},
     {"tasks outstanding/1000000", "tasks outstanding/10000"},
     {"as_completed/100000", "as_completed/10000"},
     {"as_completed/1000000", "as_completed/10000"},

@@ -14,9 +14,36 @@ using wire::node_id;
 
 namespace {
 
-bool has_room(const plan_room& room, const wire::resource_amounts& amounts) {
-  return (kinds_of(amounts) & room.claimed) == 0 && fits(amounts, room.free) &&
-         room.devices.find(amounts.gpus).has_value();
+/// How many of that a room has place for.
+std::uint64_t times_in(const plan_room& room, const wire::resource_amounts& amounts,
+                       std::uint64_t most) {
+  plan_room left = room;
+  std::uint64_t times = 0;
+  while (times < most && left.has(amounts)) {
+    left.devices.take(left.devices.find(amounts.gpus).value());
+    take(left.free, amounts);
+    ++times;
+  }
+  return times;
+}
+
+/// Whether it can be seen at once that they can't all be placed: of those that are as large as some
+/// one of them there are more than there is place for.
+bool is_hopeless(std::span<const planned_bundle> bundles, const std::vector<plan_room>& rooms) {
+  std::vector<const wire::resource_amounts*> sizes;
+  for (const planned_bundle& one : bundles) {
+    const auto same = [&](const auto* known) { return *known == one.amounts; };
+    if (!one.fixed && std::ranges::none_of(sizes, same)) sizes.push_back(&one.amounts);
+  }
+  return std::ranges::any_of(sizes, [&](const wire::resource_amounts* size) {
+    std::uint64_t needed = 0, places = 0;
+    for (const planned_bundle& one : bundles) needed += !one.fixed && fits(*size, one.amounts);
+    for (const plan_room& room : rooms) {
+      if (places >= needed) break;
+      places += times_in(room, *size, needed - places);
+    }
+    return places < needed;
+  });
 }
 
 /// Puts bundles into rooms and takes them out again, the largest first.
@@ -54,7 +81,7 @@ class packing {
   bool exhaustively(std::size_t& steps, std::size_t at = 0) {
     if (at == order_.size()) return true;
     for (std::size_t room = 0; room < rooms_.size() && steps != 0; ++room) {
-      if (!has_room(rooms_[room], amounts_at(at))) continue;
+      if (!rooms_[room].has(amounts_at(at))) continue;
       --steps;
       put(at, room);
       if (exhaustively(steps, at + 1)) return true;
@@ -82,7 +109,7 @@ class packing {
     std::optional<std::size_t> best;
     std::pair<double, double> best_cost;
     for (std::size_t i = 0; i < rooms_.size(); ++i) {
-      if (!has_room(rooms_[i], amounts)) continue;
+      if (!rooms_[i].has(amounts)) continue;
       const auto cost = cost_of(rooms_[i], amounts);
       if (best && !(cost < best_cost)) continue;
       best = i;
@@ -127,9 +154,11 @@ class packing {
 };
 
 group_plan pack_into(group_strategy how, std::span<const planned_bundle> bundles,
-                     std::vector<plan_room> rooms) {
+                     std::vector<plan_room> rooms, bool thorough) {
   packing one{how, bundles, rooms};
   if (one.greedily()) return {one.nodes()};
+  if (!thorough) return {std::nullopt, false};
+  if (is_hopeless(bundles, rooms)) return {};
   // More are hardly ever worth the time: that they can't be placed stays a guess then.
   constexpr std::size_t bundles_max = 24;
   constexpr std::size_t steps_max = 20'000;
@@ -140,7 +169,7 @@ group_plan pack_into(group_strategy how, std::span<const planned_bundle> bundles
 }
 
 group_plan pack_into_one_node(std::span<const planned_bundle> bundles,
-                              const std::vector<plan_room>& rooms) {
+                              const std::vector<plan_room>& rooms, bool thorough) {
   std::map<node_id, std::vector<plan_room>> by_node;
   for (const plan_room& one : rooms) by_node[one.node].push_back(one);
   const auto fixed = std::ranges::find_if(
@@ -149,7 +178,7 @@ group_plan pack_into_one_node(std::span<const planned_bundle> bundles,
   double best_load = 0;
   for (const auto& [node, mine] : by_node) {
     if (fixed != bundles.end() && *fixed->fixed != node) continue;
-    const group_plan plan = pack_into(group_strategy::pack, bundles, mine);
+    const group_plan plan = pack_into(group_strategy::pack, bundles, mine, thorough);
     best.is_certain = best.is_certain && (plan.nodes || plan.is_certain);
     if (!plan.nodes) continue;
     double load = 0;
@@ -208,7 +237,7 @@ class matching {
     return false;
   }
   bool fits_in(std::size_t room, std::size_t bundle) const {
-    return has_room(rooms_[room], bundles_[bundle].amounts);
+    return rooms_[room].has(bundles_[bundle].amounts);
   }
 
   std::span<const planned_bundle> bundles_;
@@ -221,18 +250,18 @@ class matching {
 }  // namespace
 
 group_plan plan_group(group_strategy how, std::span<const planned_bundle> bundles,
-                      std::vector<plan_room> rooms) {
+                      std::vector<plan_room> rooms, bool thorough) {
   if (bundles.empty()) return {std::vector<node_id>{}};
   switch (how) {
     case group_strategy::strict_pack:
-      return pack_into_one_node(bundles, rooms);
+      return pack_into_one_node(bundles, rooms, thorough);
     case group_strategy::strict_spread:
       return matching{bundles, rooms}.find();
     case group_strategy::pack:
     case group_strategy::spread:
       break;
   }
-  return pack_into(how, bundles, std::move(rooms));
+  return pack_into(how, bundles, std::move(rooms), thorough);
 }
 
 }  // namespace mobula::core

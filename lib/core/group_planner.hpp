@@ -20,6 +20,11 @@ struct plan_room {
   wire::resource_amounts free;
   device_books devices;
   resource_set claimed = 0;  // others wait there for these: nothing that asks for one goes there
+
+  bool has(const wire::resource_amounts& amounts) const {
+    return (kinds_of(amounts) & claimed) == 0 && fits(amounts, free) &&
+           devices.find(amounts.gpus).has_value();
+  }
 };
 
 struct planned_bundle {
@@ -35,7 +40,8 @@ struct group_plan {
 };
 
 /// Looks for one, as the strategy says; of several the emptier nodes.
+/// @param thorough  it is worth some time to find one; else none need be found, nor that be certain
 group_plan plan_group(wire::group_strategy how, std::span<const planned_bundle> bundles,
-                      std::vector<plan_room> rooms);
+                      std::vector<plan_room> rooms, bool thorough = true);
 
 }  // namespace mobula::core

@@ -182,10 +182,14 @@ wire::node_id lease_book::near_arguments(const shape& one) {
 
 // What still waits of it somewhere would be granted in vain.
 void lease_book::request_ended(shape& one) {
-  for (const process_id place : one.asked_too)
-    wire::send(out_, place, wire::lease_update{self_, one.request, 0});
+  std::vector<std::uint64_t> numbers = std::exchange(one.asked_before, {});
+  if (one.request != 0) numbers.push_back(one.request);
+  for (const std::uint64_t number : numbers) {
+    for (const process_id place : one.asked_too)
+      wire::send(out_, place, wire::lease_update{self_, number, 0});
+    requests_.erase(number);
+  }
   one.asked_too.clear();
-  requests_.erase(one.request);
   one.request = 0;
   one.requested = 0;
 }

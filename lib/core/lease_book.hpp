@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/resources.hpp"
 #include "core/task.hpp"
 #include "wire/messages.hpp"
 #include "wire/outbox.hpp"
@@ -53,6 +54,7 @@ struct shape {
   std::vector<held_lease*> open;  // those with room, used in turn
   std::size_t next_open = 0;
   std::uint64_t request = 0;                // the one that is out, or 0
+  std::vector<std::uint64_t> asked_before;  // by these numbers for the same; grants of them count
   std::uint32_t requested = 0;              // workers it still asks for
   wire::process_id asked;                   // where it waits, or the last part of it
   std::vector<wire::process_id> asked_too;  // where other parts of it may wait
@@ -62,7 +64,8 @@ struct shape {
 /// The owner's side of leases: which tasks are ready, which workers are ours, who runs what.
 ///
 /// Tasks of a shape go straight to leased workers, a window of them in flight on each; the window
-/// grows while tasks are short. Leases stay for a named time while nothing is ready.
+/// grows while tasks are short. Leases stay for a named time while nothing is ready, a shorter one
+/// while other shapes ask for what they hold.
 class lease_book {
  public:
   struct limits {
@@ -70,6 +73,8 @@ class lease_book {
     std::uint64_t window_target_ns = 100'000;  // work in flight on a lease, about
     std::uint64_t stuck_after_ns = 200'000;    // then what waits behind a task is taken elsewhere
     std::uint64_t keep_idle_ns = 10'000'000;
+    std::uint64_t yield_idle_ns =
+        100'000;  // the same where other tasks of ours wait for what it has
     std::uint64_t look_every_ns = 50'000;  // at the leases' times
     std::uint32_t request_max = 4096;
   };
@@ -143,7 +148,9 @@ class lease_book {
   void relieve(held_lease& stuck);
   static bool may_reclaim(const held_lease& stuck);
   static bool is_watched(const held_lease& lease);
-  std::uint64_t due_ns(const held_lease& watched) const;
+  resource_set wanted_kinds() const;
+  std::uint64_t keep_ns(const held_lease& idle, resource_set wanted) const;
+  std::uint64_t due_ns(const held_lease& watched, resource_set wanted) const;
   void mark_dirty(shape& one);
   held_lease* find(wire::lease_id id);
   held_lease& hold(wire::lease_id id, wire::process_id worker, shape& of);

@@ -60,7 +60,7 @@ void lease_book::on_grant(process_id from, const wire::lease_grant& grant) {
   shape& of = *found->second;
   if (of.requested != 0 && --of.requested == 0) {
     // It may have been raised where all of it was granted by then, or counted twice.
-    if (!of.asked_too.empty()) of.asked_too.push_back(of.asked);
+    if (!of.asked_too.empty() || !of.asked_before.empty()) of.asked_too.push_back(of.asked);
     request_ended(of);
   }
   held_lease& lease = hold(grant.lease, grant.worker, of);
@@ -90,8 +90,12 @@ void lease_book::on_queued(process_id from, const wire::lease_queued& queued) {
   }
   shape& of = *found->second;
   if (queued.count == 0) {
-    // An update found nothing waiting any more: what is still wanted is asked for anew, by the same
-    // number, since what was granted of it and is under way is welcome.
+    // An update found nothing waiting any more: what is still wanted is asked for anew, by another
+    // number, since answers to other updates by this one may follow. What was granted of it and is
+    // under way is welcome.
+    if (queued.request != of.request) return;
+    if (of.asked != from) of.asked_too.push_back(of.asked);
+    of.asked_before.push_back(std::exchange(of.request, 0));
     of.requested = 0;
     return mark_dirty(of);
   }
@@ -156,11 +160,11 @@ void lease_book::on_node_ended(wire::node_id node) {
   for (const auto& one : lost) on_lost(one);
   // Any request, or a part of it, may have waited there: all are made anew.
   for (const auto& [number, of] : std::unordered_map{requests_}) {
-    set_requested(*of, 0);
+    if (of->request != 0) set_requested(*of, 0);
     mark_dirty(*of);
   }
   for (const auto& [number, creation] : std::exchange(creations_, {})) {
-    wire::send(out_, process_id::scheduler_of(self_.node()), wire::lease_update{self_, number, 0});
+    wire::send(out_, creation.asked, wire::lease_update{self_, number, 0});
     ask_for_creation(*creation.what);
   }
 }

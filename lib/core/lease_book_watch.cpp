@@ -28,6 +28,18 @@ void lease_book::relieve(held_lease& stuck) {
   }
 }
 
+// What shapes ask for that have tasks ready.
+resource_set lease_book::wanted_kinds() const {
+  resource_set all = 0;
+  for (const auto& [number, of] : requests_)
+    if (of->requested != 0) all |= kinds_of(of->key.demand);
+  return all;
+}
+
+std::uint64_t lease_book::keep_ns(const held_lease& idle, resource_set wanted) const {
+  return (kinds_of(idle.of->key.held) & wanted) != 0 ? limits_.yield_idle_ns : limits_.keep_idle_ns;
+}
+
 // A lease's rest is measured from the first tick that finds it so: between ticks the clock stands
 // still, however long the process slept or was busy elsewhere.
 void lease_book::tick(std::uint64_t now_ns) {
@@ -35,6 +47,7 @@ void lease_book::tick(std::uint64_t now_ns) {
   if (now_ns_ < next_look_ns_) return;
   next_look_ns_ = now_ns_ + limits_.look_every_ns;
   std::vector<held_lease*> idle;
+  const resource_set wanted = wanted_kinds();
   for (auto& [id, lease] : leases_) {
     if (!is_watched(*lease)) continue;
     if (lease->resting_since_ns == 0) {
@@ -44,7 +57,7 @@ void lease_book::tick(std::uint64_t now_ns) {
     const std::uint64_t resting = now_ns_ - lease->resting_since_ns;
     if (!lease->in_flight.empty()) {
       if (resting >= limits_.stuck_after_ns && !lease->reclaiming) relieve(*lease);
-    } else if (resting >= limits_.keep_idle_ns && lease->of->ready.empty()) {
+    } else if (resting >= keep_ns(*lease, wanted) && lease->of->ready.empty()) {
       idle.push_back(lease.get());
     }
   }
@@ -60,13 +73,13 @@ bool lease_book::is_watched(const held_lease& lease) {
 
 // Never where a tick would change nothing until something else happens: who sleeps until then would
 // wake at once, again and again.
-std::uint64_t lease_book::due_ns(const held_lease& watched) const {
+std::uint64_t lease_book::due_ns(const held_lease& watched, resource_set wanted) const {
   constexpr auto never = std::numeric_limits<std::uint64_t>::max();
   if (watched.resting_since_ns == 0) return next_look_ns_;
   if (watched.in_flight.empty()) {
     // With tasks that are ready it is closed, and waits for its worker's answer.
     if (!watched.of->ready.empty()) return never;
-    return std::max(next_look_ns_, watched.resting_since_ns + limits_.keep_idle_ns);
+    return std::max(next_look_ns_, watched.resting_since_ns + keep_ns(watched, wanted));
   }
   const bool was_relieved = watched.window == 1 && !watched.open;
   if (was_relieved && !may_reclaim(watched)) return never;
@@ -75,8 +88,9 @@ std::uint64_t lease_book::due_ns(const held_lease& watched) const {
 
 std::uint64_t lease_book::next_deadline_ns() const {
   std::uint64_t next = std::numeric_limits<std::uint64_t>::max();
+  const resource_set wanted = wanted_kinds();
   for (const auto& [id, lease] : leases_) {
-    if (is_watched(*lease)) next = std::min(next, due_ns(*lease));
+    if (is_watched(*lease)) next = std::min(next, due_ns(*lease, wanted));
   }
   return next;
 }

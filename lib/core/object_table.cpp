@@ -533,10 +533,11 @@ void object_table::search_for(process_id ended) {
     // Siblings first: the last of them may take the slot along.
     if (first.extras && first.extras->siblings) {
       sibling_block& block = *first.extras->siblings;
+      const std::uint64_t sequence = first.id.sequence();
       for (std::uint32_t i = 0, n = block.count; i < n; ++i) {
         const bool last = block.alive == 1 && first.dead;
         if (block.objects[i].id) forget_process(block.objects[i], ended);
-        if (last && slab_.find(first.id.sequence()) != &first) return;
+        if (last && slab_.find(sequence) != &first) return;
       }
     }
     forget_process(first, ended);

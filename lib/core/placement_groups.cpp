@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
 #include <utility>
 
 #include "core/errors.hpp"
@@ -38,8 +39,13 @@ const char* strategy_in_words(wire::group_strategy how) {
 
 }  // namespace
 
-placement_groups::placement_groups(peer_nodes& peers, wire::outbox& out, group_limits limits)
-    : peers_{peers}, out_{out}, limits_{limits}, self_{process_id::scheduler_of(peers.self())} {}
+placement_groups::placement_groups(peer_nodes& peers, const ended_processes& ended,
+                                   wire::outbox& out, group_limits limits)
+    : peers_{peers},
+      ended_{ended},
+      out_{out},
+      limits_{limits},
+      self_{process_id::scheduler_of(peers.self())} {}
 
 bool placement_groups::on_message(process_id from, wire::blob message) {
   if (const auto asked = wire::decode<wire::group_create>(message)) {
@@ -52,8 +58,6 @@ bool placement_groups::on_message(process_id from, wire::blob message) {
     on_grant(*granted);
   } else if (const auto refused = wire::decode<wire::lease_refuse>(message)) {
     on_refuse(*refused);
-  } else if (const auto news = wire::decode<wire::bundle_room>(message)) {
-    on_room(from.node(), *news);
   } else {
     return false;
   }
@@ -67,6 +71,7 @@ placement_groups::group* placement_groups::find(group_id id) {
 
 /// Not known; its maker's word of it may still be on its way.
 bool placement_groups::may_come(group_id id) const {
+  if (ended_.has(id.owner())) return false;
   const auto made = created_up_to_.find(id.owner());
   return made == created_up_to_.end() || made->second < id.sequence();
 }
@@ -82,7 +87,7 @@ void placement_groups::on_create(process_id from, const wire::group_create& aske
   early_word early;
   if (const auto found = early_.extract(asked.group)) early = std::move(found.mapped());
   made.requests.insert(made.requests.end(), early.requests.begin(), early.requests.end());
-  const group_plan ever = plan(made, all_room());
+  const group_plan ever = plan_of_all(made);
   if (!ever.nodes && ever.is_certain) {
     fail(made, infeasible(made));
   } else {
@@ -98,18 +103,34 @@ void placement_groups::wait_in_line(group& one) {
   if (std::ranges::find(line_, one.id) == line_.end()) line_.push_back(one.id);
 }
 
-group_plan placement_groups::plan(const group& one, std::vector<plan_room> rooms) const {
+group_plan placement_groups::plan(const group& one, std::vector<plan_room> rooms,
+                                  bool thorough) const {
   std::vector<planned_bundle> bundles;
   for (const bundle& each : one.bundles) {
     bundles.push_back({each.amounts});
     if (each.placed) bundles.back().fixed = each.node;
   }
-  return plan_group(one.how, bundles, std::move(rooms));
+  return plan_group(one.how, bundles, std::move(rooms), thorough);
+}
+
+/// If nothing were there but what the group has already.
+group_plan placement_groups::plan_of_all(const group& one) const {
+  std::vector<plan_room> rooms = all_room();
+  for (const bundle& each : one.bundles) {
+    if (!each.placed) continue;
+    const auto mine = std::ranges::find_if(rooms, [&](const plan_room& room) {
+      return room.node == each.node && room.has(each.amounts);
+    });
+    if (mine == rooms.end()) continue;
+    mine->devices.take(mine->devices.find(each.amounts.gpus).value());
+    take(mine->free, each.amounts);
+  }
+  return plan(one, std::move(rooms), true);
 }
 
 void placement_groups::try_to_place(group& one) {
-  if (one.asked != 0 || one.ready) return;
-  const group_plan now = plan(one, free_room());
+  if (one.asked != 0 || one.ready || now_ns_ < one.not_before_ns) return;
+  const group_plan now = plan(one, free_room(), false);
   if (now.nodes) ask(one, *now.nodes, true);
 }
 
@@ -156,6 +177,7 @@ void placement_groups::on_refuse(const wire::lease_refuse& refused) {
   if (!found) return;
   group& one = groups_.at(found.mapped().first);
   one.bundles[found.mapped().second].request = 0;
+  one.not_before_ns = now_ns_ + limits_.retry_every_ns;
   --one.asked;
   answered(one);
 }
@@ -200,6 +222,7 @@ void placement_groups::placed(group& one) {
   }
   if (!std::exchange(one.told, true)) wire::send(out_, one.id.owner(), news);
   serve_requests(one);
+  for (const want& each : one.wants) ask_for_room(one, each);
 }
 
 void placement_groups::fail(group& one, const wire::error_value& why) {
@@ -245,12 +268,22 @@ void placement_groups::on_request(wire::lease_request asked) {
   const wire::lease_queued queued{asked.request, asked.count};
   const process_id owner = asked.owner;
   if (!one && !may_come(asked.where.group)) return refuse(asked, gone());
+  if (asked.hops == came_back) asked.visited.clear();
   if (one && pass_on(*one, asked)) return;
+  const auto add_to = [&](auto& requests) {
+    const auto same = std::ranges::find_if(requests, [&](const wire::lease_request& each) {
+      return each.owner == asked.owner && each.request == asked.request;
+    });
+    if (same == requests.end()) {
+      requests.push_back(std::move(asked));
+    } else {
+      same->count += asked.count;
+    }
+  };
   if (one) {
-    one->requests.push_back(std::move(asked));
+    add_to(one->requests);
   } else {
-    early_word& early = early_[asked.where.group];
-    early.requests.push_back(std::move(asked));
+    add_to(early_[asked.where.group].requests);
   }
   wire::send(out_, owner, queued);
 }
@@ -267,12 +300,16 @@ bool placement_groups::pass_on(group& one, wire::lease_request& asked) {
     const bool mine = asked.where.admits(one.id, static_cast<std::uint32_t>(at));
     if (!mine || !each.placed || !fits(asked.demand, each.amounts)) continue;
     if (std::ranges::count(asked.visited, each.node) != 0) continue;
-    one.next_bundle = at + 1;
+    if (asked.where.bundle == wire::placement::any_bundle) one.next_bundle = at + 1;
     asked.hops = limits_.hops_max;
     wire::send(out_, process_id::scheduler_of(each.node), asked);
     return true;
   }
-  return false;
+  if (asked.hops != came_back_impossible || !one.ready) return false;
+  refuse(asked, make_error(wire::error_code::infeasible, self_,
+                           "no bundle of the placement group can have " + to_text(asked.demand) +
+                               ": its GPUs can't be shared"));
+  return true;
 }
 
 /// Why no bundle of the group will ever do, if so.
@@ -289,9 +326,7 @@ std::optional<wire::error_value> placement_groups::misfit(const group& one,
     room_for_it = room_for_it || fits(asked.demand, each.amounts);
     if (!largest || fits(largest->amounts, each.amounts)) largest = &each;
   }
-  // What came back from there as impossible, although the amounts would do.
-  const bool not_so = asked.hops == came_back_impossible;
-  if (room_for_it && !not_so) return std::nullopt;
+  if (room_for_it) return std::nullopt;
   std::string text = "no bundle of the placement group can have " + to_text(asked.demand);
   if (!largest) {
     text += ": it has bundles 0 to " + std::to_string(one.bundles.size() - 1) + ", and number " +
@@ -300,7 +335,6 @@ std::optional<wire::error_value> placement_groups::misfit(const group& one,
     text += ", which " +
             std::string{asked.kind == wire::lease_kind::actor ? "an actor" : "a task"} +
             " asks for there; the largest has " + to_text(largest->amounts) +
-            (room_for_it ? ", of GPUs that can't be shared" : "") +
             ". Ask for less, or make a group of larger bundles.";
   }
   return make_error(wire::error_code::infeasible, self_, text);
@@ -326,11 +360,43 @@ bool placement_groups::on_update(const wire::lease_update& asked) {
          std::ranges::any_of(early_, [&](auto& one) { return update(one.second.requests); });
 }
 
-void placement_groups::on_room(node_id node, const wire::bundle_room& news) {
+void placement_groups::on_wanted(node_id at, const wire::bundle_wanted& asked) {
+  group* const one = find(asked.group);
+  if (!one) return;
+  auto same = std::ranges::find(one->wants, asked.demand, &want::demand);
+  if (same == one->wants.end()) same = one->wants.insert(same, {asked.demand, {}});
+  if (std::ranges::count(same->at, at) == 0) same->at.push_back(at);
+  ask_for_room(*one, *same);
+}
+
+/// At all nodes but those where it waits already.
+void placement_groups::ask_for_room(const group& one, const want& what) const {
+  std::set<node_id> nodes;
+  for (const bundle& each : one.bundles) {
+    if (each.placed && fits(what.demand, each.amounts) &&
+        std::ranges::count(what.at, each.node) == 0)
+      nodes.insert(each.node);
+  }
+  for (const node_id node : nodes)
+    wire::send(out_, process_id::scheduler_of(node), wire::bundle_wanted{one.id, what.demand});
+}
+
+void placement_groups::on_room(const wire::bundle_room& news) {
   group* const one = find(news.group);
   if (!one) return;
-  for (wire::lease_request& each : one->requests) std::erase(each.visited, node);
-  serve_requests(*one);
+  const auto same = std::ranges::find(one->wants, news.demand, &want::demand);
+  if (same == one->wants.end()) return;
+  std::erase(same->at, news.node);
+  if (!same->at.empty()) {
+    wire::send(out_, process_id::scheduler_of(same->at.front()), news);
+    same->at.erase(same->at.begin());
+  }
+  // The one that has heard asks again if more waits there.
+  if (same->at.empty()) {
+    one->wants.erase(same);
+  } else {
+    ask_for_room(*one, *same);
+  }
 }
 
 void placement_groups::process_ended(process_id ended) {
@@ -344,7 +410,18 @@ void placement_groups::process_ended(process_id ended) {
     if (of_it(id.owner())) ended_groups.push_back(id);
   }
   for (const group_id id : ended_groups) remove(groups_.at(id), gone());
-  std::erase_if(early_, [&](const auto& one) { return of_it(one.first.owner()); });
+  for (auto at = early_.begin(); at != early_.end();) {
+    if (!of_it(at->first.owner())) {
+      ++at;
+      continue;
+    }
+    for (const wire::lease_request& each : at->second.requests)
+      if (!of_it(each.owner)) refuse(each, gone());
+    for (const auto& [who, token] : at->second.removals)
+      wire::send(out_, who, wire::group_removed{token, false});
+    at = early_.erase(at);
+  }
+  std::erase_if(created_up_to_, [&](const auto& one) { return of_it(one.first); });
   for (auto& [id, one] : early_) drop_requests(one.requests);
   if (ended.is_scheduler()) node_ended(ended.node());
 }
@@ -353,6 +430,8 @@ void placement_groups::node_ended(node_id node) {
   std::vector<group_id> hurt;
   for (auto& [id, one] : groups_) {
     bool lost = false;
+    for (want& each : one.wants) std::erase(each.at, node);
+    std::erase_if(one.wants, [](const want& each) { return each.at.empty(); });
     for (bundle& each : one.bundles) {
       if (each.node != node || (each.request == 0 && !each.lease)) continue;
       if (each.request != 0) {
@@ -370,7 +449,7 @@ void placement_groups::node_ended(node_id node) {
     one.ready = false;
     wait_in_line(one);
     if (one.asked == 0) give_up(one);
-    const group_plan ever = plan(one, all_room());
+    const group_plan ever = plan_of_all(one);
     if (!ever.nodes && ever.is_certain) fail(one, infeasible(one));
   }
 }
@@ -424,7 +503,7 @@ void placement_groups::begin_gathering() {
   });
   if (due == line_.end()) return;
   group& one = groups_.at(*due);
-  const group_plan ever = plan(one, all_room());
+  const group_plan ever = plan_of_all(one);
   if (!ever.nodes) return wait_in_line(one);
   gathering_ = one.id;
   gathers_until_ns_ = now_ns_ + one.gather_for_ns;

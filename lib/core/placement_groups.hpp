@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/ended_processes.hpp"
 #include "core/group_planner.hpp"
 #include "core/peer_nodes.hpp"
 #include "wire/group_messages.hpp"
@@ -40,28 +41,32 @@ struct group_limits {
 /// that could have one of its bundles.
 ///
 /// Bundles are leases (lease_kind::bundle) of this process. Requests for leases in a group come
-/// here, and are passed on to the nodes of its bundles; those for any bundle come back if there is
-/// no room, and wait here until a node says that it has some.
+/// here, and are passed on to a node of its bundles, where they wait. Of those for any bundle it is
+/// asked at the other nodes whether there is room, and the node where they wait hears of it.
 class placement_groups {
  public:
   /// Hops of a request for a lease in a group that comes back from a node of its bundles: there is
   /// no room now, or there never will be.
   static constexpr std::uint8_t came_back = 1, came_back_impossible = 2;
 
-  placement_groups(peer_nodes& peers, wire::outbox& out, group_limits limits);
+  placement_groups(peer_nodes& peers, const ended_processes& ended, wire::outbox& out,
+                   group_limits limits);
   placement_groups(const placement_groups&) = delete;
   placement_groups& operator=(const placement_groups&) = delete;
 
   /// What is free on this node; on the others it is what was last heard.
   std::function<std::vector<plan_room>()> own_room;
 
-  /// Takes group_create, group_remove, bundle_room; of bundles lease_grant and lease_refuse.
+  /// Takes group_create, group_remove; of bundles lease_grant and lease_refuse.
   /// @returns false if it is not one of these
   bool on_message(wire::process_id from, wire::blob message);
   /// For a lease in a group.
   void on_request(wire::lease_request asked);
   /// @returns whether the request waits here
   bool on_update(const wire::lease_update& asked);
+  /// Requests for any bundle wait at that node.
+  void on_wanted(wire::node_id at, const wire::bundle_wanted& asked);
+  void on_room(const wire::bundle_room& news);
   /// Something may have become free somewhere.
   void room_changed() { look_now_ = true; }
   /// The peers know of it.
@@ -81,6 +86,11 @@ class placement_groups {
     wire::lease_id lease;       // held
     bool placed = false;        // and part of a group that is, or was, placed
   };
+  /// Where requests for any bundle wait that ask for the same.
+  struct want {
+    wire::resource_amounts demand;
+    std::vector<wire::node_id> at;
+  };
   struct group {
     wire::group_id id;
     wire::object_id ready_ref;  // of its maker
@@ -91,8 +101,10 @@ class placement_groups {
     bool told = false;      // its maker has heard
     std::uint64_t waits_since_ns = 0;
     std::uint64_t gather_for_ns = 0;
-    std::list<wire::lease_request> requests;  // that wait for it, or for room in any bundle
-    std::size_t next_bundle = 0;              // requests for any go to them in turn
+    std::uint64_t not_before_ns = 0;          // a node has just refused
+    std::list<wire::lease_request> requests;  // that came before it was placed
+    std::vector<want> wants;
+    std::size_t next_bundle = 0;  // requests for any go to them in turn
   };
   /// What was heard of a group before its maker's word of it came.
   struct early_word {
@@ -104,7 +116,6 @@ class placement_groups {
   void on_remove(wire::process_id from, const wire::group_remove& asked);
   void on_grant(const wire::lease_grant& granted);
   void on_refuse(const wire::lease_refuse& refused);
-  void on_room(wire::node_id node, const wire::bundle_room& news);
   group* find(wire::group_id id);
   bool may_come(wire::group_id id) const;
   std::uint64_t look_due_ns() const;
@@ -114,7 +125,9 @@ class placement_groups {
   void try_to_place(group& one);
   void begin_gathering();
   void stop_gathering();
-  group_plan plan(const group& one, std::vector<plan_room> rooms) const;
+  group_plan plan(const group& one, std::vector<plan_room> rooms, bool thorough) const;
+  group_plan plan_of_all(const group& one) const;
+  void ask_for_room(const group& one, const want& what) const;
   void ask(group& one, const std::vector<wire::node_id>& nodes, bool at_once);
   void answered(group& one);
   void give_up(group& one);
@@ -132,6 +145,7 @@ class placement_groups {
   wire::error_value gone() const;
 
   peer_nodes& peers_;
+  const ended_processes& ended_;
   wire::outbox& out_;
   group_limits limits_;
   wire::process_id self_;

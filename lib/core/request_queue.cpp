@@ -10,6 +10,17 @@ const wire::placement& seat_place(const wire::lease_request& asked) {
   return asked.kind == wire::lease_kind::bundle ? outside : asked.where;
 }
 
+namespace {
+
+// Whether there is a seat that leases of both may be in.
+bool meet(const wire::placement& one, const wire::placement& other) {
+  constexpr std::uint32_t any = wire::placement::any_bundle;
+  return one.group == other.group &&
+         (one.bundle == other.bundle || one.bundle == any || other.bundle == any);
+}
+
+}  // namespace
+
 void taken_ahead::add(const wire::placement& where, resource_set kinds) {
   processes_ |= kinds & process_bit;
   const auto same = [&](const line& one) {
@@ -24,11 +35,8 @@ void taken_ahead::add(const wire::placement& where, resource_set kinds) {
 
 bool taken_ahead::has(const wire::placement& where, resource_set kinds) const {
   if ((processes_ & kinds) != 0) return true;
-  return std::ranges::any_of(lines_, [&](const line& one) {
-    const bool same =
-        where.in_group() ? where.admits(one.where.group, one.where.bundle) : !one.where.group;
-    return same && (one.kinds & kinds) != 0;
-  });
+  return std::ranges::any_of(
+      lines_, [&](const line& one) { return meet(one.where, where) && (one.kinds & kinds) != 0; });
 }
 
 void waiting_request::lacks(resource_set now) {
@@ -42,7 +50,8 @@ void request_queue::add(wire::lease_request asked) {
     return;
   }
   waiting_request one;
-  one.shape = shape_number(asked.held);
+  one.shape = wire::mix(shape_number(asked.held) ^ asked.where.group.high() ^
+                        wire::mix(asked.where.group.low() + asked.where.bundle));
   one.kinds = kinds_of(asked.demand);
   // Actors' processes are not counted, so they never wait for one; bundles have none.
   if (asked.kind == wire::lease_kind::task) one.kinds |= process_bit;

@@ -39,7 +39,7 @@ scheduler::scheduler(wire::node_id node, std::vector<node_totals> nodes, worker_
   limits_ = complete(limits, books_.total());
   if (node != driver.node()) return;
   limits_.groups.hops_max = limits_.hops_max;
-  groups_.emplace(peers_, out_, limits_.groups);
+  groups_.emplace(peers_, ended_, out_, limits_.groups);
   groups_->own_room = [this] { return rooms_here(); };
 }
 
@@ -86,12 +86,17 @@ void scheduler::on_message(wire::process_id from, wire::blob message) {
     case wire::message_type::free_amounts:
       with_sender(&scheduler::on_free_amounts);
       break;
+    case wire::message_type::bundle_wanted:
+      with_sender(&scheduler::on_bundle_wanted);
+      break;
+    case wire::message_type::bundle_room:
+      with_sender(&scheduler::on_bundle_room);
+      break;
     case wire::message_type::group_create:
     case wire::message_type::group_remove:
-    case wire::message_type::bundle_room:
     case wire::message_type::lease_grant:
     case wire::message_type::lease_refuse:
-      known = groups_ && (ended_.has(from) || groups_->on_message(from, message));
+      known = groups_ && groups_->on_message(from, message);
       break;
     case wire::message_type::wait_query:
       with_sender(&scheduler::on_wait_query);
@@ -344,6 +349,7 @@ void scheduler::remind() {
     remind_at_ns_ = now_ns_ + remind_every_ns_;
   } else if (now_ns_ >= remind_at_ns_) {
     news_ = true;
+    send_on();
     remind_every_ns_ = std::min(2 * remind_every_ns_, limits_.remind_every_ns_max);
     remind_at_ns_ = now_ns_ + remind_every_ns_;
   }

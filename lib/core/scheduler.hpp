@@ -5,7 +5,6 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <set>
 #include <string_view>
 #include <unordered_set>
 #include <vector>
@@ -215,6 +214,7 @@ class scheduler {
   void refuse(const wire::lease_request& asked);
   std::uint32_t count_for_another(const wire::lease_request& asked, wire::node_id& where);
   void place(wire::lease_request asked);
+  void send_on();
   void settle(wire::process_id owner, std::uint64_t request);
   std::uint32_t wait_elsewhere_too(const waiting_request& mine);
   void forward(const wire::lease_request& asked, wire::node_id to, std::uint32_t count,
@@ -229,7 +229,7 @@ class scheduler {
   // Leases of this node: scheduler_leases.cpp.
   void serve();
   void look_at_actors();
-  bool fits_beside_actors(const wire::lease_request& asked) const;
+  bool fits_beside_actors(const wire::lease_request& asked);
   void serve_claims(taken_ahead& taken);
   resource_set grant(const waiting_request& wanted);
   void assign(lease& granted, worker& to);
@@ -260,6 +260,11 @@ class scheduler {
   void place_in_group(wire::lease_request asked);
   void send_back(wire::lease_request asked, std::uint8_t why);
   void grant_bundle(const waiting_request& wanted, std::uint32_t seat);
+  void on_bundle_wanted(wire::process_id from, const wire::bundle_wanted& asked);
+  void on_bundle_room(wire::process_id from, const wire::bundle_room& news);
+  bool waits_for_any(const wire::lease_request& one, wire::group_id group) const;
+  void tell_of_room();
+  void want_room(wire::group_id group, const wire::resource_amounts& demand);
   void enter_bundle(lease& user);
   void left_bundle(const lease& user);
   void end_bundle(lease& bundle);
@@ -290,11 +295,12 @@ class scheduler {
   ended_processes ended_;
   std::vector<wire::process_id> to_announce_;  // to the other schedulers, together
   bool serving_ = false;
-  std::vector<seat_room> beside_actors_;            // by seat, as of the last look
+  std::vector<seat_room> beside_actors_;            // by seat; empty: to be looked at
   std::optional<placement_groups> groups_;          // the driver's scheduler: those of the job
   std::map<std::uint32_t, std::uint64_t> bundles_;  // by seat, the lease that makes it
-  std::set<wire::group_id> want_room_;  // groups some of whose requests found none in any bundle
-  std::size_t spread_next_ = 0;         // the node to be looked at first
+  // Of what others want to hear that there is room, by group.
+  std::map<wire::group_id, std::vector<wire::resource_amounts>> wanted_;
+  std::size_t spread_next_ = 0;  // the node to be looked at first
 
   std::uint64_t now_ns_ = 0;
   std::uint64_t recall_at_ns_;  // a lease that somebody waits for is old enough then

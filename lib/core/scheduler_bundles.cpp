@@ -30,7 +30,7 @@ void scheduler::place_bundle(wire::lease_request asked) {
 }
 
 /// A request for a lease in a group: to who knows all groups; from there to a node of its bundles,
-/// where one for a certain bundle waits, and one for any goes back if it finds no room.
+/// where it waits. For one that may be in any of them room is looked for elsewhere meanwhile.
 void scheduler::place_in_group(wire::lease_request asked) {
   if (asked.hops < limits_.hops_max) {
     if (groups_) return groups_->on_request(std::move(asked));
@@ -40,17 +40,74 @@ void scheduler::place_in_group(wire::lease_request asked) {
     return send_back(std::move(asked), placement_groups::came_back_impossible);
   const wire::process_id owner = asked.owner;
   const std::uint64_t request = asked.request;
-  const wire::group_id group = asked.where.group;
-  const bool may_wait = asked.where.bundle != wire::placement::any_bundle;
   queue_.add(std::move(asked));
   serve();
   const auto left = queue_.find(owner, request);
   if (left == queue_.end()) return;
-  if (may_wait) return wire::send(out_, owner, wire::lease_queued{request, left->asked.count});
-  want_room_.insert(group);
-  wire::lease_request rest = std::move(left->asked);
-  queue_.erase(left);
-  send_back(std::move(rest), placement_groups::came_back);
+  wire::send(out_, owner, wire::lease_queued{request, left->asked.count});
+  if (waits_for_any(left->asked, left->asked.where.group))
+    want_room(left->asked.where.group, left->asked.demand);
+}
+
+bool scheduler::waits_for_any(const wire::lease_request& one, wire::group_id group) const {
+  return one.kind != wire::lease_kind::bundle && one.where.group == group &&
+         one.where.bundle == wire::placement::any_bundle;
+}
+
+void scheduler::on_bundle_wanted(wire::process_id from, const wire::bundle_wanted& asked) {
+  if (groups_ && from != self_) return groups_->on_wanted(from.node(), asked);
+  auto& demands = wanted_[asked.group];
+  if (std::ranges::find(demands, asked.demand) == demands.end()) demands.push_back(asked.demand);
+  tell_of_room();
+}
+
+/// Of room in bundles that nobody here waits for.
+void scheduler::tell_of_room() {
+  for (auto at = wanted_.begin(); at != wanted_.end();) {
+    const auto& [group, demands] = *at;
+    wire::placement any;
+    any.how = wire::placement_kind::group;
+    any.group = group;
+    bool is_here = false, is_waited_for = false;
+    for (const auto& [seat, number] : bundles_) is_here = is_here || books_.admits(seat, any);
+    for (auto one = queue_.begin(); one != queue_.end(); ++one)
+      is_waited_for = is_waited_for || (one->asked.kind != wire::lease_kind::bundle &&
+                                        one->asked.where.group == group);
+    if (is_here && !is_waited_for) {
+      std::erase_if(at->second, [&](const wire::resource_amounts& demand) {
+        if (books_.seat_for(demand, any) < 0) return false;
+        const wire::bundle_room news{group, demand, node_};
+        groups_ ? groups_->on_room(news)
+                : wire::send(out_, wire::process_id::scheduler_of(0), news);
+        return true;
+      });
+    }
+    at = demands.empty() || !is_here ? wanted_.erase(at) : std::next(at);
+  }
+}
+
+/// One that waits here goes there.
+void scheduler::on_bundle_room(wire::process_id from, const wire::bundle_room& news) {
+  if (groups_ && from != self_) return groups_->on_room(news);
+  const auto waiting = [&] {
+    return std::find_if(queue_.begin(), queue_.end(), [&](const waiting_request& one) {
+      return waits_for_any(one.asked, news.group) && one.asked.demand == news.demand;
+    });
+  };
+  const auto first = waiting();
+  if (first == queue_.end()) return;
+  wire::lease_request one = first->asked;
+  one.count = 1;
+  wire::send(out_, wire::process_id::scheduler_of(news.node), one);
+  if (--first->asked.count == 0) queue_.erase(first);
+  if (waiting() != queue_.end()) want_room(news.group, news.demand);
+}
+
+/// Where else in the group there is room for what waits here.
+void scheduler::want_room(wire::group_id group, const wire::resource_amounts& demand) {
+  const wire::bundle_wanted asked{group, demand};
+  if (groups_) return groups_->on_wanted(node_, asked);
+  wire::send(out_, wire::process_id::scheduler_of(0), asked);
 }
 
 void scheduler::send_back(wire::lease_request asked, std::uint8_t why) {
@@ -74,8 +131,7 @@ void scheduler::grant_bundle(const waiting_request& wanted, std::uint32_t seat) 
   books_.take_from(seat, granted.held, granted.set.devices);
   granted.inside = books_.add_bundle(asked.where, seat, granted.held, granted.set.devices);
   bundles_[granted.inside] = granted.number;
-  // What was looked at before has no such seat.
-  if (!beside_actors_.empty()) look_at_actors();
+  beside_actors_.clear();  // there is a seat that has not been looked at
   news_ = true;
   wire::lease_grant message;
   message.request = asked.request;
@@ -93,12 +149,7 @@ void scheduler::enter_bundle(lease& user) { ++bundle_of_seat(user.seat)->users; 
 void scheduler::left_bundle(const lease& user) {
   lease& bundle = *bundle_of_seat(user.seat);
   --bundle.users;
-  const wire::group_id group = books_.place_of(user.seat).group;
-  if (bundle.revoked) {
-    close_if_left(bundle);
-  } else if (want_room_.erase(group) != 0) {
-    wire::send(out_, wire::process_id::scheduler_of(0), wire::bundle_room{group});
-  }
+  if (bundle.revoked) close_if_left(bundle);
 }
 
 /// Its holder has given it back: what waits for it, and who is in it, ends.
@@ -108,7 +159,8 @@ void scheduler::end_bundle(lease& bundle) {
   books_.close_bundle(bundle.inside);
   const wire::placement place = books_.place_of(bundle.inside);
   for (auto at = queue_.begin(); at != queue_.end();) {
-    const bool mine = at->asked.kind != wire::lease_kind::bundle && at->asked.where == place;
+    const bool mine = at->asked.kind != wire::lease_kind::bundle &&
+                      at->asked.where.group == place.group && !could_be_here(at->asked);
     if (mine) send_back(at->asked, placement_groups::came_back);
     at = mine ? queue_.erase(at) : std::next(at);
   }

@@ -36,7 +36,7 @@ void scheduler::serve() {
     granted = false;
     taken_ahead taken;
     serve_claims(taken);
-    if (!queue_.empty()) look_at_actors();
+    beside_actors_.clear();
     for (auto at = queue_.begin(); at != queue_.end();) {
       const auto one = at++;
       one->claimed = 0;
@@ -57,6 +57,7 @@ void scheduler::serve() {
     }
   }
   serving_ = false;
+  tell_of_room();
   recall_at_ns_ = never;
   if (!queue_.empty() || !claims_.empty()) recall_for_waiting();
 }
@@ -64,7 +65,7 @@ void scheduler::serve() {
 /// What seats have beside the actors that live there, and bundles. These end when they like, and
 /// give nothing back when asked: what waits for that holds up nobody meanwhile.
 void scheduler::look_at_actors() {
-  beside_actors_.clear();
+  if (!beside_actors_.empty()) return;
   for (std::uint32_t seat = 0; seat < books_.size(); ++seat)
     beside_actors_.push_back({books_.total_of(seat), books_.devices_of(seat).all_free()});
   for (const auto& [number, one] : leases_) {
@@ -74,7 +75,8 @@ void scheduler::look_at_actors() {
   }
 }
 
-bool scheduler::fits_beside_actors(const wire::lease_request& asked) const {
+bool scheduler::fits_beside_actors(const wire::lease_request& asked) {
+  look_at_actors();
   for (std::uint32_t seat = 0; seat < books_.size(); ++seat)
     if (books_.admits(seat, seat_place(asked)) && beside_actors_[seat].has(asked.demand))
       return true;
@@ -146,6 +148,8 @@ void scheduler::assign(lease& granted, worker& to) {
   granted.worker = to.id;
   granted.granted_at_ns = now_ns_;
   to.now = worker::state::leased;
+  const wire::group_id group = books_.place_of(granted.seat).group;
+  to.group = to.used && to.group != group ? wire::group_id{} : group;
   to.used = true;
   to.alone = granted.alone;
   to.leases.push_back(granted.number);
@@ -160,6 +164,7 @@ void scheduler::assign(lease& granted, worker& to) {
 /// Asks for leases back until what waits will have room, by the shares of owners.
 void scheduler::recall_for_waiting() {
   recall_at_ns_ = never;
+  beside_actors_.clear();
   soon_room soon{books_};
   std::size_t soon_idle = 0;
   for (const auto& [number, one] : leases_) {
@@ -180,7 +185,7 @@ void scheduler::recall_for_waiting() {
   int looks = 0;
   for (auto at = queue_.begin(); at != queue_.end() && looks < looks_max; ++at) {
     const wire::lease_request& asked = at->asked;
-    if (!could_be_here(asked) || !fits_beside_actors(asked)) continue;
+    if (asked.at_once || !could_be_here(asked) || !fits_beside_actors(asked)) continue;
     const lease_demand wanted{asked.demand, seat_place(asked)};
     for (std::uint32_t i = 0; i < asked.count && looks < looks_max; ++looks) {
       resource_set lacks = soon.lacks(wanted);
@@ -290,7 +295,7 @@ void scheduler::leave_worker(const lease& one) {
   worker* from = workers_.find(one.worker);
   std::erase(from->leases, one.number);
   if (one.shares) --from->blocked;
-  if (!from->leases.empty() || from->now != worker::state::leased) return;
+  if (!from->leases.empty() || from->now != worker::state::leased || from->ended_for) return;
   if (from->actor) return retire(*from);
   workers_.rests(*from);
   retire_surplus();

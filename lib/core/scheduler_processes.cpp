@@ -20,9 +20,15 @@ std::optional<scheduler::process_choice> scheduler::choose_process(const wire::l
   const core_books& cores = books_.cores_of(seat);
   const bool for_actor = asked.kind == wire::lease_kind::actor;
   std::int64_t shared_max = 0;
+  // What ends with a group must own nothing that others want.
+  const wire::group_id group = asked.where.in_group() ? asked.where.group : wire::group_id{};
+  const auto may_have = [&](const worker& one) {
+    return !group || !one.used || one.group == group;
+  };
   const auto suits = [&](const worker& one) {
-    return one.set.cpus == asked.held.cpus && amount_of(one.set.devices) == asked.held.gpus &&
-           devices.is_free(one.set.devices) && cores.shared(one.set.cores) <= shared_max;
+    return may_have(one) && one.set.cpus == asked.held.cpus &&
+           amount_of(one.set.devices) == asked.held.gpus && devices.is_free(one.set.devices) &&
+           cores.shared(one.set.cores) <= shared_max;
   };
   if (worker* idle = workers_.find_idle(for_actor, suits)) return process_choice{idle, idle->set};
   process_set fresh{devices.find(asked.held.gpus).value(), {}, asked.held.cpus};
@@ -38,7 +44,7 @@ std::optional<scheduler::process_choice> scheduler::choose_process(const wire::l
   const std::size_t committed = committed_workers();
   if (for_actor || committed < limits_.workers) return start;
   const bool goes_on_top = !asked.alone && !asked.where.in_group() && asked.held.gpus == 0;
-  const auto any = [](const worker& one) { return one.set.is_plain(); };
+  const auto any = [&](const worker& one) { return may_have(one) && one.set.is_plain(); };
   if (goes_on_top) {
     if (worker* one = workers_.all_blocked(suits)) return process_choice{one, one->set};
   }
@@ -82,11 +88,15 @@ std::size_t scheduler::committed_workers() const {
 /// For one that awaits a process: what idles and has the same, if with other cores that are free.
 worker* scheduler::idle_for(lease& one) {
   const bool for_actor = one.kind == wire::lease_kind::actor;
-  const auto same = [&](const worker& idle) { return idle.set == one.set; };
+  const wire::group_id group = books_.place_of(one.seat).group;
+  const auto may_have = [&](const worker& idle) {
+    return !group || !idle.used || idle.group == group;
+  };
+  const auto same = [&](const worker& idle) { return may_have(idle) && idle.set == one.set; };
   if (worker* idle = workers_.find_idle(for_actor, same)) return idle;
   const core_books& cores = books_.cores_of(one.seat);
   const auto as_good = [&](const worker& idle) {
-    return idle.set.cpus == one.set.cpus && idle.set.devices == one.set.devices &&
+    return may_have(idle) && idle.set.cpus == one.set.cpus && idle.set.devices == one.set.devices &&
            cores.is_free(idle.set.cores);
   };
   worker* const idle = workers_.find_idle(for_actor, as_good);

@@ -160,6 +160,14 @@ void scheduler::place(wire::lease_request asked) {
   if (asked.count == 0) return;
   const wire::process_id owner = asked.owner;
   const std::uint64_t request = asked.request;
+  // What has been here already has been around: it comes to rest some day.
+  const auto known = queue_.find(owner, request);
+  if (known != queue_.end() && asked.hops >= limits_.hops_max) {
+    constexpr int hops_highest = 200;
+    known->asked.hops = static_cast<std::uint8_t>(
+        std::min(std::max(known->asked.hops, asked.hops) + 1, hops_highest));
+    known->asked.visited = asked.visited;
+  }
   queue_.add(std::move(asked));
   if (could_be_here(queue_.find(owner, request)->asked)) serve();
   settle(owner, request);
@@ -223,6 +231,16 @@ std::uint32_t scheduler::wait_elsewhere_too(const waiting_request& mine) {
   return left.count - stays;
 }
 
+/// What has come to rest goes around once more: there may be room of which nobody has told.
+void scheduler::send_on() {
+  for (auto at = queue_.begin(); at != queue_.end(); ++at) {
+    if (!could_be_here(at->asked) || seat_place(at->asked).in_group()) continue;
+    at->asked.hops = std::min(at->asked.hops, limits_.hops_max);
+    at->asked.visited.clear();
+    at->asked.count -= wait_elsewhere_too(*at);
+  }
+}
+
 /// @param to_stay  it waits there if there is no room
 void scheduler::forward(const wire::lease_request& asked, wire::node_id to, std::uint32_t count,
                         bool to_stay) {
@@ -230,7 +248,10 @@ void scheduler::forward(const wire::lease_request& asked, wire::node_id to, std:
   if (std::ranges::count(passed.visited, node_) == 0) passed.visited.push_back(node_);
   // Who has been to so many may come by again.
   constexpr std::size_t visited_max = 64;
-  if (passed.visited.size() > visited_max) passed.visited.erase(passed.visited.begin());
+  if (const std::size_t count_of_them = passed.visited.size(); count_of_them > visited_max) {
+    const auto surplus = static_cast<std::ptrdiff_t>(count_of_them - visited_max);
+    passed.visited.erase(passed.visited.begin(), passed.visited.begin() + surplus);
+  }
   if (to_stay) passed.hops = static_cast<std::uint8_t>(limits_.hops_max - 1);
   pass(std::move(passed), to, count);
 }

@@ -28,6 +28,8 @@ bool scheduler::tell_holders(const wait_point& about, std::vector<wait_point>& o
   // It may have been met since it was heard of.
   if (waits_here && mine == queue_.end()) return false;
   const wire::placement where = waits_here ? seat_place(mine->asked) : wire::placement{};
+  // There may be room in a bundle elsewhere, of which nothing is known here.
+  if (where.in_group() && where.bundle == wire::placement::any_bundle) return false;
   for (std::uint32_t seat = 0; seat < books_.size(); ++seat) {
     if (!books_.feasible_at(seat, about.demand, where)) continue;
     // For what is lent nobody waits forever.

@@ -34,6 +34,8 @@ struct worker {
   bool alone = false;  // its lease shares it with nobody
   process_set set;     // it takes leases of just that
   std::vector<std::uint64_t> leases;
+  /// What it has run was all of this group: what it owns, nobody misses who is not of the group.
+  wire::group_id group;
   const char* ended_for = nullptr;  // why its scheduler ends it, for those who had leases of it
   std::uint32_t blocked = 0;        // leases whose cpus are lent while it can run others
 

@@ -61,12 +61,30 @@ struct group_removed {
   }
 };
 
-/// Scheduler to the driver's scheduler: a bundle here, where a request for any of the group's found
-/// no room, has some again.
+/// Scheduler to the driver's scheduler, and on to the nodes of the group's other bundles: requests
+/// for any of its bundles wait where there is no room. Tell when there is.
+struct bundle_wanted {
+  static constexpr auto type = message_type::bundle_wanted;
+  group_id group;
+  resource_amounts demand;
+  static void fields(auto& visit, auto& self) {
+    visit(self.group);
+    visit(self.demand);
+  }
+};
+
+/// The answer, once, to the driver's scheduler, and on to one node where such a request waits: it
+/// can be sent to this node.
 struct bundle_room {
   static constexpr auto type = message_type::bundle_room;
   group_id group;
-  static void fields(auto& visit, auto& self) { visit(self.group); }
+  resource_amounts demand;
+  node_id node = 0;
+  static void fields(auto& visit, auto& self) {
+    visit(self.group);
+    visit(self.demand);
+    visit(self.node);
+  }
 };
 
 }  // namespace mobula::wire

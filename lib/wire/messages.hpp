@@ -48,7 +48,8 @@ enum class message_type : std::uint16_t {
   group_ready = 33,
   group_remove = 34,
   group_removed = 35,
-  bundle_room = 36,
+  bundle_wanted = 36,
+  bundle_room = 37,
   // References, between an object's owner and those who hold it.
   object_subscribe = 40,
   object_ready = 41,

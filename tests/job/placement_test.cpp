@@ -185,6 +185,27 @@ TEST(PlacementGroup, ItsTasksRunInAnyOfItsBundles) {
   EXPECT_TRUE(all_is_free());
 }
 
+int wait_inside(placement_group group, int value) {
+  return get(remote<same>.with({.cpus = 0.5, .strategy = group})(value), patience);
+}
+
+TEST(PlacementGroup, ATaskInItWaitsForOthersInIt) {
+  const placement_group group{{{.cpus = 1}}};
+  EXPECT_EQ(got(remote<wait_inside>.with({.strategy = group})(group, 4)), 4);
+  remove(group);
+  EXPECT_TRUE(all_is_free());
+}
+
+object_ref<int> make_inside() { return put(7); }
+
+TEST(PlacementGroup, TakesNoOthersObjectsAlong) {
+  const auto made = got(remote<make_inside>());
+  const placement_group group{{{.cpus = 0.5}}};
+  EXPECT_EQ(got(remote<same>.with({.cpus = 0.5, .strategy = group})(1)), 1);
+  remove(group);
+  EXPECT_EQ(got(made), 7);
+}
+
 TEST(PlacementGroup, LeavesTheRestToOthers) {
   const placement_group group{one_for_each_node(cpus_of_a_node() - 0.5), strict_spread{}};
   nodes_of(group);

@@ -125,6 +125,20 @@ TEST(GroupPlanner, TakesNothingThatOthersWaitFor) {
   EXPECT_EQ(plan_group(group_strategy::pack, bundles({1}), rooms).nodes, (where{1}));
 }
 
+TEST(GroupPlanner, IsCertainThatTooManyDoNotFit) {
+  const std::vector<planned_bundle> many(40, planned_bundle{amounts(1), {}});
+  for (const auto how : {group_strategy::pack, group_strategy::spread}) {
+    const auto plan = plan_group(how, many, nodes_with({8, 8, 2.5}));
+    EXPECT_FALSE(plan.nodes);
+    EXPECT_TRUE(plan.is_certain);
+  }
+  auto one_too_large = bundles({1, 1, 1, 9});
+  one_too_large.resize(30, planned_bundle{amounts(0.25), {}});
+  const auto plan = plan_group(group_strategy::pack, one_too_large, nodes_with({8, 8}));
+  EXPECT_FALSE(plan.nodes);
+  EXPECT_TRUE(plan.is_certain);
+}
+
 TEST(GroupPlanner, AThousandNodesTakeAThousandBundles) {
   std::vector<plan_room> rooms;
   for (unsigned i = 0; i < 1000; ++i)

@@ -44,6 +44,14 @@ class LeaseBook : public testing::Test {
     one_.flush();
     take_pushes();
   }
+  void submit_with(double cpus) {
+    demand_key key;
+    key.demand.cpus = key.held.cpus =
+        static_cast<std::int64_t>(cpus * static_cast<double>(wire::resource_amounts::unit));
+    results_.push_back(&one_.submit({}, one_.shape_for(key)));
+    one_.flush();
+    take_pushes();
+  }
   void take_pushes() {
     while (const auto push = out_.take<wire::task_push>())
       in_flight_.push_back({push->task, push->attempt, push->lease});
@@ -117,6 +125,23 @@ TEST_F(LeaseBook, GivesAnIdleLeaseBackAndRests) {
   EXPECT_LT(ticks_until_rest(), few);
   EXPECT_EQ(out_.count<wire::lease_return>(), 1U);
   EXPECT_EQ(one_.leases_held(), 0U);
+}
+
+TEST_F(LeaseBook, GivesAnIdleLeaseBackSoonIfOtherTasksWaitForItsCpus) {
+  const auto time_to_rest_of_one_with = [&](double cpus, lease_id named, process_id to) {
+    submit_with(cpus);
+    grant(named, to);
+    complete_all_of(named);
+    submit_with(2);
+    const std::uint64_t idle_since = now_;
+    ticks_until_rest();
+    EXPECT_EQ(out_.count<wire::lease_return>(), 1U);
+    out_.clear();
+    return now_ - idle_since;
+  };
+  EXPECT_LT(time_to_rest_of_one_with(1, lease, worker), 1'000'000U);
+  // What holds no cpus is of no use to them.
+  EXPECT_GE(time_to_rest_of_one_with(0, other_lease, other_worker), 10'000'000U);
 }
 
 TEST_F(LeaseBook, RestsWhileTasksWaitBehindALongOneUntilSomebodyIsIdle) {

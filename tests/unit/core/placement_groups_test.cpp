@@ -36,7 +36,7 @@ class PlacementGroups : public testing::Test {
  protected:
   PlacementGroups()
       : peers_{0, {{"a", {cpus(2)}}, {"b", {cpus(2)}}, {"c", {cpus(2)}}}, 1},
-        groups_{peers_, out_, {}} {
+        groups_{peers_, ended_, out_, {}} {
     groups_.own_room = [this] {
       return std::vector<plan_room>{{0, cpus(2), own_free_, device_books{}, 0}};
     };
@@ -120,6 +120,7 @@ class PlacementGroups : public testing::Test {
 
   sent_messages out_;
   peer_nodes peers_;
+  ended_processes ended_;
   placement_groups groups_;
   wire::resource_amounts own_free_ = cpus(2);
   std::uint64_t made_ = 0;
@@ -149,7 +150,10 @@ TEST_F(PlacementGroups, GiveBackWhatTheyHaveIfOneNodeRefuses) {
   EXPECT_TRUE(out_.take<wire::lease_return>(&to));
   EXPECT_EQ(to.node(), asked[0].node);
   EXPECT_EQ(groups_.waiting(), 1U);
+  // Not at once: what it was refused for may last.
   hear_of_room();
+  EXPECT_TRUE(bundle_requests().empty());
+  pass(20'000'000);
   grant_all();
   EXPECT_EQ(ready(id).size(), 2U);
   EXPECT_EQ(groups_.waiting(), 0U);
@@ -214,8 +218,27 @@ TEST_F(PlacementGroups, HearOfARemovalThatOvertakesTheirMaking) {
 TEST_F(PlacementGroups, EndWithTheirMaker) {
   make(group_strategy::pack, {cpus(1)});
   grant_all();
+  ended_.add(maker);
   groups_.process_ended(maker);
   EXPECT_TRUE(out_.take<wire::lease_return>());
+  EXPECT_EQ(groups_.size(), 0U);
+}
+
+// Its word was lost with it, or comes when its end is known.
+TEST_F(PlacementGroups, OfADeadMakerAreNotWaitedFor) {
+  const group_id id{maker, 1};
+  groups_.on_request(task_in(id, 0));
+  receive(user, wire::group_remove{4, id});
+  EXPECT_TRUE(out_.take<wire::lease_queued>());
+  ended_.add(maker);
+  groups_.process_ended(maker);
+  EXPECT_NE(refusal().find("is no more"), std::string::npos);
+  EXPECT_FALSE(out_.take<wire::group_removed>()->was_there);
+  groups_.on_request(task_in(id, 0));
+  EXPECT_NE(refusal().find("is no more"), std::string::npos);
+  receive(user, wire::group_remove{5, id});
+  EXPECT_FALSE(out_.take<wire::group_removed>()->was_there);
+  receive(maker, wire::group_create{id, ready_of(id), group_strategy::pack, {cpus(1)}});
   EXPECT_EQ(groups_.size(), 0U);
 }
 
@@ -281,28 +304,70 @@ TEST_F(PlacementGroups, RefuseWhatNoBundleCanHave) {
   EXPECT_NE(refusal().find("the largest has {cpus: 2}"), std::string::npos);
 }
 
-TEST_F(PlacementGroups, LookForRoomInAllBundlesAndThenWait) {
+TEST_F(PlacementGroups, PassNewsOfRoomOnToWhereRequestsWait) {
   const group_id id = make(group_strategy::strict_spread, {cpus(1), cpus(1)});
   const auto bundles = bundle_requests();
   for (const auto& one : bundles) grant(one);
   groups_.on_request(task_in(id, any));
-  std::set<wire::node_id> tried;
+  process_id to;
+  ASSERT_TRUE(out_.take<wire::lease_request>(&to));
+  const wire::node_id waits_at = to.node();
+  const wire::node_id other = waits_at == bundles[0].node ? bundles[1].node : bundles[0].node;
+  groups_.on_wanted(waits_at, {id, cpus(1)});
+  EXPECT_TRUE(out_.take<wire::bundle_wanted>(&to));
+  EXPECT_EQ(to.node(), other);
+  EXPECT_EQ(out_.count<wire::bundle_wanted>(), 0U);
+  groups_.on_room({id, cpus(1), other});
+  const auto news = out_.take<wire::bundle_room>(&to);
+  ASSERT_TRUE(news);
+  EXPECT_EQ(to.node(), waits_at);
+  EXPECT_EQ(news->node, other);
+  // It is told once.
+  groups_.on_room({id, cpus(1), other});
+  EXPECT_EQ(out_.count<wire::bundle_room>(), 0U);
+}
+
+TEST_F(PlacementGroups, AskABundleThatIsPlacedAgainForRoom) {
+  const group_id id = make(group_strategy::strict_spread, {cpus(1), cpus(1)});
+  const auto asked = bundle_requests();
+  for (const auto& one : asked) grant(one);
+  const std::uint32_t lost = asked[0].node == 0 ? 1 : 0;
+  const wire::node_id left = asked[1 - lost].node;
+  groups_.on_wanted(left, {id, cpus(1)});
+  EXPECT_TRUE(out_.take<wire::bundle_wanted>());
+  peers_.died(asked[lost].node);
+  groups_.process_ended(process_id::scheduler_of(asked[lost].node));
+  hear_of_room();
+  const auto again = bundle_requests();
+  ASSERT_EQ(again.size(), 1U);
+  grant(again[0]);
+  process_id to;
+  EXPECT_TRUE(out_.take<wire::bundle_wanted>(&to));
+  EXPECT_EQ(to.node(), again[0].node);
+}
+
+TEST_F(PlacementGroups, TryTheNextNodeWhereOneCanNeverDoIt) {
+  const group_id id = make(group_strategy::strict_spread, {cpus(1), cpus(1)});
+  grant_all();
+  groups_.on_request(task_in(id, any));
   for (int i = 0; i < 2; ++i) {
     process_id to;
     auto passed = out_.take<wire::lease_request>(&to);
     ASSERT_TRUE(passed);
-    tried.insert(to.node());
-    passed->hops = placement_groups::came_back;
+    passed->hops = placement_groups::came_back_impossible;
     passed->visited.push_back(to.node());
     groups_.on_request(*passed);
   }
-  EXPECT_EQ(tried, (std::set<wire::node_id>{bundles[0].node, bundles[1].node}));
-  EXPECT_EQ(out_.count<wire::lease_request>(), 0U);
-  EXPECT_EQ(out_.take<wire::lease_queued>()->count, 1U);
-  receive(process_id::scheduler_of(bundles[1].node), wire::bundle_room{id});
-  process_id to;
-  EXPECT_TRUE(out_.take<wire::lease_request>(&to));
-  EXPECT_EQ(to.node(), bundles[1].node);
+  EXPECT_NE(refusal().find("its GPUs can't be shared"), std::string::npos);
+}
+
+TEST_F(PlacementGroups, CountWhatTheyHaveThemselvesWhenPlacedAgain) {
+  const group_id id = make(group_strategy::pack, {cpus(2), cpus(2), cpus(2)});
+  grant_all();
+  EXPECT_EQ(ready(id).size(), 3U);
+  peers_.died(2);
+  groups_.process_ended(process_id::scheduler_of(2));
+  EXPECT_EQ(groups_.size(), 0U);
 }
 
 TEST_F(PlacementGroups, ForgetWhatIsNotWantedAnyMore) {

@@ -45,6 +45,7 @@ void for_each_message(auto&& visit) {
   MOBULA_VISIT(group_ready);
   MOBULA_VISIT(group_remove);
   MOBULA_VISIT(group_removed);
+  MOBULA_VISIT(bundle_wanted);
   MOBULA_VISIT(bundle_room);
   MOBULA_VISIT(object_subscribe);
   MOBULA_VISIT(object_ready);
