@@ -214,11 +214,14 @@ void scheduler::worker_ended(wire::process_id process, std::string_view cause,
   }
   if (!shutting_down_) tell_of_leases_over(process, cause, begun);
   const bool joined = one->now != worker::state::starting;
+  const bool was_asked_to = one->now == worker::state::retiring && begun.empty();
   workers_.forget(process);
   // Nobody else can have heard of one that never joined. The processes here hear of its end before
   // its leases are revoked, so that no push of it comes too late to be recognised.
   if (joined) {
-    to_announce_.push_back(process);
+    if (was_asked_to && retired_.empty())
+      announce_retired_ns_ = now_ns_ + limits_.tell_retired_every_ns;
+    (was_asked_to ? retired_ : to_announce_).push_back(process);
     announce_here({process});
   }
   drop_what_belongs_to(process);
@@ -321,6 +324,10 @@ void scheduler::answer_waiting(wire::node_id node) {
 
 void scheduler::tick(std::uint64_t now_ns) {
   now_ns_ = now_ns;
+  if (!retired_.empty() && now_ns >= announce_retired_ns_) {
+    to_announce_.insert(to_announce_.end(), retired_.begin(), retired_.end());
+    retired_.clear();
+  }
   if (!to_announce_.empty()) announce_elsewhere();
   if (now_ns >= recall_at_ns_) recall_for_waiting();
   remind();
@@ -361,7 +368,8 @@ std::uint64_t scheduler::next_deadline_ns() const {
   if (peers_.size() < 2 || shutting_down_) return std::min(recall_at_ns_, groups);
   if (somebody_waits() && remind_at_ns_ == never) return 0;
   const std::uint64_t reminds = somebody_waits() ? remind_at_ns_ : never;
-  return std::min({recall_at_ns_, reminds, groups, news_ ? gossip_at_ns_ : never});
+  const std::uint64_t retired = retired_.empty() ? never : announce_retired_ns_;
+  return std::min({recall_at_ns_, reminds, groups, retired, news_ ? gossip_at_ns_ : never});
 }
 
 void scheduler::on_shutdown(wire::process_id from, const wire::shutdown& asked) {

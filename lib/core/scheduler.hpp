@@ -35,6 +35,8 @@ struct scheduler_limits {
   /// objects, and the next that ends makes room. Processes of ended actors count too, but are
   /// always asked: nobody can use them. 0: as `workers`.
   std::uint32_t retiring_max = 0;
+  /// How long the ends of idle workers are gathered before other nodes are told.
+  std::uint64_t tell_retired_every_ns = 100'000'000;
   /// Processes being started at once.
   std::uint32_t starting_max = 32;
   /// A lease is not recalled before it was held that long: changing hands costs more than a task.
@@ -294,6 +296,9 @@ class scheduler {
   std::deque<std::uint64_t> claims_;
   ended_processes ended_;
   std::vector<wire::process_id> to_announce_;  // to the other schedulers, together
+  // The same, later: they have ended as they were asked to, and nobody needs to hear of it soon.
+  std::vector<wire::process_id> retired_;
+  std::uint64_t announce_retired_ns_ = 0;
   bool serving_ = false;
   std::vector<seat_room> beside_actors_;            // by seat; empty: to be looked at
   std::optional<placement_groups> groups_;          // the driver's scheduler: those of the job

@@ -48,6 +48,10 @@ std::optional<scheduler::process_choice> scheduler::choose_process(const wire::l
   if (goes_on_top) {
     if (worker* one = workers_.all_blocked(suits)) return process_choice{one, one->set};
   }
+  // Without cores of its own a process is not worth ending for the number of its cpus.
+  if (cores.size() == 0 && asked.held.gpus == 0) {
+    if (worker* idle = workers_.find_idle(for_actor, any)) return in_spite_of_its_set(*idle, asked);
+  }
   if (workers_.idle() != 0 && workers_.retiring() < limits_.retiring_max) return start;
   if (goes_on_top) {
     if (worker* one = workers_.all_blocked(any)) return in_spite_of_its_set(*one, asked);
