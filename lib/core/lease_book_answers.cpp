@@ -101,7 +101,9 @@ void lease_book::on_queued(process_id from, const wire::lease_queued& queued) {
   }
   if (of.asked == from) return;
   std::erase(of.asked_too, from);
-  of.asked_too.push_back(std::exchange(of.asked, from));
+  // Of what was asked before a part waits there still.
+  const bool is_latest = queued.request == of.request;
+  of.asked_too.push_back(is_latest ? std::exchange(of.asked, from) : from);
 }
 
 void lease_book::on_refuse(const wire::lease_refuse& refuse) {

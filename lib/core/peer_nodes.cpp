@@ -252,23 +252,33 @@ std::uint32_t peer_nodes::most_at(wire::node_id node, const wire::resource_amoun
   return times_in(demand, peers_[node].total);
 }
 
+void peer_nodes::choose(wire::node_id node, std::size_t count, std::vector<wire::node_id>& chosen) {
+  ++looks_;
+  if (node == self_ || !peers_[node].alive || chosen.size() >= count) return;
+  if (std::ranges::count(chosen, node) == 0) chosen.push_back(node);
+}
+
 std::vector<wire::node_id> peer_nodes::listeners(std::size_t count) {
   std::vector<wire::node_id> chosen;
-  const auto choose = [&](wire::node_id node) {
-    ++looks_;
-    if (node == self_ || !peers_[node].alive || chosen.size() >= count) return;
-    if (std::find(chosen.begin(), chosen.end(), node) == chosen.end()) chosen.push_back(node);
-  };
   const auto start = static_cast<wire::node_id>(random() % std::max<std::size_t>(peers_.size(), 1));
   auto next = with_waiting_.lower_bound(start);
   for (std::size_t i = 0; i < with_waiting_.size() && chosen.size() < count; ++i) {
     if (next == with_waiting_.end()) next = with_waiting_.begin();
-    choose(*next++);
+    choose(*next++, count, chosen);
   }
-  for (std::size_t i = 0; i < 4 * count && peers_.size() > 1; ++i) {
-    choose(static_cast<wire::node_id>(random() % peers_.size()));
-  }
+  add_some(count, chosen);
   return chosen;
+}
+
+std::vector<wire::node_id> peer_nodes::some(std::size_t count) {
+  std::vector<wire::node_id> chosen;
+  add_some(count, chosen);
+  return chosen;
+}
+
+void peer_nodes::add_some(std::size_t count, std::vector<wire::node_id>& chosen) {
+  for (std::size_t i = 0; i < 4 * count && chosen.size() < count && peers_.size() > 1; ++i)
+    choose(static_cast<wire::node_id>(random() % peers_.size()), count, chosen);
 }
 
 }  // namespace mobula::core

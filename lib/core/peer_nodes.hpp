@@ -80,6 +80,8 @@ class peer_nodes {
   std::uint32_t most_at(wire::node_id node, const wire::resource_amounts& demand) const;
   /// Other living nodes to tell news to: those where requests wait first, then some at random.
   std::vector<wire::node_id> listeners(std::size_t count);
+  /// Other living nodes, drawn at random.
+  std::vector<wire::node_id> some(std::size_t count);
 
   /// So many are looked at for one decision, at most.
   static constexpr std::size_t looks_max = 16;
@@ -99,6 +101,8 @@ class peer_nodes {
   wire::node_id find_nearest(const wire::resource_amounts& demand,
                              const wire::placement& where) const;
   void waits(wire::node_id node, std::uint32_t count);
+  void choose(wire::node_id node, std::size_t count, std::vector<wire::node_id>& chosen);
+  void add_some(std::size_t count, std::vector<wire::node_id>& chosen);
   /// The less the sooner.
   double score(wire::node_id node, const wire::resource_amounts& demand,
                std::uint32_t waiting) const;

@@ -335,7 +335,10 @@ void scheduler::tick(std::uint64_t now_ns) {
   if (news_ && peers_.size() > 1 && now_ns >= gossip_at_ns_ && !shutting_down_) {
     news_ = false;
     gossip_at_ns_ = now_ns + limits_.gossip_every_ns;
-    for (const wire::node_id node : peers_.listeners(limits_.gossip_fan_out)) interests(node);
+    const bool looks = std::exchange(reminds_, false);
+    const auto listeners =
+        looks ? peers_.some(limits_.remind_fan_out) : peers_.listeners(limits_.gossip_fan_out);
+    for (const wire::node_id node : listeners) interests(node);
     for (const wire::node_id node : std::exchange(interested_, {})) {
       if (peers_[node].alive) tell(node);
     }
@@ -355,7 +358,7 @@ void scheduler::remind() {
   } else if (remind_at_ns_ == never) {
     remind_at_ns_ = now_ns_ + remind_every_ns_;
   } else if (now_ns_ >= remind_at_ns_) {
-    news_ = true;
+    news_ = reminds_ = true;
     send_on();
     remind_every_ns_ = std::min(2 * remind_every_ns_, limits_.remind_every_ns_max);
     remind_at_ns_ = now_ns_ + remind_every_ns_;

@@ -44,6 +44,9 @@ struct scheduler_limits {
   /// How long news of free amounts are gathered before other nodes are told.
   std::uint64_t gossip_every_ns = 10'000'000;
   std::uint32_t gossip_fan_out = 2;
+  /// What waits looks for room at so many at a time: nodes that have never been asked say nothing
+  /// by themselves.
+  std::uint32_t remind_fan_out = 8;
   /// What waits tells others of itself again, at intervals that grow to this.
   std::uint64_t remind_every_ns_max = 1'000'000'000;
   std::uint8_t hops_max = 3;
@@ -314,6 +317,7 @@ class scheduler {
   std::uint64_t remind_every_ns_ = 0;
   static constexpr std::size_t interested_max = 16;
   std::vector<wire::node_id> interested_;  // nodes whose processes had leases that ended here
+  bool reminds_ = false;                   // what waits here is to be told of, to some at random
   bool news_ = false;                      // what is free has changed since others were told
 
   bool shutting_down_ = false;
