@@ -193,7 +193,7 @@ void scheduler::worker_joined(wire::process_id process) {
 }
 
 void scheduler::worker_ended(wire::process_id process, std::string_view cause,
-                             const std::vector<begun_entry>& begun) {
+                             const std::vector<begun_entry>& begun, bool as_asked) {
   worker* one = workers_.find(process);
   if (!one) return;
   for (const std::uint64_t number : std::vector<std::uint64_t>(one->leases)) {
@@ -214,7 +214,7 @@ void scheduler::worker_ended(wire::process_id process, std::string_view cause,
   }
   if (!shutting_down_) tell_of_leases_over(process, cause, begun);
   const bool joined = one->now != worker::state::starting;
-  const bool was_asked_to = one->now == worker::state::retiring && begun.empty();
+  const bool was_asked_to = as_asked && one->now == worker::state::retiring;
   workers_.forget(process);
   // Nobody else can have heard of one that never joined. The processes here hear of its end before
   // its leases are revoked, so that no push of it comes too late to be recognised.

@@ -102,8 +102,9 @@ class scheduler {
   /// A process that was started can be talked to.
   void worker_joined(wire::process_id process);
   /// A worker of this node has ended; `begun` is what its task board shows.
+  /// @param as_asked  by itself, since it was asked to, owning nothing that others held
   void worker_ended(wire::process_id process, std::string_view cause,
-                    const std::vector<begun_entry>& begun);
+                    const std::vector<begun_entry>& begun, bool as_asked = false);
   /// Another process has ended: the driver, or a node's scheduler and so all of that node.
   void process_ended(wire::process_id process);
   /// Starts workers ahead of the first lease.

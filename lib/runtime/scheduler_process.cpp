@@ -340,7 +340,8 @@ void scheduler_process::on_closed(process_id peer) {
   directory_->on_process_ended(peer);
   if (const auto found = dying_.extract(peer)) {
     const death& last = found.mapped();
-    scheduler_->worker_ended(peer, last.cause, last.begun);
+    const launch::exit_status good{launch::exit_status::how::exited, 0};
+    scheduler_->worker_ended(peer, last.cause, last.begun, last.cause == good.text());
     return;
   }
   scheduler_->process_ended(peer);

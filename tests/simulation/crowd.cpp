@@ -169,7 +169,7 @@ class crowd::host final : public wire::receiver, core::worker_starter {
     plan_tick();
   }
   void worker_left(process_id process) {
-    scheduler().worker_ended(process, "ended", {});
+    scheduler().worker_ended(process, "ended", {}, true);
     plan_tick();
   }
 

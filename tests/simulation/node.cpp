@@ -165,7 +165,8 @@ void node::on_closed(process_id ended) {
   pins_.forget(ended);
   directory_.on_process_ended(ended);
   if (const auto found = dying_.extract(ended)) {
-    scheduler_.worker_ended(ended, found.mapped().cause, found.mapped().begun);
+    const auto& last = found.mapped();
+    scheduler_.worker_ended(ended, last.cause, last.begun, last.cause == "ended");
   }
   settle();
 }
