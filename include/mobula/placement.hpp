@@ -92,7 +92,8 @@ class placement_group {
                            group_strategy strategy = pack{});
 
   /// Ready when all of it is reserved: the node of each bundle, by its number in nodes(). Fails
-  /// with `infeasible` if the nodes could never hold it, or if it is removed before.
+  /// with `infeasible` if the nodes could never hold it (also if `wait_infeasible` is set), or if
+  /// it is removed before.
   /// @throws error if the group is empty
   object_ref<std::vector<std::uint32_t>> ready() const;
   /// For tasks and actors that are to be in that bundle. @throws std::out_of_range
@@ -144,8 +145,9 @@ class in_group {
 using scheduling_strategy = std::variant<automatic, spread, on_node, labels, in_group>;
 
 /// Frees what the group has reserved. Tasks that run in it, and actors, are ended: they fail with
-/// worker_died and actor_died; what has not begun fails with `infeasible`. Waits until it is
-/// decided; in a task this suspends the fiber.
+/// worker_died and actor_died; what has not begun fails with `infeasible`. What they had put, or
+/// submitted, is lost with their processes. Waits until it is decided; in a task this suspends the
+/// fiber.
 /// @throws error if the group is empty, or is no more: it was removed already, or its maker ended
 /// @throws timed_out if no answer has come within the limit
 void remove(const placement_group& group, time_limit limit = forever);
