@@ -12,6 +12,13 @@ namespace mobula::core {
 using wire::group_strategy;
 using wire::node_id;
 
+device_set plan_room::put(const wire::resource_amounts& amounts) {
+  device_set taken = devices.find(amounts.gpus).value();
+  devices.take(taken);
+  take(free, amounts);
+  return taken;
+}
+
 namespace {
 
 /// How many of that a room has place for.
@@ -20,8 +27,7 @@ std::uint64_t times_in(const plan_room& room, const wire::resource_amounts& amou
   plan_room left = room;
   std::uint64_t times = 0;
   while (times < most && left.has(amounts)) {
-    left.devices.take(left.devices.find(amounts.gpus).value());
-    take(left.free, amounts);
+    left.put(amounts);
     ++times;
   }
   return times;
@@ -128,10 +134,7 @@ class packing {
 
   void put(std::size_t at, std::size_t room) {
     plan_room& into = rooms_[room];
-    const auto& amounts = amounts_at(at);
-    placed_.push_back({room, into.devices.find(amounts.gpus).value()});
-    into.devices.take(placed_.back().devices);
-    take(into.free, amounts);
+    placed_.push_back({room, into.put(amounts_at(at))});
     nodes_[order_[at]] = into.node;
     ++on_node_[into.node];
   }

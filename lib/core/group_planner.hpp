@@ -25,6 +25,8 @@ struct plan_room {
     return (kinds_of(amounts) & claimed) == 0 && fits(amounts, free) &&
            devices.find(amounts.gpus).has_value();
   }
+  /// What it has room for. @returns the devices of it
+  device_set put(const wire::resource_amounts& amounts);
 };
 
 struct planned_bundle {

@@ -122,8 +122,7 @@ group_plan placement_groups::plan_of_all(const group& one) const {
       return room.node == each.node && room.has(each.amounts);
     });
     if (mine == rooms.end()) continue;
-    mine->devices.take(mine->devices.find(each.amounts.gpus).value());
-    take(mine->free, each.amounts);
+    mine->put(each.amounts);
   }
   return plan(one, std::move(rooms), true);
 }
@@ -255,12 +254,7 @@ void placement_groups::on_remove(process_id from, const wire::group_remove& aske
 }
 
 void placement_groups::refuse(const wire::lease_request& asked, const wire::error_value& why) {
-  const auto error = encoded(why);
-  wire::lease_refuse answer;
-  answer.request = asked.request;
-  answer.count = asked.count;
-  answer.error = error;
-  wire::send(out_, asked.owner, answer);
+  send_refusal(out_, asked.owner, asked.request, asked.count, encoded(why));
 }
 
 void placement_groups::on_request(wire::lease_request asked) {

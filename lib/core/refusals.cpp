@@ -86,4 +86,13 @@ std::vector<std::byte> infeasible_error(const wire::lease_request& asked, const 
   return bytes;
 }
 
+void send_refusal(wire::outbox& out, wire::process_id owner, std::uint64_t request,
+                  std::uint32_t count, wire::blob error) {
+  wire::lease_refuse answer;
+  answer.request = request;
+  answer.count = count;
+  answer.error = error;
+  wire::send(out, owner, answer);
+}
+
 }  // namespace mobula::core

@@ -237,6 +237,7 @@ class scheduler {
   void look_at_actors();
   bool fits_beside_actors(const wire::lease_request& asked);
   void serve_claims(taken_ahead& taken);
+  lease& new_lease(const waiting_request& wanted, std::uint32_t seat);
   resource_set grant(const waiting_request& wanted);
   void assign(lease& granted, worker& to);
   void recall_for_waiting();

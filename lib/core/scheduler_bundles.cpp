@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "core/errors.hpp"
-#include "core/invariant.hpp"
+#include "core/refusals.hpp"
 #include "core/scheduler.hpp"
 #include "wire/codec.hpp"
 
@@ -22,10 +22,7 @@ void scheduler::place_bundle(wire::lease_request asked) {
   if (left == queue_.end() || !at_once) return;
   // Why not is told with it, so that the next plan is a better one.
   if (owner.node() != node_) tell(owner.node());
-  wire::lease_refuse answer;
-  answer.request = request;
-  answer.count = left->asked.count;
-  wire::send(out_, owner, answer);
+  send_refusal(out_, owner, request, left->asked.count, {});
   queue_.erase(left);
 }
 
@@ -118,15 +115,8 @@ void scheduler::send_back(wire::lease_request asked, std::uint8_t why) {
 
 void scheduler::grant_bundle(const waiting_request& wanted, std::uint32_t seat) {
   const wire::lease_request& asked = wanted.asked;
-  lease& granted = leases_[++last_lease_];
-  granted.number = last_lease_;
-  granted.owner = asked.owner;
-  granted.request = asked.request;
-  granted.shape = wanted.shape;
-  granted.kind = wire::lease_kind::bundle;
-  granted.seat = seat;
+  lease& granted = new_lease(wanted, seat);
   granted.granted_at_ns = now_ns_;
-  granted.held = asked.held;
   granted.set.devices = books_.devices_of(seat).find(asked.held.gpus).value();
   books_.take_from(seat, granted.held, granted.set.devices);
   granted.inside = books_.add_bundle(asked.where, seat, granted.held, granted.set.devices);
@@ -177,11 +167,7 @@ void scheduler::end_bundle(lease& bundle) {
       workers_.end(*process);
       continue;
     }
-    wire::lease_refuse answer;
-    answer.request = user.request;
-    answer.count = 1;
-    answer.error = error;
-    wire::send(out_, user.owner, answer);
+    send_refusal(out_, user.owner, user.request, 1, error);
     end_lease(user);
   }
   if (lease* const left = find({self_, number})) close_if_left(*left);

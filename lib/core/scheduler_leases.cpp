@@ -107,6 +107,20 @@ void scheduler::serve_claims(taken_ahead& taken) {
   for (const std::uint32_t seat : seats_waited_for) taken.add(books_.place_of(seat), cpus_bit);
 }
 
+/// As the request says, nothing of it booked yet.
+scheduler::lease& scheduler::new_lease(const waiting_request& wanted, std::uint32_t seat) {
+  const wire::lease_request& asked = wanted.asked;
+  lease& made = leases_[++last_lease_];
+  made.number = last_lease_;
+  made.owner = asked.owner;
+  made.request = asked.request;
+  made.shape = wanted.shape;
+  made.kind = asked.kind;
+  made.seat = seat;
+  made.held = asked.held;
+  return made;
+}
+
 /// Gives one worker to the request. @returns nothing, or what it lacks
 resource_set scheduler::grant(const waiting_request& wanted) {
   const wire::lease_request& asked = wanted.asked;
@@ -120,16 +134,9 @@ resource_set scheduler::grant(const waiting_request& wanted) {
   auto choice = choose_process(asked, static_cast<std::uint32_t>(seat));
   if (!choice) return process_bit;
 
-  lease& granted = leases_[++last_lease_];
-  granted.number = last_lease_;
-  granted.owner = asked.owner;
-  granted.request = asked.request;
-  granted.shape = wanted.shape;
-  granted.kind = asked.kind;
+  lease& granted = new_lease(wanted, static_cast<std::uint32_t>(seat));
   // Its process ends with the bundle: nobody else's is to end with it.
   granted.alone = asked.alone || where.in_group();
-  granted.seat = static_cast<std::uint32_t>(seat);
-  granted.held = asked.held;
   granted.set = std::move(choice->set);
   books_.take_from(granted.seat, granted.held, granted.set.devices, granted.set.cores);
   if (where.in_group()) enter_bundle(granted);

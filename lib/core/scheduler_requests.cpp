@@ -69,12 +69,7 @@ bool scheduler::could_be_here(const wire::lease_request& asked) const {
 }
 
 void scheduler::refuse(const wire::lease_request& asked) {
-  wire::lease_refuse answer;
-  answer.request = asked.request;
-  answer.count = asked.count;
-  const auto error = infeasible_error(asked, peers_);
-  answer.error = error;
-  wire::send(out_, asked.owner, answer);
+  send_refusal(out_, asked.owner, asked.request, asked.count, infeasible_error(asked, peers_));
 }
 
 /// Pack until half full, then spread: how many of the workers another node should give, which one

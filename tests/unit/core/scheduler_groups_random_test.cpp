@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <deque>
 #include <map>
 #include <memory>
@@ -17,6 +16,7 @@
 #include "core/random_network.hpp"
 #include "core/scheduler.hpp"
 #include "core/sent_messages.hpp"
+#include "seed.hpp"
 #include "wire/codec.hpp"
 
 namespace mobula::core {
@@ -364,17 +364,11 @@ class group_job : public worker_starter {
   bool deaths_ = false;
 };
 
-/// The first seed: MOBULA_TEST_SEED, or 1.
-std::uint64_t first_seed() {
-  const char* given = std::getenv("MOBULA_TEST_SEED");
-  return given ? std::strtoull(given, nullptr, 10) : 1;
-}
-
 void run_seeds(std::uint64_t count, bool deaths) {
   const std::uint64_t first = first_seed();
   std::size_t ready = 0, failed = 0, in_groups = 0;
   for (std::uint64_t seed = first; seed < first + count; ++seed) {
-    SCOPED_TRACE("MOBULA_TEST_SEED=" + std::to_string(seed));
+    SCOPED_TRACE("TEST_SEED=" + std::to_string(seed));
     group_job one{seed, static_cast<std::size_t>(1 + seed % 6)};
     one.run(80, deaths);
     ready += one.groups_ready();
@@ -393,7 +387,7 @@ TEST(SchedulerGroupsRandom, AllBundlesOrNoneWhateverTheOrderOfMessages) { run_se
 TEST(SchedulerGroupsRandom, OwnersDieInTheMiddle) { run_seeds(200, true); }
 
 TEST(SchedulerGroupsRandom, FiftyNodes) {
-  SCOPED_TRACE("MOBULA_TEST_SEED=" + std::to_string(first_seed()));
+  SCOPED_TRACE("TEST_SEED=" + std::to_string(first_seed()));
   group_job one{first_seed(), 50};
   one.run(600, true);
   EXPECT_GT(one.groups_ready(), 50U);

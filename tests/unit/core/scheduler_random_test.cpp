@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <deque>
 #include <functional>
 #include <map>
@@ -17,6 +16,7 @@
 #include "core/random_network.hpp"
 #include "core/scheduler.hpp"
 #include "core/sent_messages.hpp"
+#include "seed.hpp"
 #include "wire/codec.hpp"
 
 namespace mobula::core {
@@ -243,16 +243,10 @@ class job : public worker_starter {
   bool busy_ = false;
 };
 
-/// The first seed: MOBULA_TEST_SEED, or 1.
-std::uint64_t first_seed() {
-  const char* given = std::getenv("MOBULA_TEST_SEED");
-  return given ? std::strtoull(given, nullptr, 10) : 1;
-}
-
 TEST(SchedulerRandom, GivesEverybodyWhatWasAskedForWhateverTheOrderOfMessages) {
   const std::uint64_t first = first_seed();
   for (std::uint64_t seed = first; seed < first + 200; ++seed) {
-    SCOPED_TRACE("MOBULA_TEST_SEED=" + std::to_string(seed));
+    SCOPED_TRACE("TEST_SEED=" + std::to_string(seed));
     job one{seed, 1 + seed % 5};
     one.run(60);
     EXPECT_EQ(one.granted() + one.refused(), one.asked());
@@ -263,7 +257,7 @@ TEST(SchedulerRandom, GivesEverybodyWhatWasAskedForWhateverTheOrderOfMessages) {
 TEST(SchedulerRandom, WholeCpusAreCoresOfOneLeaseUntilSomebodyClaimsThemBack) {
   const std::uint64_t first = first_seed();
   for (std::uint64_t seed = first; seed < first + 200; ++seed) {
-    SCOPED_TRACE("MOBULA_TEST_SEED=" + std::to_string(seed));
+    SCOPED_TRACE("TEST_SEED=" + std::to_string(seed));
     job one{seed, 1 + seed % 3, true};
     one.run(60);
     if (testing::Test::HasFailure()) return;
@@ -271,7 +265,7 @@ TEST(SchedulerRandom, WholeCpusAreCoresOfOneLeaseUntilSomebodyClaimsThemBack) {
 }
 
 TEST(SchedulerRandom, AHundredNodesShareTheWork) {
-  SCOPED_TRACE("MOBULA_TEST_SEED=" + std::to_string(first_seed()));
+  SCOPED_TRACE("TEST_SEED=" + std::to_string(first_seed()));
   job one{first_seed(), 100};
   one.run(600);
   EXPECT_EQ(one.granted() + one.refused(), one.asked());
