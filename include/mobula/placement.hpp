@@ -23,9 +23,9 @@ struct automatic {};
 /// On as many nodes as can be. Of a group's bundles the same.
 struct spread {};
 
-/// On that node, by its number in nodes().
+/// On that node, by its number in nodes(): a whole number of any type; 0 unless given.
 struct on_node {
-  std::uint32_t id = 0;
+  amount id = {};
   /// Whether it may run elsewhere if that node has no room, or could never do it. Otherwise it
   /// waits for that node, and fails with `infeasible` where there is no such node.
   bool soft = false;
@@ -177,6 +177,7 @@ struct codec<placement_group> : codec_defaults {
 template <>
 struct std::hash<mobula::placement_group> {
   std::size_t operator()(const mobula::placement_group& group) const {
+    if (!group) return 0;
     return std::hash<mobula::object_ref<std::vector<std::uint32_t>>>{}(group.ready());
   }
 };

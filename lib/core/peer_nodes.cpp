@@ -4,6 +4,8 @@
 #include <limits>
 #include <utility>
 
+#include "wire/codec.hpp"
+
 namespace mobula::core {
 namespace {
 
@@ -85,6 +87,7 @@ void peer_nodes::waits(wire::node_id node, std::uint32_t count) {
 
 void peer_nodes::died(wire::node_id node) {
   peers_[node].alive = false;
+  deaths_.push_back(wire::process_id::scheduler_of(node));
   waits(node, 0);
   places_.clear();
 }
@@ -96,6 +99,18 @@ void peer_nodes::sent(wire::node_id node, const wire::resource_amounts& held, st
     for (std::uint32_t i = 0; i < fit; ++i) take(one.free, held);
   }
   waits(node, one.waiting + count - fit);
+}
+
+void peer_nodes::send_request(wire::outbox& out, wire::node_id node,
+                              const wire::lease_request& asked) {
+  const wire::process_id to = wire::process_id::scheduler_of(node);
+  peer& one = peers_[node];
+  if (one.deaths_told != deaths_.size()) {
+    const auto first = deaths_.begin() + static_cast<std::ptrdiff_t>(one.deaths_told);
+    wire::send(out, to, wire::process_ended{{first, deaths_.end()}});
+    one.deaths_told = deaths_.size();
+  }
+  wire::send(out, to, asked);
 }
 
 std::size_t peer_nodes::alive() const {

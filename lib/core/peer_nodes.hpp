@@ -11,6 +11,7 @@
 #include "core/seats.hpp"
 #include "wire/ids.hpp"
 #include "wire/messages.hpp"
+#include "wire/outbox.hpp"
 
 namespace mobula::core {
 
@@ -42,6 +43,7 @@ class peer_nodes {
     std::uint32_t waiting = 0;
     resource_set lacking = 0;  // what waits there has a claim to all of these
     bool alive = true;
+    std::size_t deaths_told = 0;  // the first so many of `deaths_`
   };
   wire::node_id self() const { return self_; }
   std::size_t size() const { return peers_.size(); }
@@ -51,6 +53,10 @@ class peer_nodes {
   void died(wire::node_id node);
   /// `count` workers with `held` were asked of the node: so much less room there.
   void sent(wire::node_id node, const wire::resource_amounts& held, std::uint32_t count);
+  /// To the node's scheduler, behind news of each node that has died and of which it has not been
+  /// told from here. Owners ask anew when they hear of a death: what they ask then must never come
+  /// to one who has not heard, and would pass it on to the dead.
+  void send_request(wire::outbox& out, wire::node_id node, const wire::lease_request& asked);
 
   /// Nodes that live.
   std::size_t alive() const;
@@ -110,6 +116,7 @@ class peer_nodes {
 
   wire::node_id self_;
   std::vector<peer> peers_;
+  std::vector<wire::process_id> deaths_;  // schedulers that have ended
   std::set<wire::node_id> with_waiting_;  // the living where something waits
   std::uint64_t random_state_;
   std::uint64_t looks_ = 0;

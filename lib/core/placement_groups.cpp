@@ -296,7 +296,7 @@ bool placement_groups::pass_on(group& one, wire::lease_request& asked) {
     if (std::ranges::count(asked.visited, each.node) != 0) continue;
     if (asked.where.bundle == wire::placement::any_bundle) one.next_bundle = at + 1;
     asked.hops = limits_.hops_max;
-    wire::send(out_, process_id::scheduler_of(each.node), asked);
+    peers_.send_request(out_, each.node, asked);
     return true;
   }
   if (asked.hops != came_back_impossible || !one.ready) return false;

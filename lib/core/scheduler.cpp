@@ -233,9 +233,19 @@ void scheduler::worker_ended(wire::process_id process, std::string_view cause,
 
 void scheduler::process_ended(wire::process_id process) {
   if (ended_.has(process)) return;
-  to_announce_.push_back(process);
+  pass_on_end(process);
   announce_here({process});
   ended_elsewhere(process);
+}
+
+/// All nodes see the end of one, or hear of it: if each told all others, a thousand nodes would
+/// send a million messages. The driver's scheduler tells them.
+void scheduler::pass_on_end(wire::process_id process) {
+  if (!process.is_scheduler() || groups_) {
+    to_announce_.push_back(process);
+  } else if (process != wire::process_id::scheduler_of(0)) {
+    wire::send(out_, wire::process_id::scheduler_of(0), wire::process_ended{{process}});
+  }
 }
 
 void scheduler::on_process_ended(wire::process_id from, const wire::process_ended& said) {
@@ -246,7 +256,10 @@ void scheduler::on_process_ended(wire::process_id from, const wire::process_ende
   }
   if (fresh.empty()) return;
   announce_here(fresh);
-  for (const auto process : fresh) ended_elsewhere(process);
+  for (const auto process : fresh) {
+    if (groups_ && process.is_scheduler()) to_announce_.push_back(process);
+    ended_elsewhere(process);
+  }
 }
 
 void scheduler::ended_elsewhere(wire::process_id process) {

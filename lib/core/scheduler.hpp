@@ -203,6 +203,7 @@ class scheduler {
   void say_done_if_so();
   void ended_elsewhere(wire::process_id process);
   void drop_what_belongs_to(wire::process_id ended);
+  void pass_on_end(wire::process_id process);
   void announce_here(const std::vector<wire::process_id>& ended);
   void announce_elsewhere();
   void interests(wire::node_id node);

@@ -31,7 +31,7 @@ void scheduler::place_bundle(wire::lease_request asked) {
 void scheduler::place_in_group(wire::lease_request asked) {
   if (asked.hops < limits_.hops_max) {
     if (groups_) return groups_->on_request(std::move(asked));
-    return wire::send(out_, wire::process_id::scheduler_of(0), asked);
+    return peers_.send_request(out_, 0, asked);
   }
   if (!could_be_here(asked))
     return send_back(std::move(asked), placement_groups::came_back_impossible);
@@ -95,7 +95,7 @@ void scheduler::on_bundle_room(wire::process_id from, const wire::bundle_room& n
   if (first == queue_.end()) return;
   wire::lease_request one = first->asked;
   one.count = 1;
-  wire::send(out_, wire::process_id::scheduler_of(news.node), one);
+  peers_.send_request(out_, news.node, one);
   if (--first->asked.count == 0) queue_.erase(first);
   if (waiting() != queue_.end()) want_room(news.group, news.demand);
 }
@@ -110,7 +110,7 @@ void scheduler::want_room(wire::group_id group, const wire::resource_amounts& de
 void scheduler::send_back(wire::lease_request asked, std::uint8_t why) {
   asked.hops = why;
   if (std::ranges::count(asked.visited, node_) == 0) asked.visited.push_back(node_);
-  wire::send(out_, wire::process_id::scheduler_of(0), asked);
+  peers_.send_request(out_, 0, asked);
 }
 
 void scheduler::grant_bundle(const waiting_request& wanted, std::uint32_t seat) {

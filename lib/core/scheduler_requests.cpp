@@ -257,7 +257,7 @@ void scheduler::pass(wire::lease_request passed, wire::node_id to, std::uint32_t
   peers_.sent(to, passed.held, count);
   // What is free rides along.
   tell(to);
-  wire::send(out_, wire::process_id::scheduler_of(to), passed);
+  peers_.send_request(out_, to, passed);
 }
 
 /// The node has said that it has room: what waits here goes there.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <variant>
@@ -32,6 +33,16 @@ resource_amounts demanded(amount cpus, double cpus_unset, amount gpus, amount me
   return amounts_of(cpus.value_or(cpus_unset), gpu, memory_bytes.value_or(0), resources);
 }
 
+std::uint32_t node_number(amount given) {
+  const double number = given.value_or(0);
+  // A node that there is not is told from one that can't be where the request is met.
+  constexpr double highest = std::numeric_limits<std::uint32_t>::max();
+  if (!(number >= 0) || number != std::floor(number))
+    throw std::invalid_argument{"on_node names node " + std::to_string(number) +
+                                ": nodes have whole numbers from 0 on, as nodes() tells them"};
+  return static_cast<std::uint32_t>(std::min(number, highest));
+}
+
 // As it travels.
 struct in_words_of_the_wire {
   wire::placement operator()(const automatic&) const { return {}; }
@@ -43,7 +54,7 @@ struct in_words_of_the_wire {
   wire::placement operator()(const on_node& that) const {
     wire::placement where;
     where.how = wire::placement_kind::node;
-    where.node = that.id;
+    where.node = node_number(that.id);
     where.soft = that.soft;
     return where;
   }

@@ -330,7 +330,12 @@ void scheduler_process::on_message(process_id from, wire::blob message) {
   if (directory_->on_message(from, message)) return;
   if (wire::type_of(message) == wire::message_type::process_ended) {
     if (const auto told = wire::decode<wire::process_ended>(message)) {
-      for (const process_id ended : told->processes) directory_->on_process_ended(ended);
+      for (const process_id ended : told->processes) {
+        // What still comes from it must not follow the news of its end.
+        const bool is_other = ended.is_scheduler() && ended.node() != told_.node;
+        if (links_ && is_other && ended.node() < links_->nodes()) links_->cut(ended.node());
+        directory_->on_process_ended(ended);
+      }
     }
   }
   scheduler_->on_message(from, message);

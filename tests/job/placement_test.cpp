@@ -67,6 +67,11 @@ TEST(Placement, OnANodeThatIsNotThereFailsInWords) {
   EXPECT_LE(got(remote<node_here>.with({.strategy = on_node{99, true}})()), last_node());
 }
 
+TEST(Placement, OfANumberThatNoNodeCanHaveIsRefused) {
+  for (const on_node never : {on_node{-1}, on_node{0.5}})
+    EXPECT_THROW(remote<node_here>.with({.strategy = never})(), std::invalid_argument);
+}
+
 TEST(Placement, OnANodeThatIsTooSmallFailsInWords) {
   const auto task =
       remote<node_here>.with({.cpus = 1000, .strategy = on_node{.id = last_node()}})();

@@ -86,7 +86,23 @@ void crowd_owner::request_ended(errand& one) {
   one.request = one.requested = 0;
 }
 
+void crowd_owner::node_ended(wire::node_id node) {
+  std::erase_if(leases_, [&](const auto& one) {
+    if (one.first.granter.node() != node) return false;
+    errand& of = errands_[one.second.of];
+    --of.leases;
+    ++of.backlog;
+    return true;
+  });
+  for (std::size_t i = 0; i < errands_.size(); ++i) {
+    if (errands_[i].request != 0) request_ended(errands_[i]);
+    ask(i);
+  }
+}
+
 void crowd_owner::granted(const wire::lease_grant& grant) {
+  // Its link has been cut.
+  if (where_.has_ended(grant.lease.granter.node())) return;
   const auto at = requests_.find(grant.request);
   // Granted when it was no longer wanted.
   if (at == requests_.end()) {
@@ -115,8 +131,10 @@ void crowd_owner::work_on(wire::lease_id lease, held& with) {
 
 void crowd_owner::task_ended(wire::lease_id lease) {
   if (where_.has_ended(self_)) return;
+  const auto at = leases_.find(lease);
+  if (at == leases_.end()) return;  // its node has ended
   ++done_;
-  held& with = leases_.at(lease);
+  held& with = at->second;
   const std::size_t which = with.of;
   work_on(lease, with);
   ask(which);
@@ -166,6 +184,7 @@ class crowd::host final : public wire::receiver, core::worker_starter {
   }
   void process_ended(process_id process) {
     scheduler().process_ended(process);
+    if (process.is_scheduler()) where_.heard_of_end(id_, process.node());
     plan_tick();
   }
   void worker_left(process_id process) {
@@ -176,13 +195,21 @@ class crowd::host final : public wire::receiver, core::worker_starter {
  private:
   void on_message(process_id from, wire::blob message) override {
     where_.arrived(message);
+    where_.arrived_at(id_);
     scheduler().tick(where_.time().now_ns());
     scheduler().on_message(from, message);
+    if (const auto news = wire::decode<wire::process_ended>(message)) {
+      for (const process_id one : news->processes)
+        if (one.is_scheduler()) where_.heard_of_end(id_, one.node());
+    }
     plan_tick();
   }
-  void on_closed(process_id) override {}
+  void on_closed(process_id peer) override {
+    if (peer.is_scheduler()) process_ended(peer);
+  }
   void start_worker(process_id process, const core::process_set& set) override {
     where_.time().after(where_.options_.start_ns, [this, process, devices = set.devices] {
+      if (where_.has_ended(id_)) return;
       where_.workers_[process] = std::make_unique<worker>(where_, process, devices);
       scheduler().tick(where_.time().now_ns());
       scheduler().worker_joined(process);
@@ -198,7 +225,7 @@ class crowd::host final : public wire::receiver, core::worker_starter {
     if (when >= tick_at_ns_) return;
     tick_at_ns_ = when;
     where_.time().at(when, [this, when] {
-      if (tick_at_ns_ != when) return;
+      if (tick_at_ns_ != when || where_.has_ended(id_)) return;
       tick_at_ns_ = never;
       scheduler_->tick(where_.time().now_ns());
       plan_tick();
@@ -220,6 +247,7 @@ void crowd::worker::on_message(process_id from, wire::blob message) {
   } else if (wire::type_of(message) == message_type::worker_retire) {
     // Not from within its own message.
     where_.time().after(0, [&where = where_, self = self_] {
+      if (where.has_ended(self.node())) return;
       where.net().leave(self);
       where.workers_.erase(self);
       where.nodes_[self.node()]->worker_left(self);
@@ -232,7 +260,8 @@ void crowd::worker::on_message(process_id from, wire::blob message) {
 crowd::crowd(crowd_options named)
     : options_{std::move(named)},
       net_{time_, wire::mix(options_.seed + 1), options_.messages},
-      used_(options_.nodes.size()) {
+      used_(options_.nodes.size()),
+      messages_at_(options_.nodes.size()) {
   for (std::size_t i = 0; i < options_.nodes.size(); ++i)
     nodes_.push_back(std::make_unique<host>(*this, static_cast<wire::node_id>(i)));
 }
@@ -248,9 +277,35 @@ crowd_owner& crowd::add_owner(wire::node_id node) {
 }
 
 void crowd::kill(crowd_owner& owner) {
-  ended_[owner.self()] = true;
+  if (!ended_.emplace(owner.self(), true).second) return;
   net_.kill(owner.self());
   nodes_[owner.self().node()]->process_ended(owner.self());
+}
+
+void crowd::kill(wire::node_id node) {
+  const process_id dead = process_id::scheduler_of(node);
+  ended_[dead] = true;
+  net_.kill(dead);
+  for (const auto& one : owners_) {
+    if (one->self().node() != node || !ended_.emplace(one->self(), true).second) continue;
+    net_.kill(one->self());
+  }
+  std::vector<process_id> there;
+  for (const auto& [process, one] : workers_)
+    if (process.node() == node) there.push_back(process);
+  for (const process_id process : there) {
+    net_.kill(process);
+    workers_.erase(process);
+  }
+  std::erase_if(uses_, [&](const auto& one) { return one.second.worker.node() == node; });
+  net_.told_of_end(process_id::scheduler_of(0), dead);
+}
+
+// The node's owners hear it from its scheduler.
+void crowd::heard_of_end(wire::node_id listener, wire::node_id ended) {
+  if (!heard_.insert({listener, ended}).second) return;
+  for (const auto& one : owners_)
+    if (one->self().node() == listener && !has_ended(one->self())) one->node_ended(ended);
 }
 
 void crowd::run(std::uint64_t until_ns) {
@@ -324,7 +379,7 @@ void crowd::count(const use& one, int sign) {
   }
 }
 
-std::uint64_t crowd::look_for_idle_room() {
+idle_room crowd::look_for_idle_room() {
   const std::uint64_t now = time_.now_ns();
   // Demands that somebody waits for, and since when.
   std::map<std::uint64_t, std::pair<wire::resource_amounts, std::uint64_t>> wanted;
@@ -337,19 +392,22 @@ std::uint64_t crowd::look_for_idle_room() {
       since = std::min(since, one.since_ns);
     }
   }
-  std::map<std::pair<std::uint64_t, wire::node_id>, std::uint64_t> room_now;
-  std::uint64_t longest = 0;
+  std::map<std::pair<std::uint64_t, wire::node_id>, idle_room> room_now;
+  idle_room longest;
   for (const auto& [number, what] : wanted) {
     const auto& [demand, waits_since] = what;
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
       const auto id = static_cast<wire::node_id>(i);
+      if (has_ended(id)) continue;
       const core::scheduler* made = nodes_[i]->made();
       if (made && (made->waiting_count() != 0 || made->books().seat_for(demand) < 0)) continue;
       if (!made && !core::fits(demand, options_.nodes[i].seats.front())) continue;
       const auto before = room_since_.find({number, id});
-      const std::uint64_t since = before == room_since_.end() ? now : before->second;
+      idle_room since{now, messages_at_[i]};
+      if (before != room_since_.end() && before->second.ns >= waits_since) since = before->second;
       room_now[{number, id}] = since;
-      longest = std::max(longest, now - std::max(since, waits_since));
+      longest.ns = std::max(longest.ns, now - since.ns);
+      longest.messages = std::max(longest.messages, messages_at_[i] - since.messages);
     }
   }
   room_since_ = std::move(room_now);
@@ -364,8 +422,8 @@ std::string crowd::leftovers() const {
   };
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
     const core::scheduler* made = nodes_[i]->made();
-    if (!made) continue;
     const auto id = static_cast<wire::node_id>(i);
+    if (!made || has_ended(id)) continue;
     say(id, "leases", made->lease_count());
     say(id, "waiting", made->waiting_count());
     say(id, "dropped", made->dropped());

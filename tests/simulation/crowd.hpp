@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -42,6 +43,8 @@ class crowd_owner final : public wire::receiver {
   std::uint64_t refused() const { return refused_; }
   std::uint64_t left() const;
   void task_ended(wire::lease_id lease);
+  /// A node has ended: what ran there runs again, and what may have waited there is asked anew.
+  void node_ended(wire::node_id node);
 
  private:
   struct held {
@@ -76,6 +79,11 @@ struct crowd_options {
   std::uint64_t start_ns = 100'000;  // a process takes so long to begin
 };
 
+struct idle_room {
+  std::uint64_t ns = 0;
+  std::uint64_t messages = 0;  // that arrived at that node meanwhile
+};
+
 /// Schedulers by themselves, in virtual time, with owners that only count: a thousand nodes and a
 /// hundred thousand tasks take seconds. Checks at every grant that no node is over a total and no
 /// device over one; counts what is sent.
@@ -95,12 +103,13 @@ class crowd final {
   const std::vector<std::unique_ptr<crowd_owner>>& owners() const { return owners_; }
   /// It ends, whatever it has; its tasks are not wanted any more.
   void kill(crowd_owner& owner);
+  /// All of it ends; the others hear of it one by one.
+  void kill(wire::node_id node);
   /// Until nothing happens any more, at most so long.
   void run(std::uint64_t until_ns = never);
-  /// How long some request has waited, the longest time, although a node where nothing waited had
-  /// room for it all that time. To be asked often: what is shorter than between two calls is not
-  /// seen.
-  std::uint64_t look_for_idle_room();
+  /// The longest that some request has waited although a node where nothing waited had room for it
+  /// all that time. To be asked often: what is shorter than between two calls is not seen.
+  idle_room look_for_idle_room();
 
   core::scheduler* scheduler_of(wire::node_id node);
   /// What is wrong when all is done; empty: nothing.
@@ -119,10 +128,15 @@ class crowd final {
 
   // What its processes tell.
   void arrived(wire::blob message);
+  void arrived_at(wire::node_id node) { ++messages_at_[node]; }
   void begins(const wire::lease_grant& grant, const wire::resource_amounts& demand);
   void ends(wire::lease_id lease);
   void failed(const std::string& what);
+  void heard_of_end(wire::node_id listener, wire::node_id ended);
   bool has_ended(wire::process_id process) const { return ended_.contains(process); }
+  bool has_ended(wire::node_id node) const {
+    return has_ended(wire::process_id::scheduler_of(node));
+  }
 
  private:
   class host;
@@ -140,13 +154,15 @@ class crowd final {
   std::vector<std::unique_ptr<crowd_owner>> owners_;
   std::unordered_map<wire::process_id, std::unique_ptr<worker>> workers_;
   std::map<wire::process_id, bool> ended_;
+  std::set<std::pair<wire::node_id, wire::node_id>> heard_;  // who, of whose end
   std::unordered_map<wire::lease_id, use> uses_;
   std::vector<wire::resource_amounts> used_;
   std::map<std::pair<wire::node_id, std::uint32_t>, std::int64_t> devices_used_;
   std::map<wire::message_type, std::uint64_t> by_type_;
   std::uint64_t messages_ = 0;
-  /// Since when a node has had room for a demand, by both.
-  std::map<std::pair<std::uint64_t, wire::node_id>, std::uint64_t> room_since_;
+  std::vector<std::uint64_t> messages_at_;  // each node's scheduler
+  /// Since when, and after how many messages, a node has had room for a demand, by both.
+  std::map<std::pair<std::uint64_t, wire::node_id>, idle_room> room_since_;
   std::uint32_t next_owner_ = 0;
   std::string failure_;
 };

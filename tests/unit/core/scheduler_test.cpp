@@ -1,5 +1,7 @@
 #include "core/scheduler.hpp"
 
+#include <gmock/gmock.h>
+
 #include "core/scheduler_fixture.hpp"
 
 namespace mobula::core {
@@ -441,6 +443,37 @@ TEST_F(Scheduler, WhatFindsNoRoomWhereItsArgumentsLieMayComeBack) {
   const auto passed = out_.take<wire::lease_request>();
   ASSERT_TRUE(passed);
   EXPECT_TRUE(passed->visited.empty());
+}
+
+// An owner asks anew when it hears that a node has ended. Whom its request is passed on to may not
+// have heard, and would pass it on to the dead.
+TEST_F(Scheduler, TellsOfDeadNodesWhomItPassesARequestOnTo) {
+  make({{"here", {cpus(1)}}, {"a", {cpus(4)}}, {"b", {cpus(4)}}});
+  scheduler_->process_ended(process_id::scheduler_of(1));
+  out_.clear();
+  ask(driver, 1, cpus(2));
+  process_id to;
+  const auto news = out_.take<wire::process_ended>(&to);
+  ASSERT_TRUE(news);
+  EXPECT_EQ(to, process_id::scheduler_of(2));
+  EXPECT_EQ(news->processes, std::vector{process_id::scheduler_of(1)});
+  ASSERT_TRUE(out_.take<wire::lease_request>(&to));
+  EXPECT_EQ(to, process_id::scheduler_of(2));
+  // Once.
+  ask(driver, 2, cpus(2));
+  ASSERT_TRUE(out_.take<wire::lease_request>());
+  EXPECT_FALSE(out_.take<wire::process_ended>());
+}
+
+TEST_F(Scheduler, HearsOfADeadNodeFromOneAndTellsAll) {
+  make({{"here", {cpus(1)}}, {"a", {cpus(1)}}, {"b", {cpus(1)}}, {"c", {cpus(1)}}});
+  out_.clear();
+  receive(process_id::scheduler_of(1), wire::process_ended{{process_id::scheduler_of(2)}});
+  scheduler_->tick(now_);
+  std::vector<process_id> told;
+  for (process_id to; out_.take<wire::process_ended>(&to);) told.push_back(to);
+  EXPECT_THAT(told, testing::UnorderedElementsAre(driver, process_id::scheduler_of(1),
+                                                  process_id::scheduler_of(3)));
 }
 
 TEST_F(Scheduler, TellsANodeWhereSomethingWaitsWhatIsFreeHere) {
