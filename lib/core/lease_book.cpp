@@ -100,6 +100,7 @@ void lease_book::push(task& next, held_lease& lease) {
     lease.completed = 0;
   }
   lease.in_flight.push_back(next);
+  watch(lease);
   push_(next, lease);
 }
 
@@ -220,6 +221,7 @@ void lease_book::withdraw(task& one) {
 }
 
 void lease_book::touch(held_lease& lease) {
+  watch(lease);
   if (lease.touched) return;
   lease.touched = true;
   touched_.push_back(&lease);
@@ -236,16 +238,10 @@ void lease_book::open_if_room(held_lease& lease) {
                     !lease.reclaiming && lease.of->key.kind == wire::lease_kind::task &&
                     lease.in_flight.size() < lease.window;
   if (!room) return close(lease);
-  if (lease.open) return;
-  lease.open = true;
-  lease.of->open.push_back(&lease);
+  lease.of->open.add(lease);
 }
 
-void lease_book::close(held_lease& lease) {
-  if (!lease.open) return;
-  lease.open = false;
-  std::erase(lease.of->open, &lease);
-}
+void lease_book::close(held_lease& lease) { lease.of->open.remove(lease); }
 
 void lease_book::adjust_window(held_lease& lease) {
   if (lease.completed == 0) return;
@@ -302,8 +298,8 @@ void lease_book::forget(held_lease& lease) {
 
 void lease_book::unlist(held_lease& lease) {
   close(lease);
+  watched_.remove(lease);
   if (lease.touched) std::erase(touched_, &lease);
-  std::erase(lease.of->leases, &lease);
 }
 
 void lease_book::creation_failed(wire::lease_id id) {
@@ -318,7 +314,7 @@ void lease_book::actor_over(wire::lease_id id) {
 // others' submitter waits for.
 void lease_book::requeue(task& one, task* near) {
   one.lease->in_flight.remove(one);
-  one.lease = nullptr;
+  watch(*std::exchange(one.lease, nullptr));
   ++one.attempt;
   one.where = task::phase::ready;
   one.demand->ready.insert(one, near);
@@ -331,6 +327,7 @@ held_lease& lease_book::hold(wire::lease_id id, process_id worker, shape& of) {
   lease->id = id;
   lease->worker = worker;
   lease->of = &of;
+  watch(*lease);
   return *lease;
 }
 

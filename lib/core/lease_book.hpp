@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "core/placed_list.hpp"
 #include "core/resources.hpp"
 #include "core/task.hpp"
 #include "wire/messages.hpp"
@@ -41,17 +42,17 @@ struct held_lease {
   bool blocked = false;     // its task waits for something: nothing is pushed until one completes
   bool reclaiming = false;  // a task_reclaim is on its way
   bool all_begun = false;   // nothing in flight could be reclaimed: all of it has begun
-  bool open = false;        // in shape::open
   bool touched = false;     // in lease_book::touched_
+  list_place open;          // in shape::open
+  list_place watched;       // in lease_book::watched_
 };
 
 struct shape {
   demand_key key;
-  std::uint64_t number = 0;       // names the demand in pushes
-  task_list ready;                // by number
-  std::uint64_t last_number = 0;  // of those that became ready
-  std::vector<held_lease*> leases;
-  std::vector<held_lease*> open;  // those with room, used in turn
+  std::uint64_t number = 0;                         // names the demand in pushes
+  task_list ready;                                  // by number
+  std::uint64_t last_number = 0;                    // of those that became ready
+  placed_list<held_lease, &held_lease::open> open;  // leases with room, used in turn
   std::size_t next_open = 0;
   std::uint64_t request = 0;                // the one that is out, or 0
   std::vector<std::uint64_t> asked_before;  // by these numbers for the same; grants of them count
@@ -147,7 +148,8 @@ class lease_book {
   void requeue(task& one, task* near);
   void relieve(held_lease& stuck);
   static bool may_reclaim(const held_lease& stuck);
-  static bool is_watched(const held_lease& lease);
+  static bool wants_watching(const held_lease& lease);
+  void watch(held_lease& lease);
   resource_set wanted_kinds() const;
   std::uint64_t keep_ns(const held_lease& idle, resource_set wanted) const;
   std::uint64_t due_ns(const held_lease& watched, resource_set wanted) const;
@@ -167,6 +169,8 @@ class lease_book {
   std::unordered_map<wire::lease_id, std::unique_ptr<held_lease>> leases_;
   std::unordered_map<std::uint64_t, shape*> requests_;
   std::unordered_map<std::uint64_t, waiting_creation> creations_;
+  // All that a tick may have to act on; those that have no need of it any more are taken out then.
+  placed_list<held_lease, &held_lease::watched> watched_;
   std::vector<held_lease*> touched_;
   std::vector<held_lease*> touched_now_;  // being flushed
   std::vector<shape*> dirty_;

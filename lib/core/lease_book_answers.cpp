@@ -65,14 +65,13 @@ void lease_book::on_grant(process_id from, const wire::lease_grant& grant) {
   }
   held_lease& lease = hold(grant.lease, grant.worker, of);
   lease.mark_ns = now_ns_;
-  of.leases.push_back(&lease);
   open_if_room(lease);
   mark_dirty(of);
   if (!of.ready.empty()) return;
   // Nothing is ready any more, but perhaps something waits behind a long task.
-  for (held_lease* other : of.leases) {
-    if (!other->in_flight.empty() && is_watched(*other) && other->resting_since_ns != 0 &&
-        now_ns_ - other->resting_since_ns >= limits_.stuck_after_ns)
+  for (held_lease* other : watched_) {
+    if (other->of == &of && !other->in_flight.empty() && wants_watching(*other) &&
+        other->resting_since_ns != 0 && now_ns_ - other->resting_since_ns >= limits_.stuck_after_ns)
       return relieve(*other);
   }
 }

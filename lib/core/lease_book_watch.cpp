@@ -48,8 +48,12 @@ void lease_book::tick(std::uint64_t now_ns) {
   next_look_ns_ = now_ns_ + limits_.look_every_ns;
   std::vector<held_lease*> idle;
   const resource_set wanted = wanted_kinds();
-  for (auto& [id, lease] : leases_) {
-    if (!is_watched(*lease)) continue;
+  for (std::size_t i = watched_.size(); i-- != 0;) {
+    held_lease* const lease = watched_[i];
+    if (!wants_watching(*lease)) {
+      watched_.remove(*lease);
+      continue;
+    }
     if (lease->resting_since_ns == 0) {
       lease->resting_since_ns = now_ns_;
       continue;
@@ -58,17 +62,21 @@ void lease_book::tick(std::uint64_t now_ns) {
     if (!lease->in_flight.empty()) {
       if (resting >= limits_.stuck_after_ns && !lease->reclaiming) relieve(*lease);
     } else if (resting >= keep_ns(*lease, wanted) && lease->of->ready.empty()) {
-      idle.push_back(lease.get());
+      idle.push_back(lease);
     }
   }
   for (held_lease* lease : idle) give_back(*lease);
 }
 
 // Leases of tasks that are idle, or on which something waits behind a task.
-bool lease_book::is_watched(const held_lease& lease) {
+bool lease_book::wants_watching(const held_lease& lease) {
   if (lease.own || lease.of->key.kind == wire::lease_kind::actor) return false;
   return lease.in_flight.empty() ||
          (lease.in_flight.size() > 1 && !lease.reclaiming && !lease.all_begun);
+}
+
+void lease_book::watch(held_lease& lease) {
+  if (wants_watching(lease)) watched_.add(lease);
 }
 
 // Never where a tick would change nothing until something else happens: who sleeps until then would
@@ -81,7 +89,7 @@ std::uint64_t lease_book::due_ns(const held_lease& watched, resource_set wanted)
     if (!watched.of->ready.empty()) return never;
     return std::max(next_look_ns_, watched.resting_since_ns + keep_ns(watched, wanted));
   }
-  const bool was_relieved = watched.window == 1 && !watched.open;
+  const bool was_relieved = watched.window == 1 && !watched.open.is_set();
   if (was_relieved && !may_reclaim(watched)) return never;
   return std::max(next_look_ns_, watched.resting_since_ns + limits_.stuck_after_ns);
 }
@@ -89,8 +97,9 @@ std::uint64_t lease_book::due_ns(const held_lease& watched, resource_set wanted)
 std::uint64_t lease_book::next_deadline_ns() const {
   std::uint64_t next = std::numeric_limits<std::uint64_t>::max();
   const resource_set wanted = wanted_kinds();
-  for (const auto& [id, lease] : leases_) {
-    if (is_watched(*lease)) next = std::min(next, due_ns(*lease, wanted));
+  for (const held_lease* lease : watched_) {
+    if (wants_watching(*lease)) next = std::min(next, due_ns(*lease, wanted));
+    if (next <= next_look_ns_) break;  // none is due sooner
   }
   return next;
 }

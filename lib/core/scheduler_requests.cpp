@@ -273,6 +273,9 @@ void scheduler::offer_to(wire::node_id node) {
     forward(at->asked, node, count, true);
     at->asked.count -= count;
     news_ = true;
+    // Where there is room, there may be more: it is looked for as eagerly as at first.
+    remind_every_ns_ = limits_.gossip_every_ns;
+    remind_at_ns_ = std::min(remind_at_ns_, now_ns_ + remind_every_ns_);
     at = at->asked.count == 0 ? queue_.erase(at) : std::next(at);
   }
 }

@@ -1,10 +1,12 @@
 #include "simulation/crowd.hpp"
 
 #include <algorithm>
+#include <deque>
 #include <limits>
 #include <utility>
 
 #include "core/resources.hpp"
+#include "core/sent_messages.hpp"
 #include "wire/codec.hpp"
 
 namespace mobula::sim {
@@ -147,7 +149,7 @@ void crowd_owner::give_back(wire::lease_id lease) {
   wire::send(out_, lease.granter, wire::lease_return{lease});
 }
 
-// ---- workers: they begin, and end when they are told to
+// ---- workers: they begin, run what is pushed to them, and end when they are told to
 
 class crowd::worker final : public wire::receiver {
  public:
@@ -156,11 +158,20 @@ class crowd::worker final : public wire::receiver {
   core::device_set devices;
 
  private:
+  struct pushed {
+    process_id by;
+    wire::task_done answer;
+  };
   void on_message(process_id from, wire::blob message) override;
   void on_closed(process_id) override {}
+  void run_next();
+  void end_one();
+  void give_back(process_id owner, const wire::task_reclaim& asked);
+
   crowd& where_;
   process_id self_;
   wire::outbox& out_;
+  std::deque<pushed> pushed_;  // the first one runs
 };
 
 // ---- nodes
@@ -244,6 +255,11 @@ void crowd::worker::on_message(process_id from, wire::blob message) {
   if (const auto revoked = wire::decode<wire::lease_revoke>(message)) {
     where_.ends(revoked->lease);
     wire::send(out_, from, wire::lease_over{revoked->lease});
+  } else if (const auto push = wire::decode<wire::task_push>(message)) {
+    pushed_.push_back({from, {.attempt = push->attempt, .task = push->task, .lease = push->lease}});
+    if (pushed_.size() == 1) run_next();
+  } else if (const auto reclaim = wire::decode<wire::task_reclaim>(message)) {
+    give_back(from, *reclaim);
   } else if (wire::type_of(message) == message_type::worker_retire) {
     // Not from within its own message.
     where_.time().after(0, [&where = where_, self = self_] {
@@ -253,6 +269,35 @@ void crowd::worker::on_message(process_id from, wire::blob message) {
       where.nodes_[self.node()]->worker_left(self);
     });
   }
+}
+
+void crowd::worker::run_next() {
+  if (where_.options_.task_ns == 0) return;
+  where_.time().after(where_.options_.task_ns, [&where = where_, self = self_] {
+    if (const auto at = where.workers_.find(self); at != where.workers_.end())
+      at->second->end_one();
+  });
+}
+
+void crowd::worker::end_one() {
+  pushed one = std::move(pushed_.front());
+  pushed_.pop_front();
+  const auto value = core::encoded_part(wire::value_view{});
+  one.answer.results = value;
+  wire::send(out_, one.by, one.answer);
+  if (!pushed_.empty()) run_next();
+}
+
+void crowd::worker::give_back(process_id owner, const wire::task_reclaim& asked) {
+  wire::task_return back;
+  back.lease = asked.lease;
+  while (back.tasks.size() < asked.count && pushed_.size() > 1) {
+    const pushed& last = pushed_.back();
+    if (last.answer.lease != asked.lease) break;
+    back.tasks.insert(back.tasks.begin(), {last.answer.task, last.answer.attempt});
+    pushed_.pop_back();
+  }
+  wire::send(out_, owner, back);
 }
 
 // ---- the crowd

@@ -77,7 +77,21 @@ struct crowd_options {
   core::scheduler_limits scheduler = {};
   delays messages = {};
   std::uint64_t start_ns = 100'000;  // a process takes so long to begin
+  std::uint64_t task_ns = 0;         // and a task that is pushed to it so long; 0: it never ends
 };
+
+inline constexpr std::uint64_t microsecond = 1'000, millisecond = 1'000'000;
+
+inline wire::resource_amounts cpus(std::int64_t count) {
+  wire::resource_amounts amounts;
+  amounts.cpus = count * wire::resource_amounts::unit;
+  return amounts;
+}
+
+/// Nodes that have nothing but so many cpus.
+inline std::vector<core::node_totals> alike(std::size_t count, std::int64_t cpu_count) {
+  return std::vector<core::node_totals>(count, {"host", {cpus(cpu_count)}});
+}
 
 struct idle_room {
   std::uint64_t ns = 0;
