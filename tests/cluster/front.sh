@@ -33,6 +33,8 @@ ip address add 10.88.0.254/24 dev lan
 ip link set lan up
 for name in $CLUSTER_NODES; do boot "$name"; done
 
+# Cores would be written wherever a program runs, and stay.
+ulimit -S -c 0
 # mpirun reaches the nodes by this instead of ssh, and refuses to run as root unless told twice.
 export OMPI_MCA_plm_rsh_agent="bash $here/agent.sh"
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1

@@ -58,12 +58,13 @@ boot() {
 }
 
 crash() {
-  local node
+  local node starter
   node="$(process_1_of "$1")"
+  starter="$(cat "$CLUSTER_STATE/$1.starter")"
   # First, so that no connection is closed in the sight of its other end.
   cut_off "$1"
-  kill -KILL "$(cat "$CLUSTER_STATE/$1.starter")" # takes process 1 along
   rm "$CLUSTER_STATE/$1".*
+  kill -KILL "$starter" # takes process 1 along
   await 10 "$1 to be gone" gone "$node"
   ip link delete "$1"
 }
