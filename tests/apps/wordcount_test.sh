@@ -11,9 +11,11 @@ count_with_coreutils() {
     tr -cs 'A-Za-z0-9_\200-\377' '\n' | sed '/^$/d' | sort | uniq -c | sort -k1,1nr -k2
 }
 
-prepare_odd() {
+prepare() {
   rm -rf "$folder"
   mkdir -p "$folder/odd/deep/er"
+  count_with_coreutils /usr/include > "$folder/usr_include.counts"
+
   cd "$folder/odd"
   : > empty
   : > "deep/empty too"
@@ -33,11 +35,7 @@ same_counts() { cmp "$folder/$$.out" "$1" || die "other counts than coreutils'";
 
 case $case in
   prepare)
-    prepare_odd
-    count_with_coreutils /usr/include > "$folder/usr_include.counts"
-    ;;
-  prepare_odd)
-    prepare_odd
+    prepare
     ;;
   clean)
     rm -rf "$folder"

@@ -22,10 +22,13 @@ right_walkthrough() {
 # right_info RANKS NODES LAUNCHER...
 right_info() { timeout 120 bash "$apps/info_test.sh" "$@" "$PROGRAMS/info"; }
 
-# right_wordcount LAUNCHER...: as coreutils count.
+# right_wordcount LAUNCHER...: as without a launcher, which tests/apps compares with coreutils.
 right_wordcount() {
-  [[ -e $scratch/wordcount ]] || bash "$apps/wordcount_test.sh" "$scratch/wordcount" prepare_odd
-  timeout 120 bash "$apps/wordcount_test.sh" "$scratch/wordcount" odd "$@" "$PROGRAMS/wordcount"
+  "$PROGRAMS/wordcount" /usr/include/linux --top 0 > "$scratch/alone" 2> "$scratch/log" || die "$(cat "$scratch/log")"
+  timeout 60 "$@" "$PROGRAMS/wordcount" /usr/include/linux --top 0 > "$scratch/said" 2> "$scratch/log" ||
+    die "status $? from $* wordcount: $(cat "$scratch/log")"
+  [[ $(wc -l < "$scratch/said") -gt 1000 ]] || die "too few words: $(head "$scratch/said")"
+  cmp "$scratch/said" "$scratch/alone" || die "other counts than without $*"
 }
 
 # right_sort CASE LAUNCHER...: as sort(1) sorts.

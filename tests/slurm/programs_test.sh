@@ -17,10 +17,9 @@ case $1 in
   srun)
     right_walkthrough "$CLUSTER_NODES" "${one_each[@]}"
     right_walkthrough "$CLUSTER_NODES" "${two_each[@]}"
-    right_info 6 3 "${two_each[@]}"
     ;;
   wordcount) right_wordcount "${two_each[@]}" ;;
-  sort) right_sort made "${one_each[@]}" ;;
+  sort) right_sort equal "${one_each[@]}" ;;
   sbatch)
     job="$(submit -N 3 --ntasks-per-node=2 << END
 #!/bin/bash
