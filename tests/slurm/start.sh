@@ -46,13 +46,15 @@ SchedulerParameters=batch_sched_delay=0,bf_interval=1,sched_interval=1
 
 # The more cpus, the more ranks a job may have: these need not be there.
 SlurmdParameters=config_overrides
+# By weight, nodes with GPUs are left to who asks for them: else the first part of a heterogeneous job
+# takes one, and the second never starts.
 NodeName=node1 CPUs=4 Boards=1 SocketsPerBoard=1 CoresPerSocket=4 ThreadsPerCore=1 RealMemory=1000
 NodeName=node[2-3] CPUs=4 Boards=1 SocketsPerBoard=1 CoresPerSocket=4 ThreadsPerCore=1 RealMemory=1000 Gres=gpu:2 Weight=2
 PartitionName=main Nodes=ALL Default=YES PriorityTier=1 MaxTime=60
 PartitionName=urgent Nodes=ALL PriorityTier=2 PreemptMode=OFF MaxTime=60
 
 # A node that is silent for so long is down; one that comes back is used again.
-SlurmdTimeout=10
+SlurmdTimeout=20
 ReturnToService=2
 KillWait=5
 MessageTimeout=5
