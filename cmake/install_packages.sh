@@ -46,4 +46,12 @@ fi
 
 echo "Installing from Debian: ${missing[*]}"
 "${as_root[@]}" apt-get update -q
-"${as_root[@]}" "${install[@]}"
+# Debian starts the servers that it installs (munge), or tries to. Nobody here wants that.
+"${as_root[@]}" bash -c '
+  policy=/usr/sbin/policy-rc.d
+  if [[ ! -e $policy ]]; then
+    trap "rm -f $policy" EXIT
+    printf "#!/bin/sh\nexit 101\n" > "$policy"
+    chmod +x "$policy"
+  fi
+  "$@"' bash "${install[@]}"

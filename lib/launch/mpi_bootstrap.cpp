@@ -190,7 +190,16 @@ std::unique_ptr<bootstrap> find_ranks(const launcher& from, const void* communic
         "the program has finalized MPI before it started Mobula, so its ranks can't find each "
         "other any more; start Mobula before MPI_Finalize"};
   }
-  return std::make_unique<own_mpi>();
+  auto ranks = std::make_unique<own_mpi>();
+  // As when srun offers another way to meet than this MPI library takes.
+  if (from.ranks > 1 && ranks->size() == 1) {
+    throw start_error{
+        "the launcher started " + std::to_string(from.ranks) +
+        " ranks, but the MPI library that Mobula was built with sees each of them alone; start "
+        "them by that library's own mpirun, or by srun with the option for it: --mpi=pmix for "
+        "Open MPI, --mpi=pmi2 for MPICH"};
+  }
+  return ranks;
 }
 
 void finalize_users_mpi() {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Usage: start_test.sh another_binary MPIEXEC ONE OTHER    ranks 0 and 1 run different programs
 #        start_test.sh without_wrap LAUNCH... PROGRAM      linked without --wrap=main
+#        start_test.sh separate_copies PROGRAM            MPI sees one rank, its launcher 3
 #        start_test.sh small_files LAUNCH... PROGRAM       files may have 1 MB
 set -euo pipefail
 what=$1
@@ -32,6 +33,14 @@ case $what in
     [[ $status -eq 0 ]] || fail "the job ended with status $status"
     grep -qx right "$output" || fail "the job's answer is not right"
     [[ $(grep -c 'linked without --wrap=main' "$output") -eq 1 ]] || fail "it was not said once"
+    ;;
+  separate_copies)
+    # What srun --mpi=pmix tells a program whose MPI does not speak PMIx comes to the same.
+    PMI_RANK=0 PMI_SIZE=3 run "$@" work
+    [[ $status -ne 0 ]] || fail "it ran on its own"
+    [[ $status -ne 124 ]] || fail "it did not end"
+    grep -q 'started 3 ranks, but the MPI library.*sees each of them alone.*--mpi=' "$output" || fail "nobody said what to do"
+    ! grep -q '^begun$' "$output" || fail "it began"
     ;;
   small_files)
     # The ranks alone: launchers have files of their own.

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Usage: with_nodes.sh 3 programs_test.sh CASE [PROGRAM ARGUMENT...]
+#
+# Mobula's programs under mpirun, on three hosts; the case `job` runs the one given.
+set -euo pipefail
+source "$CLUSTER_HOME/verbs.sh"
+source "$CLUSTER_HOME/right_answers.sh"
+one_each=(mpirun -H "$(slots 1)")
+two_each=(mpirun -H "$(slots 2)")
+
+case $1 in
+  walkthrough)
+    right_walkthrough "$CLUSTER_NODES" "${one_each[@]}"
+    # The driver need not share its host with anybody.
+    right_walkthrough "node1 node3" mpirun -H node3:1,node1:3
+    ;;
+  info) right_info 6 3 "${two_each[@]}" ;;
+  wordcount) right_wordcount "${two_each[@]}" ;;
+  sort) right_sort binary "${two_each[@]}" ;;
+  job)
+    # Its driver and tasks meet in files that all hosts must see.
+    TMPDIR="$scratch" timeout 250 mpirun -H "$(slots 1)" -x TMPDIR -x MOBULA_DEADLOCK_AFTER_MS=300 \
+      "${@:2}" 2> "$scratch/log" || { cat "$scratch/log" >&2 && die "status $?"; }
+    ;;
+  *) die "no case named $1" ;;
+esac
+
+for node in $CLUSTER_NODES; do
+  await 10 "$node to be left by all programs" left_alone "$node"
+  [[ -z $(on "$node" ls -A /tmp /dev/shm | grep -vE '^(/.*:|ompi\..*)?$') ]] ||
+    die "left on $node: $(on "$node" ls -A /tmp /dev/shm)"
+done

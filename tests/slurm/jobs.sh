@@ -1,0 +1,17 @@
+# Sourced by tests under with_slurm.sh, after verbs.sh and right_answers.sh: batch jobs.
+
+ended() { [[ $(state_of "$1") =~ ^(COMPLETED|FAILED|CANCELLED|TIMEOUT|NODE_FAIL|OUT_OF_MEMORY)$ ]]; }
+state_of() { scontrol -o show job "$1" | grep -o ' JobState=[A-Z_]*' | head -n 1 | sed 's/.*=//'; }
+# As "status:signal".
+exit_code_of() { scontrol -o show job "$1" | grep -o ' ExitCode=[0-9:]*' | head -n 1 | sed 's/.*=//'; }
+
+# submit ARGUMENT...: a job by sbatch, whose script may come by standard input. Its number.
+submit() { sbatch --parsable --output="$scratch/%A.out" "$@"; }
+output_of() { cat "$scratch/$1.out"; }
+
+# await_job JOB: until it has ended well, with what it said in `said`.
+await_job() {
+  await 100 "job $1 to end" ended "$1" || { output_of "$1" >&2 && exit 1; }
+  said="$(output_of "$1")"
+  [[ $(state_of "$1") == COMPLETED ]] || die "job $1: $(state_of "$1"), status $(exit_code_of "$1"): $said"
+}

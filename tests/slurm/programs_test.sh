@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# Usage: with_slurm.sh programs_test.sh CASE
+#
+# Mobula's programs under srun, in sbatch and salloc, on three nodes.
+set -euo pipefail
+source "$CLUSTER_HOME/verbs.sh"
+source "$CLUSTER_HOME/right_answers.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/jobs.sh"
+two_each=(srun -Q --mpi=pmix -N 3 --ntasks-per-node=2)
+one_each=(srun -Q --mpi=pmix -N 3 --ntasks-per-node=1 --cpus-per-task=4)
+right="All as in Ray's walkthrough."
+
+# times_right TEXT: how many walkthroughs in it were right.
+times_right() { grep -cxF "$right" <<< "$1" || true; }
+
+case $1 in
+  srun)
+    right_walkthrough "$CLUSTER_NODES" "${one_each[@]}"
+    right_walkthrough "$CLUSTER_NODES" "${two_each[@]}"
+    ;;
+  wordcount) right_wordcount "${two_each[@]}" ;;
+  sort) right_sort equal "${one_each[@]}" ;;
+  sbatch)
+    job="$(submit -N 3 --ntasks-per-node=2 << END
+#!/bin/bash
+srun --mpi=pmix $PROGRAMS/walkthrough
+mpirun -n 6 $PROGRAMS/walkthrough
+END
+    )"
+    await_job "$job"
+    [[ $(times_right "$said") -eq 2 ]] || die "not right by srun and mpirun: $said"
+    [[ $(grep -cE '^  node [0-2] on node[1-3]:' <<< "$said") -eq 6 ]] || die "not on three nodes: $said"
+    # Without a launcher it is one driver on one node, whatever the allocation.
+    job="$(submit -n 8 --wrap "$PROGRAMS/info")"
+    await_job "$job"
+    [[ $said == "1 rank on 1 node"* ]] || die "not alone: $said"
+    ;;
+  salloc)
+    said="$(salloc -Q -N 3 --ntasks-per-node=1 bash -c \
+      "timeout 60 srun --mpi=pmix $PROGRAMS/walkthrough && timeout 60 $PROGRAMS/info" 2>&1)" || die "$said"
+    [[ $(times_right "$said") -eq 1 && $said == *"1 rank on 1 node"* ]] || die "$said"
+    ;;
+  side_by_side)
+    # Two jobs, and two steps of a third, all of them on all nodes.
+    jobs=("$(submit -N 3 --ntasks-per-node=1 --wrap "srun --mpi=pmix $PROGRAMS/walkthrough")"
+      "$(submit -N 3 --ntasks-per-node=1 --wrap "srun --mpi=pmix $PROGRAMS/walkthrough")")
+    both="srun --mpi=pmix --exact -n 3 --ntasks-per-node=1 --mem=0 $PROGRAMS/walkthrough"
+    jobs+=("$(submit -N 3 --ntasks-per-node=2 --wrap "$both & $both & wait")")
+    for job in "${jobs[@]}"; do
+      await_job "$job"
+      [[ $(grep -cE '^  node [0-2] on node[1-3]:' <<< "$said") -eq $((3 * $(times_right "$said"))) ]] ||
+        die "job $job was not on three nodes: $said"
+    done
+    [[ $(times_right "$said") -eq 2 ]] || die "not both steps are right: $said"
+    ;;
+  heterogeneous)
+    job="$(submit << END
+#!/bin/bash
+#SBATCH --nodes=1 --ntasks=1 --cpus-per-task=2
+#SBATCH hetjob
+#SBATCH --nodes=2 --ntasks-per-node=1 --gres=gpu:2
+srun --mpi=pmix --het-group=0,1 $PROGRAMS/walkthrough
+END
+    )"
+    await_job "$job"
+    [[ $(times_right "$said") -eq 1 ]] || die "not right: $said"
+    for node in "0 on node1" "1 on node2" "2 on node3"; do
+      [[ $said == *"node $node:"* ]] || die "not on $node: $said"
+    done
+    ;;
+  packed)
+    # Many small runs in one allocation: as many at once as have room, each on a cpu of its own.
+    job="$(submit -N 3 --ntasks-per-node=4 << END
+#!/bin/bash
+for run in \$(seq 24); do
+  srun --exact -N 1 -n 1 --mem=0 --mpi=none bash -c "$PROGRAMS/wordcount --top 1 $0" &
+done
+wait
+END
+    )"
+    await_job "$job"
+    expected="$("$PROGRAMS/wordcount" --top 1 "$0" 2> /dev/null)"
+    [[ $(grep -cxF "$expected" <<< "$said") -eq 24 ]] || die "not 24 times '$expected': $said"
+    ;;
+  refusals)
+    # Nobody brings these together.
+    status=0
+    said="$(timeout 60 srun -Q --mpi=none -N 3 "$PROGRAMS/walkthrough" 2>&1)" || status=$?
+    [[ $status -ne 0 && $status -ne 124 ]] || die "separate copies ran, status $status: $said"
+    [[ $said == *"srun started 3 tasks"*"start it with srun --mpi=pmix"* ]] || die "not said: $said"
+    [[ $said != *"step of"* && $(times_right "$said") -eq 0 ]] || die "one has begun: $said"
+    # One task needs nobody.
+    right_walkthrough node1 srun -Q --mpi=none -n 1
+    ;;
+  *) die "no case named $1" ;;
+esac
+
+for node in $CLUSTER_NODES; do
+  await 10 "$node to be left by all programs" left_alone "$node"
+done

@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Usage: with_slurm.sh scripts_test.sh
+#
+# Every script of slurm/, as users submit it.
+set -euo pipefail
+source "$CLUSTER_HOME/verbs.sh"
+source "$CLUSTER_HOME/right_answers.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/jobs.sh"
+scripts="$(cd "$CLUSTER_HOME/../../slurm" && pwd -P)"
+cd "$scratch"
+right="All as in Ray's walkthrough."
+head -n 1000 < <(yes 'some words') > input
+seq 5 > many # words
+
+expect() { grep -qE "$1" <<< "$said" || die "$script: not said: $1 in: $said"; }
+expect_times() { [[ $(grep -cE "$2" <<< "$said") -eq $1 ]] || die "$script: not $1 times: $2 in: $said"; }
+
+tried=0
+# try SCRIPT ARGUMENT...
+try() {
+  script=$1
+  tried=$((tried + 1))
+  shift
+  await_job "$(submit "$scripts/$script" "$@")"
+}
+
+try one_node.sbatch "$PROGRAMS/walkthrough"
+expect "^$right"
+expect_times 1 '^  node [0-9]+ on node'
+
+try several_nodes.sbatch "$PROGRAMS/walkthrough"
+expect "^$right"
+expect_times 2 '^  node [0-9]+ on node'
+
+# The test Slurm's GPUs are none: that the program is told of them is seen.
+try gpus.sbatch bash -c "echo devices \$CUDA_VISIBLE_DEVICES; MOBULA_GPUS=2 exec $PROGRAMS/info"
+expect_times 2 '^devices 0,1$'
+expect_times 2 '^  gpus +2 offered'
+expect '^node 0 on node2$'
+
+try heterogeneous.sbatch "$PROGRAMS/walkthrough"
+expect "^$right"
+expect '^  node 0 on node1'
+expect_times 3 '^  node [0-9]+ on node'
+
+# The case's number tells how many words are shown.
+array="$(sbatch --parsable --output="$scratch/%A-%a.out" "$scripts/sweep.sbatch" \
+  "$PROGRAMS/wordcount" "$scratch/many" --top)"
+script=sweep.sbatch
+tried=$((tried + 1))
+for case in 1 2 3 4; do
+  await 100 "case $case to end" ended "${array}_$case"
+  said="$(cat "$scratch/$array-$case.out")"
+  expect_times "$case" '^ +1 [1-5]$'
+done
+
+for number in $(seq 12); do echo "$PROGRAMS/wordcount $scratch/input --top 1"; done > runs
+try packed.sbatch runs
+expect_times 12 '^ +1000 some$'
+expect '^0 of 12 runs failed$'
+echo "exit 3" >> runs
+job="$(submit "$scripts/packed.sbatch" runs)"
+await 100 "the runs to end" ended "$job"
+said="$(output_of "$job")"
+expect '^1 of 13 runs failed$'
+[[ $(state_of "$job") == FAILED && $(exit_code_of "$job") == 1:0 ]] || die "$(state_of "$job") $(exit_code_of "$job")"
+
+try benchmark.sbatch "$PROGRAMS/walkthrough"
+expect_times 3 "^$right"
+expect_times 2 '^node[0-9]: [0-9]+\.'
+
+[[ $(ls "$scripts"/*.sbatch | wc -l) -eq $tried ]] || die "only $tried scripts were tried: $(ls "$scripts")"
