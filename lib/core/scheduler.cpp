@@ -233,19 +233,14 @@ void scheduler::worker_ended(wire::process_id process, std::string_view cause,
 
 void scheduler::process_ended(wire::process_id process) {
   if (ended_.has(process)) return;
-  pass_on_end(process);
+  // The driver's scheduler alone declares a node dead, to all at once: a link that breaks between
+  // two others must not be two deaths, nor a thousand nodes send a million messages.
+  const auto declares = wire::process_id::scheduler_of(0);
+  if (process.is_scheduler() && process != declares && self_ != declares)
+    return wire::send(out_, declares, wire::process_ended{{process}});
+  to_announce_.push_back(process);
   announce_here({process});
   ended_elsewhere(process);
-}
-
-/// All nodes see the end of one, or hear of it: if each told all others, a thousand nodes would
-/// send a million messages. The driver's scheduler tells them.
-void scheduler::pass_on_end(wire::process_id process) {
-  if (!process.is_scheduler() || groups_) {
-    to_announce_.push_back(process);
-  } else if (process != wire::process_id::scheduler_of(0)) {
-    wire::send(out_, wire::process_id::scheduler_of(0), wire::process_ended{{process}});
-  }
 }
 
 void scheduler::on_process_ended(wire::process_id from, const wire::process_ended& said) {

@@ -105,7 +105,8 @@ class scheduler {
   /// @param as_asked  by itself, since it was asked to, owning nothing that others held
   void worker_ended(wire::process_id process, std::string_view cause,
                     const std::vector<begun_entry>& begun, bool as_asked = false);
-  /// Another process has ended: the driver, or a node's scheduler and so all of that node.
+  /// Another process has ended: the driver, or a node's scheduler and so all of that node. Of the
+  /// latter the driver's scheduler hears, and what follows is done when that has declared it.
   void process_ended(wire::process_id process);
   /// Starts workers ahead of the first lease.
   void prestart(std::uint32_t count);
@@ -203,7 +204,6 @@ class scheduler {
   void say_done_if_so();
   void ended_elsewhere(wire::process_id process);
   void drop_what_belongs_to(wire::process_id ended);
-  void pass_on_end(wire::process_id process);
   void announce_here(const std::vector<wire::process_id>& ended);
   void announce_elsewhere();
   void interests(wire::node_id node);

@@ -195,7 +195,8 @@ class crowd::host final : public wire::receiver, core::worker_starter {
   }
   void process_ended(process_id process) {
     scheduler().process_ended(process);
-    if (process.is_scheduler()) where_.heard_of_end(id_, process.node());
+    // The others wait until that one has declared it.
+    if (process.is_scheduler() && id_ == 0) where_.heard_of_end(id_, process.node());
     plan_tick();
   }
   void worker_left(process_id process) {

@@ -476,6 +476,22 @@ TEST_F(Scheduler, HearsOfADeadNodeFromOneAndTellsAll) {
                                                   process_id::scheduler_of(3)));
 }
 
+// Its own link may be all that has broken.
+TEST_F(Scheduler, LeavesItToTheDriversToDeclareANodeDead) {
+  scheduler second{1, {{"a", {cpus(1)}}, {"b", {cpus(1)}}, {"c", {cpus(1)}}}, starter_, out_};
+  second.process_ended(process_id::scheduler_of(2));
+  process_id to;
+  const auto report = out_.take<wire::process_ended>(&to);
+  ASSERT_TRUE(report);
+  EXPECT_EQ(to, process_id::scheduler_of(0));
+  EXPECT_EQ(report->processes, std::vector{process_id::scheduler_of(2)});
+  second.tick(now_);
+  EXPECT_TRUE(out_.empty());
+  EXPECT_TRUE(second.peers()[2].alive);
+  second.on_message(process_id::scheduler_of(0), encoded(*report));
+  EXPECT_FALSE(second.peers()[2].alive);
+}
+
 TEST_F(Scheduler, TellsANodeWhereSomethingWaitsWhatIsFreeHere) {
   make({{"here", {cpus(1)}}, {"there", {cpus(1)}}});
   wire::free_amounts news;
