@@ -15,8 +15,9 @@ namespace mobula {
 /// Starts a job in the ranks of `comm`, as often as the program likes, one after the other.
 /// Collective over `comm`: all of its ranks call it, with the same options. The program's MPI stays
 /// the program's: Mobula makes a copy of `comm` to bring the ranks together and frees it before
-/// this returns; nothing else of MPI is used, and none of Mobula's threads ever calls it. What MPI
-/// was initialised with, MPI_THREAD_SINGLE included, is enough.
+/// this returns (in a rank that serves, before it begins to), and attaches itself to MPI_COMM_SELF
+/// to hear of MPI_Finalize. None of its threads ever calls MPI: whatever thread level MPI was
+/// initialised with, MPI_THREAD_SINGLE included, is enough.
 ///
 /// `.mode = rank_mode::driver`, the default: rank 0 of `comm` is the driver, where this returns at
 /// once. In the other ranks it returns when the driver has shut down: until then they sleep, and
@@ -31,9 +32,9 @@ namespace mobula {
 /// it everywhere, as it does in MPI: other ranks leave with status 1 where MPI's launcher does not
 /// end them.
 ///
-/// MPI_Finalize shuts down first if the program has not. Refs, handles and arrays of a job that was
-/// shut down are not those of a later one: using them throws. When a later one is started, no
-/// thread of the program may still be in a call of the earlier one.
+/// MPI_Finalize shuts down first if the program has not, and what follows is as if it had. Refs,
+/// handles and arrays of a job that was shut down are not those of a later one: using them throws.
+/// When a later one is started, no thread of the program may still be in a call of the earlier one.
 ///
 /// The program must be linked through Mobula's CMake target or pkg-config (--wrap=main), and with
 /// the MPI that Mobula was built with.

@@ -3,7 +3,9 @@
 //
 //   peers VICTIM WAY     the rank, and: kill, abort, throw, exit, return, scheduler (which it
 //   kills),
-//                        waiting (in shutdown, which no other calls), nobody (all shut down)
+//                        waiting (in shutdown, which no other calls), nobody (all shut down);
+//                        driver: no peers, but the driver is killed, and those that serve hear of
+//                        it
 
 #include <mpi.h>
 #include <signal.h>
@@ -66,6 +68,20 @@ void end_as(const std::string& way) {
   }
 }
 
+int lose_the_driver(int rank) {
+  try {
+    mobula::init(MPI_COMM_WORLD, {.cpus = 2});
+  } catch (const mobula::error& told) {
+    std::fprintf(stderr, "rank %d was told: %s\n", rank, told.what());
+    std::fflush(stderr);
+    std::_Exit(5);  // MPI has nobody to end with
+  }
+  if (rank != 0) return 98;
+  static_cast<void>(mobula::get(mobula::remote<first_of>(std::vector<double>{1})));
+  end_as("kill");
+  return 99;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -74,6 +90,7 @@ int main(int argc, char** argv) {
   MPI_Init(&argc, &argv);
   int rank = 0;
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  if (way == "driver") return lose_the_driver(rank);
   mobula::init(MPI_COMM_WORLD, {.cpus = 2, .mode = mobula::peers});
   rod mine{MPI_COMM_WORLD, 100};
   static_cast<void>(mobula::remote<stay>.with({.cpus = 0})());

@@ -4,7 +4,7 @@
 # Runs PEERS with RANKS ranks, of which VICTIM ends in that WAY while all compute. Neither the
 # launcher nor MPI ends the others. Fails unless they have ended, in words and with status 1, and
 # neither a process nor anything new in /dev/shm is left, within twenty seconds; for the way "nobody",
-# unless all end well.
+# unless all end well, and for "driver", unless each of those that serve was told.
 set -euo pipefail
 ranks=$1 victim=$2 way=$3 mpiexec=$4 program=$5
 mark=$$-$RANDOM-$RANDOM
@@ -52,7 +52,7 @@ while [[ -n $(those_left)$(new_in_shm) ]]; do
 done
 
 case $way in
-  kill | waiting) wanted=137 ;;
+  kill | waiting | driver) wanted=137 ;;
   abort | throw) wanted=134 ;;
   exit | return) wanted=12 ;;
   scheduler) wanted=1 ;;
@@ -60,6 +60,7 @@ case $way in
 esac
 for ((rank = 0; rank < ranks; ++rank)); do
   expected=1
+  [[ $way != driver ]] || expected=5
   [[ $rank -ne $victim && $way != nobody ]] || expected=$wanted
   [[ $(cat "$work/rank.$rank") -eq $expected ]] || fail "rank $rank did not end with status $expected"
 done
@@ -68,6 +69,9 @@ if [[ $way == nobody ]]; then
   # Each rank says how many of its tasks were dropped.
   [[ $(grep -c '^mobula: [0-9]* tasks\? of rank [0-9]* had not finished' "$work/output") -eq $ranks ]] ||
     fail "not all ranks said what they dropped"
+elif [[ $way == driver ]]; then
+  [[ $(grep -cE '^rank [0-9]+ was told: .*(the job ends|has ended before it has shut)' "$work/output") \
+    -eq $((ranks - 1)) ]] || fail "not all ranks that served were told"
 elif [[ $ranks -gt 1 ]]; then
   grep -q '^mobula: .*the job ends' "$work/output" || fail "nobody said why the job ended"
 fi

@@ -180,6 +180,11 @@ int main(int argc, char** argv) {
   } else {
     play_all();
   }
+  // What is not shut down is, before MPI ends; those that serve are there to end it too.
+  mobula::init(MPI_COMM_WORLD);
+  if (mobula::is_initialized())
+    EXPECT_THAT_IT_HOLDS(mobula::get(mobula::remote<square>(3), patience) == 9);
   MPI_Finalize();
+  EXPECT_THAT_IT_HOLDS(!mobula::is_initialized());
   return 0;
 }
