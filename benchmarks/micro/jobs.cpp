@@ -3,8 +3,10 @@
 #include <cstdio>
 #include <cstdlib>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "common/timings.hpp"
 #include "micro/rows.hpp"
@@ -97,6 +99,25 @@ void measured_there(benchmark::State& state, const std::string& command, const s
   }
 }
 
+/// The same of a job that measures several things by turns: it runs once, for all of their rows.
+class measured_by_turns {
+ public:
+  explicit measured_by_turns(std::string command) : command_{std::move(command)} {}
+  void show(benchmark::State& state, const std::string& key) {
+    for ([[maybe_unused]] auto turn : state) {
+      if (seen_.empty() && !run(state, command_, seen_)) return;
+      state.SetIterationTime(1);
+      state.counters["items_per_second"] = 1e9 / seen_[key + "_ns"];
+      state.counters["median_ns"] = seen_[key + "_median_ns"];
+      state.counters["p99_ns"] = seen_[key + "_p99_ns"];
+    }
+  }
+
+ private:
+  std::string command_;
+  figures seen_;
+};
+
 void resident(benchmark::State& state, const job& one) {
   for ([[maybe_unused]] auto turn : state) {
     figures seen;
@@ -166,6 +187,15 @@ void register_jobs(const std::string& program) {
         [one = job{program, part}](benchmark::State& state) { resident(state, one); })
         ->Iterations(1)
         ->Repetitions(mixed ? 3 : 1);
+  }
+  const auto solver = std::make_shared<measured_by_turns>(job{program, "solver"}.with_ranks(2));
+  const std::map<std::string, std::string> solver_rows{{"without", "raw_MPI solver step"},
+                                                       {"idle", "its step beside idle Mobula"},
+                                                       {"with_tasks", "its step beside tasks"}};
+  for (const char* key : {"without", "idle", "with_tasks"}) {
+    row(solver_rows.at(key), [=](benchmark::State& state) { solver->show(state, key); })
+        ->Iterations(1)
+        ->Repetitions(1);
   }
   row("raw_compile standard headers",
       [](benchmark::State& state) { compile(state, "standard_headers.cpp"); })

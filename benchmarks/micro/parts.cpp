@@ -155,6 +155,8 @@ bool play_part(int argc, char** argv, int& status) {
     play_mixed(argc, argv);
   } else if (part == "pending") {
     play_pending(argc, argv);
+  } else if (part == "solver") {
+    play_solver(argc, argv);
   } else if (part == "resident") {
     play_resident(argc, argv);
   } else {

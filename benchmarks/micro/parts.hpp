@@ -33,6 +33,7 @@ double field_of(const std::string& path, const std::string& name);
 // The parts.
 void play_mixed(int argc, char** argv);
 void play_pending(int argc, char** argv);
+void play_solver(int argc, char** argv);
 void play_moving(int argc, char** argv, std::string_view what);
 
 }  // namespace mobula::benchmarks

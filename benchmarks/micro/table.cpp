@@ -73,6 +73,8 @@ constexpr neighbours known[] = {
     {"moved between nodes: 1_GiB gigabytes", "raw_get 1_GiB gigabytes"},
     {"moved between nodes: alone", "raw_get alone", compared::median, "", "", 1,
      "raw_ucx round trip"},
+    {"its step beside idle Mobula", "raw_MPI solver step", compared::median},
+    {"its step beside tasks", "raw_MPI solver step", compared::median},
     {"sort gigabytes", "raw_sort(1) gigabytes"},
     {"spill gigabytes", "raw_dd write gigabytes"},
     {"restore gigabytes", "raw_dd read gigabytes"},

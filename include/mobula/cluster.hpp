@@ -14,7 +14,7 @@ struct runtime_context {
   std::uint32_t node = 0;     // from 0, in rank order
   std::string host = {};      // the node's host name
   std::uint32_t process = 0;  // its number on the node: never used again
-  bool is_driver = false;     // whether this is the program's main process
+  bool is_driver = false;     // whether this runs the program's main, not tasks
   std::string task = {};      // the id of the task or call that runs here; empty outside of one
   std::string function = {};  // its name
   std::uint32_t attempt = 0;  // 0 unless the task was run again

@@ -11,6 +11,13 @@
 
 namespace mobula {
 
+/// Which ranks run the program's main while the job runs.
+enum class rank_mode : std::uint8_t {
+  driver,  // the first; all others serve
+  peers,   // every one: see mobula/mpi.hpp
+};
+inline constexpr rank_mode peers = rank_mode::peers;
+
 /// What `runtime` is told. Amounts are those of each node; what is unset is detected.
 struct runtime_options {
   /// CPUs that each node offers. Unset: MOBULA_CPUS, or the cores that the node's ranks may use, or
@@ -40,6 +47,8 @@ struct runtime_options {
   /// What asks for more than any node has waits, and a warning is printed, instead of failing with
   /// `infeasible`. It is dropped at shutdown. MOBULA_WAIT_INFEASIBLE=1 does the same.
   bool wait_infeasible = false;
+  /// Peers need a communicator: `init` of mobula/mpi.hpp.
+  rank_mode mode = rank_mode::driver;
 };
 
 /// What `shutdown` is told.

@@ -15,14 +15,15 @@ namespace mobula {
 /// Construct it before other threads start that use Mobula. If the program has initialised MPI
 /// before, that stays running. In the driver it is the program's to use and to finalize; the other
 /// ranks answer no more, so only on communicators of the driver alone. They finalize it when they
-/// leave.
+/// leave. For programs whose other ranks are to go on: mobula/mpi.hpp.
 class runtime {
  public:
   /// Starts the job's processes; blocks until the driver's node is ready for tasks.
   /// @param argc,argv  main's; every process of the job sees the same
-  /// @throws error if a runtime exists or existed (a program starts once: what MPI has brought
-  ///   together can't be brought together again), in a task or actor, if the ranks run different
-  ///   programs, or if a MOBULA_* variable is unknown or has a bad value
+  /// @throws error if a runtime exists or existed (a program starts once, since the other ranks
+  ///   leave; with a communicator, see mobula/mpi.hpp, as often as it likes), in a task or actor,
+  ///   if the ranks run different programs, if a MOBULA_* variable is unknown or has a bad value,
+  ///   or for peers without a communicator
   /// @throws std::invalid_argument for an amount that is negative or not a number
   [[nodiscard]] runtime(int argc, char** argv, runtime_options options = {});
   /// Shuts down as `shutdown()` does, unless that was called.
@@ -37,6 +38,9 @@ void init(int argc, char** argv, runtime_options options = {});
 
 /// Ends the job's other processes. What has not finished is dropped, and how much it was is said
 /// on the standard error; with `.drain` it is waited for first. Blocks until all have ended.
+///
+/// Among peers (mobula/mpi.hpp) it is collective: each rank drops or drains what is its own, then
+/// waits, without a limit, until all have called it and the processes of its node have ended.
 ///
 /// Refs and handles stay: destroying them is fine, using them throws. Without a runtime: nothing.
 /// @throws error in a task or actor

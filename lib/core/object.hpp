@@ -119,6 +119,7 @@ struct object {
   bool in_use = false;           // owned, in the slab: not free for the next one
   std::uint32_t registered = 0;  // borrowed: how often the owner counts us. In the slab: see there
   std::uint32_t size_bytes = 0;  // of bytes()
+  std::uint32_t job = 0;         // object_table's
   wire::object_id id;
   task* maker = nullptr;  // owned, pending: the task that makes it
   waiter_list waiters;

@@ -30,7 +30,7 @@ object_slab::chunk& object_slab::available() {
   return one;
 }
 
-object& object_slab::make(wire::process_id self) {
+object& object_slab::make(wire::process_id self, std::uint32_t job) {
   chunk& from = available();
   const auto chunk_index = available_.back();
   std::uint32_t index = 0;
@@ -53,6 +53,7 @@ object& object_slab::make(wire::process_id self) {
   }
   const std::uint64_t slot_number = std::uint64_t{chunk_index} << chunk_bits | index;
   record.id = wire::object_id{self, generation << slot_bits | slot_number};
+  record.job = job;
   record.owned = true;
   return record;
 }

@@ -21,8 +21,8 @@ class object_slab {
   static constexpr int slot_bits = 28;
   static constexpr std::uint64_t generation_max = (std::uint64_t{1} << 20) - 1;
 
-  /// A fresh record with its id set.
-  object& make(wire::process_id self);
+  /// A fresh record with its id and job set.
+  object& make(wire::process_id self, std::uint32_t job);
   /// The live record of that sequence, or null.
   object* find(std::uint64_t sequence) const;
   /// The record's slot may be used again. It holds no value any more.

@@ -13,17 +13,19 @@ namespace mobula::core {
 using wire::object_id;
 using wire::process_id;
 
-object_table::object_table(process_id self, wire::outbox& out) : self_{self}, out_{out} {}
+object_table::object_table(process_id self, wire::outbox& out, std::uint32_t job)
+    : self_{self}, out_{out}, job_{job} {}
 object_table::~object_table() = default;
 
 object& object_table::make(std::uint32_t count) {
-  object& first = slab_.make(self_);
+  object& first = slab_.make(self_, job_);
   if (count > 1) {
     first.more().siblings = std::make_unique<sibling_block>(count - 1);
     siblings_alive_ += count - 1;
     for (std::uint32_t i = 1; i < count; ++i) {
       object& one = first.extras->siblings->objects[i - 1];
       one.id = {self_, first.id.sequence(), i};
+      one.job = job_;
       one.owned = true;
     }
   }
@@ -65,6 +67,7 @@ object& object_table::borrow(object_id id) {
   if (!record) {
     record = std::make_unique<object>();
     record->id = id;
+    record->job = job_;
     involved_.add(id.owner());
     // Nobody would ever answer.
     if (has_ended(id.owner())) set_failed(*record, owner_died(id.owner()));
@@ -167,6 +170,23 @@ void object_table::drop(object& one) {
   const auto before = one.counts.fetch_sub(1, std::memory_order_acq_rel);
   invariant(before != 0, "a count was dropped that nobody held", one.id.low());
   if (before == 1) unheld(one);
+}
+
+void object_table::free_uncounted() {
+  std::vector<object*> all;
+  const auto look = [&all](object& one) {
+    if (one.counts.load(std::memory_order_acquire) == 0 && !one.dead) all.push_back(&one);
+  };
+  slab_.for_each([&](object& first) {
+    if (first.extras && first.extras->siblings) {
+      sibling_block& block = *first.extras->siblings;
+      for (std::uint32_t i = 0; i < block.count; ++i)
+        if (block.objects[i].id) look(block.objects[i]);
+    }
+    look(first);
+  });
+  for (const auto& [id, one] : borrowed_) look(*one);
+  for (object* one : all) unheld(*one);
 }
 
 void object_table::maker_ended(object& one) {

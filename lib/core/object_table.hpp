@@ -24,7 +24,9 @@ namespace mobula::core {
 /// What becomes free frees what it contains, without recursion.
 class object_table {
  public:
-  object_table(wire::process_id self, wire::outbox& out);
+  /// @param job  stands in each record: a program may take part in several jobs, one after the
+  ///             other, and refs of one must not be taken for those of another
+  object_table(wire::process_id self, wire::outbox& out, std::uint32_t job = 0);
   ~object_table();
   object_table(const object_table&) = delete;
   object_table& operator=(const object_table&) = delete;
@@ -61,6 +63,8 @@ class object_table {
   void hold(object& one) { one.counts.fetch_add(1, std::memory_order_relaxed); }
   /// Ends one count.
   void drop(object& one);
+  /// Frees what has lost its last count otherwise than by `drop`.
+  void free_uncounted();
   /// The maker of an owned object has ended: free it if nobody else holds it.
   void maker_ended(object& one);
 
@@ -136,6 +140,7 @@ class object_table {
 
   wire::process_id self_;
   wire::outbox& out_;
+  std::uint32_t job_;
   object_slab slab_;
   std::unordered_map<wire::object_id, std::unique_ptr<object>> borrowed_;
   std::unordered_map<std::uint64_t, awaited_ack> awaited_;  // by token

@@ -11,11 +11,11 @@ namespace mobula::core {
 using wire::object_id;
 using wire::process_id;
 
-owner::owner(process_id self, wire::outbox& out, limits named)
+owner::owner(process_id self, wire::outbox& out, limits named, std::uint32_t job)
     : self_{self},
       out_{out},
       limits_{named},
-      objects_{self, out},
+      objects_{self, out, job},
       leases_{self, out, named.leases, [this](task& one, const held_lease& l) { push(one, l); },
               [this](task& one, wire::blob error) { fail(one, error); }} {
   objects_.on_actor_unheld = [this](object& handle) { actor_unheld(handle); };

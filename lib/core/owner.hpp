@@ -29,7 +29,8 @@ class owner final : public run_here_source, argument_receiver {
     std::size_t waiting_max = 20'000'000;
   };
 
-  owner(wire::process_id self, wire::outbox& out, limits named);
+  /// @param job  object_table's
+  owner(wire::process_id self, wire::outbox& out, limits named, std::uint32_t job = 0);
   owner(wire::process_id self, wire::outbox& out) : owner(self, out, limits{}) {}
   ~owner();
 

@@ -52,6 +52,7 @@ peer_nodes::peer_nodes(wire::node_id self, std::vector<node_totals> nodes, std::
     one.host = std::move(node.host);
     one.seats = std::move(node.seats);
     one.labels = std::move(node.labels);
+    one.drivers = std::max(node.drivers, peers_.size() == 1 ? 1U : 0U);
     for (std::size_t i = 0; i < one.seats.size(); ++i) {
       add(one.total, one.seats[i]);
       one.devices.emplace_back(devices_of_seat(node.devices, i, one.seats[i]));
@@ -111,6 +112,16 @@ void peer_nodes::send_request(wire::outbox& out, wire::node_id node,
     one.deaths_told = deaths_.size();
   }
   wire::send(out, to, asked);
+}
+
+bool peer_nodes::is_driver(wire::process_id process) const {
+  return process && process.node() < peers_.size() && !process.is_scheduler() &&
+         process.incarnation() <= peers_[process.node()].drivers;
+}
+
+bool peer_nodes::is_end_of_a_driver(wire::process_id ended) const {
+  if (!ended.is_scheduler()) return is_driver(ended);
+  return ended.node() < peers_.size() && peers_[ended.node()].drivers != 0;
 }
 
 std::size_t peer_nodes::alive() const {

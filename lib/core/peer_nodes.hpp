@@ -22,6 +22,8 @@ struct node_totals {
   std::vector<std::vector<device>> devices = {};    // of each seat: see seat_books
   std::vector<std::vector<core_place>> cores = {};  // as above; no other node is told of them
   std::vector<wire::label> labels = {};             // sorted
+  /// Its processes that run the program's main: incarnations 1 to so many. Node 0 has one anyway.
+  std::uint32_t drivers = 0;
 };
 
 /// What a scheduler knows of the job's nodes: their totals exactly, their room as last heard.
@@ -42,6 +44,7 @@ class peer_nodes {
     device_room gpus;             // as last heard
     std::uint32_t waiting = 0;
     resource_set lacking = 0;  // what waits there has a claim to all of these
+    std::uint32_t drivers = 0;
     bool alive = true;
     std::size_t deaths_told = 0;  // the first so many of `deaths_`
   };
@@ -57,6 +60,11 @@ class peer_nodes {
   /// told from here. Owners ask anew when they hear of a death: what they ask then must never come
   /// to one who has not heard, and would pass it on to the dead.
   void send_request(wire::outbox& out, wire::node_id node, const wire::lease_request& asked);
+
+  /// Whether the process runs the program's main.
+  bool is_driver(wire::process_id process) const;
+  /// Whether a driver has ended with that process: it was one, or a scheduler on whose node one is.
+  bool is_end_of_a_driver(wire::process_id ended) const;
 
   /// Nodes that live.
   std::size_t alive() const;

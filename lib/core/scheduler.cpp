@@ -11,7 +11,8 @@ namespace mobula::core {
 namespace {
 
 constexpr std::uint64_t never = std::numeric_limits<std::uint64_t>::max();
-const wire::process_id driver{0, 1};
+// Node 0's, which every job has.
+constexpr wire::node_id first_node = 0;
 
 scheduler_limits complete(scheduler_limits limits, const wire::resource_amounts& total) {
   const auto cpus = static_cast<std::uint32_t>((total.cpus + wire::resource_amounts::unit - 1) /
@@ -32,12 +33,13 @@ scheduler::scheduler(wire::node_id node, std::vector<node_totals> nodes, worker_
       out_{out},
       books_{nodes.at(node).seats, nodes.at(node).devices, nodes.at(node).cores},
       peers_{node, std::move(nodes), limits.seed},
-      workers_{node, starter},
+      agreement_{peers_},
+      workers_{node, std::max(2U, peers_[node].drivers + 1), starter},
       inquiries_{out},
       recall_at_ns_{never},
       remind_at_ns_{never} {
   limits_ = complete(limits, books_.total());
-  if (node != driver.node()) return;
+  if (node != first_node) return;
   limits_.groups.hops_max = limits_.hops_max;
   groups_.emplace(peers_, ended_, out_, limits_.groups);
   groups_->own_room = [this] { return rooms_here(); };
@@ -266,9 +268,9 @@ void scheduler::ended_elsewhere(wire::process_id process) {
   }
   if (groups_) groups_->process_ended(process);
   serve();
-  // Without its driver, or the node that speaks for it, the job is over.
+  // Without its drivers, or the node that speaks for them, the job is over.
   constexpr std::int32_t driver_died = 1;
-  if (process == driver || process == wire::process_id::scheduler_of(0)) shut_down(driver_died);
+  if (peers_.is_end_of_a_driver(process)) shut_down(driver_died);
 }
 
 void scheduler::drop_what_belongs_to(wire::process_id ended) {
@@ -284,10 +286,13 @@ void scheduler::drop_what_belongs_to(wire::process_id ended) {
 
 void scheduler::announce_here(const std::vector<wire::process_id>& ended) {
   const wire::process_ended news{ended};
-  const bool tells_driver = node_ == driver.node() && !ended_.has(driver) &&
-                            std::find(ended.begin(), ended.end(), driver) == ended.end();
-  if (tells_driver) wire::send(out_, driver, news);
   std::vector<wire::process_id> local;
+  for (std::uint32_t i = 1; i <= peers_[node_].drivers; ++i) {
+    const wire::process_id driver{node_, i};
+    const bool is_there =
+        !ended_.has(driver) && std::find(ended.begin(), ended.end(), driver) == ended.end();
+    if (is_there) local.push_back(driver);
+  }
   for (const auto& [id, one] : workers_.all()) {
     if (one.now != worker::state::starting) local.push_back(id);
   }
@@ -323,6 +328,10 @@ void scheduler::tell(wire::node_id node) {
   news.gpu_part = gpus.part;
   news.gpus_whole = gpus.whole;
   wire::send(out_, wire::process_id::scheduler_of(node), news);
+}
+
+void scheduler::greet() {
+  if (node_ != first_node) tell(first_node);
 }
 
 void scheduler::answer_waiting(wire::node_id node) {
@@ -384,8 +393,19 @@ std::uint64_t scheduler::next_deadline_ns() const {
 }
 
 void scheduler::on_shutdown(wire::process_id from, const wire::shutdown& asked) {
-  if (shutting_down_ || !(from == driver || from == wire::process_id::scheduler_of(0))) return;
-  shut_down(asked.exit_status);
+  if (shutting_down_) return;
+  const auto first = wire::process_id::scheduler_of(first_node);
+  if (node_ != first_node && from == first) return shut_down(asked.exit_status);
+  if (!agreement_.asked(from)) return;
+  node_ == first_node ? shut_down(asked.exit_status) : wire::send(out_, first, asked);
+}
+
+/// Who has asked for it waits for the others until then, however long that takes.
+void scheduler::tell_drivers_of_the_end() {
+  for (std::uint32_t i = 1; i <= peers_[node_].drivers; ++i) {
+    const wire::process_id driver{node_, i};
+    if (!ended_.has(driver)) wire::send(out_, driver, wire::shutdown{exit_status_});
+  }
 }
 
 void scheduler::shut_down(std::int32_t exit_status) {
@@ -396,7 +416,7 @@ void scheduler::shut_down(std::int32_t exit_status) {
   queue_.clear();
   infeasible_.clear();
   claims_.clear();
-  if (node_ == 0) {
+  if (node_ == first_node) {
     for (std::size_t i = 1; i < peers_.size(); ++i) {
       const auto node = static_cast<wire::node_id>(i);
       if (!peers_[node].alive) continue;
@@ -404,6 +424,7 @@ void scheduler::shut_down(std::int32_t exit_status) {
       wire::send(out_, wire::process_id::scheduler_of(node), wire::shutdown{exit_status});
     }
   }
+  tell_drivers_of_the_end();
   std::vector<wire::process_id> all;
   for (const auto& [id, one] : workers_.all()) all.push_back(id);
   std::sort(all.begin(), all.end());
@@ -416,8 +437,8 @@ void scheduler::shut_down(std::int32_t exit_status) {
 void scheduler::say_done_if_so() {
   if (!shutting_down_ || done_said_ || workers_.size() != 0) return;
   done_said_ = true;
-  if (node_ != 0) {
-    wire::send(out_, wire::process_id::scheduler_of(0), wire::shutdown_done{});
+  if (node_ != first_node) {
+    wire::send(out_, wire::process_id::scheduler_of(first_node), wire::shutdown_done{});
   }
 }
 

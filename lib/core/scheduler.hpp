@@ -9,6 +9,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "core/end_agreement.hpp"
 #include "core/ended_processes.hpp"
 #include "core/node_inquiry.hpp"
 #include "core/peer_nodes.hpp"
@@ -105,9 +106,12 @@ class scheduler {
   /// @param as_asked  by itself, since it was asked to, owning nothing that others held
   void worker_ended(wire::process_id process, std::string_view cause,
                     const std::vector<begun_entry>& begun, bool as_asked = false);
-  /// Another process has ended: the driver, or a node's scheduler and so all of that node. Of the
-  /// latter the driver's scheduler hears, and what follows is done when that has declared it.
+  /// Another process has ended: a driver, or a node's scheduler and so all of that node. Of the
+  /// latter the driver's scheduler hears, and what follows is done when that has declared it. With
+  /// the end of any driver the job is over.
   void process_ended(wire::process_id process);
+  /// Says a first word to node 0, so that both sides hear of each other's end.
+  void greet();
   /// Starts workers ahead of the first lease.
   void prestart(std::uint32_t count);
 
@@ -115,8 +119,8 @@ class scheduler {
   /// When tick is wanted next; 0: at once; UINT64_MAX: never.
   std::uint64_t next_deadline_ns() const;
 
-  /// After `shutdown`: every worker of this node has ended and, on the driver's node, every other
-  /// node has said so.
+  /// After `shutdown` by all drivers: every worker of this node has ended and, on node 0, every
+  /// other node has said so.
   bool finished() const;
   bool shutting_down() const { return shutting_down_; }
   std::int32_t exit_status() const { return exit_status_; }
@@ -200,6 +204,7 @@ class scheduler {
   void on_process_ended(wire::process_id from, const wire::process_ended& said);
   void on_query(wire::process_id from, const wire::nodes_query& asked);
   void on_shutdown(wire::process_id from, const wire::shutdown& asked);
+  void tell_drivers_of_the_end();
   void shut_down(std::int32_t exit_status);
   void say_done_if_so();
   void ended_elsewhere(wire::process_id process);
@@ -291,6 +296,7 @@ class scheduler {
   scheduler_limits limits_;
   seat_books books_;
   peer_nodes peers_;
+  end_agreement agreement_;
   worker_pool workers_;
   request_queue queue_;
   request_queue infeasible_;

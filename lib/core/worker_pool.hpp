@@ -54,7 +54,9 @@ struct worker {
 /// actors' are not. Those that retire, whatever they ran, have a limit of their own.
 class worker_pool {
  public:
-  worker_pool(wire::node_id node, worker_starter& starter) : node_{node}, starter_{starter} {}
+  /// @param first  the lowest incarnation that no other process of the node has
+  worker_pool(wire::node_id node, std::uint32_t first, worker_starter& starter)
+      : node_{node}, starter_{starter}, next_incarnation_{first} {}
 
   worker& start(process_set set);
   worker* find(wire::process_id process);
@@ -104,7 +106,7 @@ class worker_pool {
  private:
   wire::node_id node_;
   worker_starter& starter_;
-  std::uint32_t next_incarnation_ = 2;  // 0 is the scheduler, 1 the driver
+  std::uint32_t next_incarnation_;
   std::unordered_map<wire::process_id, worker> workers_;
   std::list<worker*> idle_;  // most recently used last
   std::vector<worker*> starting_;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
 
 namespace mobula::launch {
 
@@ -20,6 +21,13 @@ environment this_environment() {
     variables.emplace_back(*entry);
   }
   return variables;
+}
+
+std::vector<std::string> this_command_line() {
+  std::ifstream file{"/proc/self/cmdline", std::ios::binary};
+  std::vector<std::string> words;
+  for (std::string word; std::getline(file, word, '\0');) words.push_back(word);
+  return words;
 }
 
 std::optional<std::string_view> find_variable(const environment& variables, std::string_view name) {

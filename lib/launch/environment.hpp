@@ -13,6 +13,10 @@ using environment = std::vector<std::string>;
 /// A copy of this process's variables.
 environment this_environment();
 
+/// The words that this process was started with, as the kernel has them: main's argv, also where
+/// nobody has handed that on.
+std::vector<std::string> this_command_line();
+
 /// The value of a variable; nothing if it is not set.
 std::optional<std::string_view> find_variable(const environment& variables, std::string_view name);
 

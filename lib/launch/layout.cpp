@@ -95,7 +95,8 @@ std::optional<rank_facts> rank_facts::decode(std::string_view bytes) {
 }
 
 layout::layout(std::span<const rank_facts> ranks, std::uint32_t ranks_per_node,
-               std::optional<double> cpus, std::optional<std::uint32_t> reserved_cores) {
+               std::optional<double> cpus, std::optional<std::uint32_t> reserved_cores, drivers who)
+    : drivers_{who} {
   std::map<std::uint32_t, std::vector<std::uint32_t>> hosts;
   for (std::uint32_t rank = 0; rank < ranks.size(); ++rank) {
     hosts[ranks[rank].host].push_back(rank);
@@ -163,8 +164,8 @@ void layout::share_cores(std::span<const rank_facts> ranks,
                          static_cast<double>(node.ranks.size()) / static_cast<double>(rank_count);
     const std::vector<thread_set> cores = cores_of(node.threads, wide_cores);
     node.cores = static_cast<std::uint32_t>(cores.size());
-    // The driver's rank is no worker rank. More workers than cores are what somebody asked for.
-    const auto workers = static_cast<double>(node.ranks.size() - (node.first_rank() == 0 ? 1 : 0));
+    // A driver's rank is no worker rank. More workers than cores are what somebody asked for.
+    const auto workers = static_cast<double>(node.ranks.size() - drivers_of(node));
     const bool all_are_wanted = std::max(workers, wanted.cpus.value_or(0)) > node.cores - 1.0;
     const std::uint32_t reserved =
         wanted.reserved_cores.value_or(node.cores >= large_node_cores && !all_are_wanted ? 1 : 0);
@@ -174,6 +175,17 @@ void layout::share_cores(std::span<const rank_facts> ranks,
     if (quota > 0) cpus = std::min(cpus, std::max(1.0, std::floor(quota)));
     node.cpus = wanted.cpus.value_or(std::max(cpus, workers));
   }
+}
+
+std::uint32_t layout::drivers_of(const node_layout& node) const {
+  if (drivers_ == drivers::all) return static_cast<std::uint32_t>(node.ranks.size());
+  return node.first_rank() == 0 ? 1 : 0;
+}
+
+wire::process_id layout::process_of(std::uint32_t driver) const {
+  const node_layout& node = node_of(driver);
+  const auto place = std::lower_bound(node.ranks.begin(), node.ranks.end(), driver);
+  return {node.node, static_cast<std::uint32_t>(place - node.ranks.begin()) + 1};
 }
 
 // Whose ranks were given different ones has those alone.

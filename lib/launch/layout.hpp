@@ -31,11 +31,14 @@ struct rank_facts {
   static std::optional<rank_facts> decode(std::string_view bytes);
 };
 
+/// Which ranks run the program's main while the job runs: they are drivers.
+enum class drivers : std::uint8_t { first, all };
+
 /// A node of the job: ranks that share memory, or a part of them.
 struct node_layout {
   wire::node_id node = 0;
   /// Ascending; the first starts the node's scheduler and is its seat, the others are seats of
-  /// their own. Rank 0 is the driver besides.
+  /// their own. Rank 0, or every rank, is a driver besides.
   std::vector<std::uint32_t> ranks;
   /// The hardware threads that belong to this node.
   hardware::thread_set threads;
@@ -59,15 +62,21 @@ class layout {
   /// @param ranks_per_node  cuts every host into nodes of so many ranks; 0: a host is a node
   /// @param cpus            what each node offers, if somebody said so
   /// @param reserved_cores  how many of each node's are kept for its scheduler, if somebody said so
+  /// @param who             drives; a rank that does not is a worker rank
   /// @throws start_error if there are more nodes than ids, or a node is left without cores
   layout(std::span<const rank_facts> ranks, std::uint32_t ranks_per_node,
-         std::optional<double> cpus, std::optional<std::uint32_t> reserved_cores = std::nullopt);
+         std::optional<double> cpus, std::optional<std::uint32_t> reserved_cores = std::nullopt,
+         drivers who = drivers::first);
 
   /// In the order of their first ranks.
   const std::vector<node_layout>& nodes() const { return nodes_; }
   const node_layout& node_of(std::uint32_t rank) const { return nodes_[node_of_rank_[rank]]; }
 
-  bool is_driver(std::uint32_t rank) const { return rank == 0; }
+  bool is_driver(std::uint32_t rank) const { return drivers_ == drivers::all || rank == 0; }
+  /// How many drivers the node has.
+  std::uint32_t drivers_of(const node_layout& node) const;
+  /// A driver's process id: on each node they are numbered from 1, in rank order.
+  wire::process_id process_of(std::uint32_t driver) const;
   bool starts_scheduler(std::uint32_t rank) const { return node_of(rank).first_rank() == rank; }
   /// Where the processes that this rank starts may run: its own threads, or the node's share of
   /// them.
@@ -81,6 +90,7 @@ class layout {
   void share_cores(std::span<const rank_facts> ranks, std::span<const std::size_t> of_one_host,
                    const wishes& wanted);
   void share_gpus(std::span<const rank_facts> ranks, std::span<const std::size_t> of_one_host);
+  drivers drivers_;
   std::vector<node_layout> nodes_;
   std::vector<std::size_t> node_of_rank_;
   std::vector<hardware::thread_set> threads_of_rank_;

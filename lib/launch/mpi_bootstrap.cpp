@@ -130,6 +130,26 @@ MPI_Comm copy_of(MPI_Comm comm) {
   return copy;
 }
 
+void check_mpi_may_be_called() {
+  if (!mpi_is_running()) {
+    int begun = 0;
+    MPI_Initialized(&begun);
+    throw start_error{begun != 0
+                          ? "the program has finalized MPI: give Mobula a communicator before that"
+                          : "MPI is not running: call MPI_Init before Mobula is given a "
+                            "communicator"};
+  }
+  int level = MPI_THREAD_SINGLE;
+  int is_main = 0;
+  must(MPI_Query_thread(&level), "MPI_Query_thread");
+  must(MPI_Is_thread_main(&is_main), "MPI_Is_thread_main");
+  if (level < MPI_THREAD_SERIALIZED && is_main == 0) {
+    throw start_error{
+        "this thread may not call MPI: with the thread level that MPI was initialised with, only "
+        "the thread that initialised it starts Mobula"};
+  }
+}
+
 /// The ranks by an MPI that Mobula started, and ends.
 class own_mpi final : public bootstrap {
  public:
@@ -173,15 +193,8 @@ bool mpi_is_running() {
   return begun != 0 && ended == 0;
 }
 
-std::unique_ptr<bootstrap> find_ranks(const launcher& from, const void* communicator) {
-  if (mpi_is_running()) {
-    const MPI_Comm users =
-        communicator != nullptr ? *static_cast<const MPI_Comm*>(communicator) : MPI_COMM_WORLD;
-    return std::make_unique<mpi_group>(copy_of(users));
-  }
-  if (communicator != nullptr) {
-    throw start_error{"the program gave Mobula a communicator, but its MPI is not running"};
-  }
+std::unique_ptr<bootstrap> find_ranks(const launcher& from) {
+  if (mpi_is_running()) return std::make_unique<mpi_group>(copy_of(MPI_COMM_WORLD));
   if (!from.has_others()) return std::make_unique<lone_bootstrap>();
   int ended = 0;
   MPI_Finalized(&ended);
@@ -200,6 +213,43 @@ std::unique_ptr<bootstrap> find_ranks(const launcher& from, const void* communic
         "Open MPI, --mpi=pmi2 for MPICH"};
   }
   return ranks;
+}
+
+std::unique_ptr<bootstrap> ranks_of(const users_communicator& given) {
+  if (given.handle_bytes != sizeof(MPI_Comm)) {
+    throw start_error{
+        "the program was compiled with another MPI than Mobula was: build both with the same"};
+  }
+  check_mpi_may_be_called();
+  const MPI_Comm users = *static_cast<const MPI_Comm*>(given.handle);
+  if (users == MPI_COMM_NULL) {
+    throw start_error{
+        "the communicator is MPI_COMM_NULL, which has no ranks: only those that are in the job's "
+        "communicator start Mobula"};
+  }
+  int is_between_groups = 0;
+  must(MPI_Comm_test_inter(users, &is_between_groups), "MPI_Comm_test_inter");
+  if (is_between_groups != 0) {
+    throw start_error{
+        "the communicator is an intercommunicator; give one of the ranks of a single group, such "
+        "as MPI_Intercomm_merge makes"};
+  }
+  return std::make_unique<mpi_group>(copy_of(users));
+}
+
+void before_mpi_finalize(void (*hook)()) {
+  static void (*called)() = nullptr;
+  if (called != nullptr) return;
+  called = hook;
+  // What is attached to this communicator is deleted before MPI_Finalize does anything else.
+  const auto deleted = [](MPI_Comm, int, void*, void*) {
+    called();
+    return MPI_SUCCESS;
+  };
+  int key = MPI_KEYVAL_INVALID;
+  must(MPI_Comm_create_keyval(MPI_COMM_NULL_COPY_FN, deleted, &key, nullptr),
+       "MPI_Comm_create_keyval");
+  must(MPI_Comm_set_attr(MPI_COMM_SELF, key, nullptr), "MPI_Comm_set_attr");
 }
 
 void finalize_users_mpi() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 
 #include "launch/bootstrap.hpp"
@@ -14,14 +15,25 @@ bool mpi_is_running();
 
 /// The ranks of this job.
 ///
-/// Without other ranks MPI is not touched. If the program has MPI running, a copy of its
-/// communicator is used (MPI_COMM_WORLD unless one is given), and MPI stays running and the
-/// program's when this ends. Otherwise MPI is initialised, and finalized when this ends; it can't
-/// be used after that.
-///
-/// @param communicator  an MPI_Comm*, or null
+/// Without other ranks MPI is not touched. If the program has MPI running, a copy of MPI_COMM_WORLD
+/// is used, and MPI stays running and the program's when this ends. Otherwise MPI is initialised,
+/// and finalized when this ends; it can't be used after that.
 /// @throws start_error  what the launcher or MPI refuses
-std::unique_ptr<bootstrap> find_ranks(const launcher& from, const void* communicator = nullptr);
+std::unique_ptr<bootstrap> find_ranks(const launcher& from);
+
+/// A communicator of the program's, which has MPI running.
+struct users_communicator {
+  const void* handle = nullptr;  // an MPI_Comm*
+  std::size_t handle_bytes = 0;  // sizeof(MPI_Comm), where the program was compiled
+};
+
+/// The ranks of a communicator: a copy of it is used until this ends. Collective over it.
+/// @throws start_error if it can't be: what is wrong with it, or with who calls
+std::unique_ptr<bootstrap> ranks_of(const users_communicator& given);
+
+/// Has MPI_Finalize call `hook` first of all, in the thread that calls it, while MPI can be used.
+/// Once; another call does nothing. MPI must be running.
+void before_mpi_finalize(void (*hook)());
 
 /// Ends the MPI that the program has running, if any. For ranks that never return to the user's
 /// main: MPI_Finalize is collective, and rank 0's waits for them.

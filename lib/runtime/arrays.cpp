@@ -22,9 +22,12 @@ namespace mobula::detail {
 struct new_array::memory {
   enum class state : std::uint8_t { being_written, object, given_away };
 
+  explicit memory(process& where) : home{&where}, tied{where} {}
+
   state now = state::being_written;
   std::size_t count = 0;
-  process* home = nullptr;
+  process* home;
+  process::tie tied;
   std::shared_ptr<std::byte> own;  // a small one's
   wire::location room;             // of others: a header, then the elements
   handle object;                   // once it is one
@@ -56,9 +59,8 @@ new_array::new_array(std::size_t count, std::size_t element_bytes, const time_li
                             std::to_string(element_bytes) + " bytes is larger than any memory"};
   }
   const std::size_t bytes = count * element_bytes;
-  auto made = std::make_unique<memory>();
+  auto made = std::make_unique<memory>(home);
   made->count = count;
-  made->home = &home;
   if (bytes + sizeof(std::uint64_t) <= inline_bytes_max) {
     made->own = aligned_bytes(bytes);
     begin_ = made->own.get();

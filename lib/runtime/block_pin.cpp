@@ -8,7 +8,7 @@
 namespace mobula::detail {
 
 void block_pin::unpin() noexcept {
-  if (process::current() != home_) return;
+  // Also after the job's end: what nobody reads any more need not be kept.
   const std::lock_guard held{home_->lock()};
   home_->store().unpin(number_);
 }

@@ -8,7 +8,7 @@ namespace mobula::detail {
 class process;
 
 /// Keeps a block of the node's store where it is, and as it is, while this process reads it. After
-/// the runtime's end it does nothing: the memory stays, and nobody uses it any more. Move-only.
+/// the job's end it keeps the memory mapped. Move-only.
 class block_pin {
  public:
   block_pin() = default;

@@ -88,7 +88,7 @@ runtime_context context() {
   here.process = home.self().incarnation();
   here.cpus = home.cpus();
   here.threads = home.threads();
-  here.is_driver = home.self() == wire::process_id{0, 1};
+  here.is_driver = home.is_driver();
   if (const detail::task_run* run = detail::task_run::current()) {
     const core::attempt& what = run->what();
     here.task = text_of(what.push.task);

@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "runtime/casts.hpp"
+#include "runtime/process.hpp"
 
 namespace mobula::detail {
 
@@ -80,7 +81,8 @@ wire::placement place_of(const scheduling_strategy& strategy) {
 }  // namespace
 
 wire::group_id id_of(const placement_group& group) {
-  return {record_of(access::record_of(group.ready())).id.owner(), number_of(group)};
+  const core::object& ready = process::require().record_here(access::record_of(group.ready()));
+  return {ready.id.owner(), number_of(group)};
 }
 
 resource_amounts amounts_of(const bundle& one) {

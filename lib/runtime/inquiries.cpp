@@ -59,13 +59,17 @@ bool inquiries::remove_group(wire::group_id group, std::uint64_t deadline_ns) {
       .was_there;
 }
 
-bool inquiries::shut_down(std::int32_t exit_status, std::uint64_t deadline_ns) {
+bool inquiries::shut_down(bool all_have_to, const std::function<bool()>& is_in_vain) {
+  constexpr std::uint64_t patience_ns = 30'000'000'000;
   {
     const std::lock_guard held{whose_.lock()};
-    wire::send(whose_.port(), whose_.scheduler(), wire::shutdown{exit_status});
+    wire::send(whose_.port(), whose_.scheduler(), wire::shutdown{});
     whose_.flush();
   }
-  return whose_.wait_until([&] { return job_ended_; }, deadline_ns);
+  if (all_have_to) whose_.wait_until([&] { return job_ends_ || job_ended_ || is_in_vain(); });
+  whose_.wait_until([&] { return job_ended_ || is_in_vain(); }, ring::now_ns() + patience_ns);
+  const std::lock_guard held{whose_.lock()};
+  return job_ended_;
 }
 
 void inquiries::answered(question& one) {
@@ -85,6 +89,8 @@ void inquiries::on_message(wire::blob message) {
     if (asked == asked_.end()) return;
     asked->second.was_there = removed->was_there;
     answered(asked->second);
+  } else if (wire::decode<wire::shutdown>(message)) {
+    job_ends_ = true;
   } else if (wire::decode<wire::shutdown_done>(message)) {
     job_ended_ = true;
   }

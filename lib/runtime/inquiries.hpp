@@ -23,9 +23,11 @@ class inquiries {
   std::vector<wire::nodes_reply::entry> nodes(std::uint64_t deadline_ns);
   /// Removes a placement group. Waits as above. @returns whether it was there. @throws timed_out
   bool remove_group(wire::group_id group, std::uint64_t deadline_ns);
-  /// Ends the job; blocks until every other process of it has ended, or the deadline.
+  /// Ends the job; blocks until every other process of it, or of this node, has ended.
+  /// @param all_have_to  want it: waits for that as long as it takes, and only then with patience
+  /// @param is_in_vain   under the lock: nothing will be heard any more
   /// @returns whether they have
-  bool shut_down(std::int32_t exit_status, std::uint64_t deadline_ns);
+  bool shut_down(bool all_have_to, const std::function<bool()>& is_in_vain);
 
   void on_message(wire::blob message);
 
@@ -43,6 +45,7 @@ class inquiries {
   process& whose_;
   std::uint64_t next_token_ = 1;
   std::unordered_map<std::uint64_t, question> asked_;
+  bool job_ends_ = false;
   bool job_ended_ = false;
 };
 

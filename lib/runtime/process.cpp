@@ -7,6 +7,7 @@
 #include "core/waits.hpp"
 #include "mobula/errors.hpp"
 #include "mobula/options.hpp"
+#include "runtime/casts.hpp"
 #include "runtime/demands.hpp"
 #include "runtime/inquiries.hpp"
 #include "runtime/store_client.hpp"
@@ -26,11 +27,12 @@ thread_local bool exits_here = false;
 
 }  // namespace
 
-process::process(std::unique_ptr<ring::member> member, launch::wait_mode wait)
+process::process(std::unique_ptr<ring::member> member, launch::wait_mode wait, std::uint32_t job)
     : member_{std::move(member)},
       self_{member_->port().self()},
       wait_{wait},
-      owner_{self_, member_->port()},
+      job_{job},
+      owner_{self_, member_->port(), core::owner::limits{}, job},
       default_shape_{owner_.shape_for(demand_of(task_options{}))},
       store_{std::make_unique<store_client>(*this)},
       inquiries_{std::make_unique<detail::inquiries>(*this)},
@@ -54,6 +56,23 @@ process& process::require() {
 void process::begin_exit() noexcept {
   exits_here = true;
   is_exiting = true;
+}
+
+core::object& process::record_here(const object* record) const {
+  core::object& one = record_of(record);
+  if (one.job == job_) return one;
+  throw error{
+      "the ref or handle is of a job that has ended for this process, before the one that it is "
+      "part of now: it can only be destroyed"};
+}
+
+bool process::is_left_by_all() {
+  const std::lock_guard held{lock_};
+  // Nothing that it would still send has anywhere to go.
+  port().peer_ended(scheduler());
+  owner_.objects().free_uncounted();
+  return owner_.objects().owned() == 0 && owner_.objects().borrowed() == 0 &&
+         owner_.tasks_live() == 0 && store_->pins() == 0 && ties_ == 0;
 }
 
 void process::end() {
@@ -190,6 +209,7 @@ void process::on_message(process_id from, wire::blob message) {
       return store_->on_message(message);
     case wire::message_type::nodes_reply:
     case wire::message_type::group_removed:
+    case wire::message_type::shutdown:
     case wire::message_type::shutdown_done:
       return inquiries_->on_message(message);
     case wire::message_type::group_ready:

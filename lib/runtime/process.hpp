@@ -24,6 +24,7 @@
 
 namespace mobula::detail {
 
+struct object;
 class store_client;
 class inquiries;
 
@@ -37,7 +38,8 @@ class process final : wire::receiver {
   static constexpr std::uint64_t never = std::numeric_limits<std::uint64_t>::max();
 
   /// @param member  the process, joined to its node
-  process(std::unique_ptr<ring::member> member, launch::wait_mode wait);
+  /// @param job     the number of this job, of those that the program has been part of
+  process(std::unique_ptr<ring::member> member, launch::wait_mode wait, std::uint32_t job = 0);
   ~process();
   process(const process&) = delete;
   process& operator=(const process&) = delete;
@@ -52,7 +54,27 @@ class process final : wire::receiver {
   /// Makes it the current one; null: none any more.
   static void set_current(process* now) noexcept;
 
+  /// What else points here, and so keeps it after the job's end, beside refs, handles and views.
+  class tie {
+   public:
+    explicit tie(process& to) : to_{to} { ++to_.ties_; }
+    ~tie() { --to_.ties_; }
+    tie(const tie&) = delete;
+    tie& operator=(const tie&) = delete;
+
+   private:
+    process& to_;
+  };
+
   wire::process_id self() const { return self_; }
+  std::uint32_t job() const { return job_; }
+  /// Whether it runs the program's main.
+  bool is_driver() const { return executor_ == nullptr; }
+  /// A ref's or handle's record. @throws error if it is one of another job
+  core::object& record_here(const object* record) const;
+  /// After the job's end, and once no thread is in here any more: whether nothing is left that
+  /// points here, so that it can be destroyed.
+  bool is_left_by_all();
   wire::process_id scheduler() const { return wire::process_id::scheduler_of(self_.node()); }
   spinlock& lock() { return lock_; }
   core::owner& owner() { return owner_; }
@@ -144,6 +166,7 @@ class process final : wire::receiver {
   std::unique_ptr<ring::member> member_;
   wire::process_id self_;
   launch::wait_mode wait_;
+  std::uint32_t job_;
   core::owner owner_;
   core::shape& default_shape_;
   core::executor* executor_ = nullptr;
@@ -155,6 +178,7 @@ class process final : wire::receiver {
   std::uint32_t idle_polls_ = 0;
   bool tick_due_ = false;
   std::atomic<bool> ended_{false};
+  std::atomic<std::uint32_t> ties_{0};
   std::uint32_t gpus_ = 0;
   std::uint64_t last_group_ = 0;
   double cpus_ = 0;

@@ -21,8 +21,8 @@ void release(object* record) noexcept {
     if (one.counts.compare_exchange_weak(counts, counts - 1, std::memory_order_acq_rel)) return;
   }
   process* home = process::current();
-  if (!home) {
-    // The runtime has ended; what is left of it is only kept for refs like this one.
+  if (!home || home->job() != one.job) {
+    // Its job has ended; what is left of that is only kept for refs like this one.
     one.counts.fetch_sub(1, std::memory_order_acq_rel);
     return;
   }
@@ -38,7 +38,7 @@ identity identity_of(const object* record) noexcept {
 
 void encoder::ref(const handle& ref) {
   if (!ref.get()) throw error{"an empty ref was sent: give it an object before, or send none"};
-  process::require();
+  process::require().record_here(ref.get());
   number(ref.id());
   refs_.push_back(ref);
 }

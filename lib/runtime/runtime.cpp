@@ -1,14 +1,18 @@
 #include "mobula/runtime.hpp"
 
-#include <unistd.h>
-
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "launch/entry.hpp"
+#include "launch/mpi_bootstrap.hpp"
 #include "mobula/detail/backend.hpp"
+#include "mobula/detail/communicator.hpp"
 #include "mobula/errors.hpp"
 #include "runtime/process.hpp"
 #include "runtime/session.hpp"
@@ -17,16 +21,19 @@ namespace mobula {
 
 namespace {
 
-// One job in a process's life. Kept when it has ended: refs may outlive it.
-struct job {
+// The jobs of a process's life, one after the other.
+struct jobs {
   std::mutex lock;
   std::unique_ptr<detail::session> running;
-  bool started = false;
-  bool ended = false;
+  std::uint32_t begun = 0;
+  /// What refs, views and arrays of those that have ended may still name.
+  std::vector<std::unique_ptr<detail::process>> ended;
+  /// Whoever has the lock may have it until other ranks come.
+  std::atomic<bool> awaits_others{false};
 };
 
-job& this_job() {
-  static job& only = *new job;
+jobs& this_programs() {
+  static jobs& only = *new jobs;
   return only;
 }
 
@@ -41,64 +48,135 @@ void serve_if_child(int argc, char** argv) {
   }
 }
 
+// Peers that go on would be waited for, and may wait for this one in MPI. So no rank ends in order
+// without them: as if it had been killed.
 void end_at_exit() {
   detail::process::begin_exit();
-  shutdown();
+  jobs& mine = this_programs();
+  if (!mine.awaits_others) return shutdown();
+  const std::unique_lock held{mine.lock, std::try_to_lock};
+  if (!held || !mine.running) return;
+  std::fprintf(
+      stderr,
+      "mobula: rank %u ends without mobula::shutdown or MPI_Finalize, and the job with it\n",
+      mine.running->rank());
+  mine.running->abandon();
+}
+
+void end_before_mpi_does() {
+  try {
+    shutdown();
+  } catch (const std::exception& failed) {
+    std::fprintf(stderr, "mobula: the job did not end in order: %s\n", failed.what());
+  }
 }
 
 // Workers never leave the job by themselves.
 bool is_worker() {
   const detail::process* here = detail::process::current();
-  return here && here->self() != wire::process_id{0, 1};
+  return here && !here->is_driver();
+}
+
+// Under the lock.
+void check_may_start(const jobs& mine) {
+  if (is_worker())
+    throw error{"a task or actor is part of the job already: only the program's main calls init"};
+  if (mine.running)
+    throw error{"the runtime runs already: one program has one mobula::runtime (or one init)"};
+}
+
+void drive(jobs& mine, std::unique_ptr<detail::session> one) {
+  static const bool ends_at_exit =
+      std::atexit(end_at_exit) == 0 && std::at_quick_exit(end_at_exit) == 0;
+  static_cast<void>(ends_at_exit);
+  one->drive(mine.begun);
+  mine.running = std::move(one);
+}
+
+// A rank that its launcher started for the driver's program.
+[[noreturn]] void serve_and_leave(detail::session& one) {
+  // What the program wrote so far is safe, whatever ends this process: a launcher may.
+  std::fflush(nullptr);
+  const detail::duty_end ended = one.serve();
+  // However the scheduler ended: the rank that started it says what the job's status is.
+  const bool failed = ended.how == detail::duty_end::way::failed && one.has_scheduler();
+  if (failed) std::fprintf(stderr, "mobula: %s\n", ended.why.c_str());
+  if (one.had_users_mpi() && !failed) launch::finalize_users_mpi();
+  std::fflush(nullptr);
+  std::exit(failed ? 1 : 0);
 }
 
 }  // namespace
 
 void init(int argc, char** argv, runtime_options options) {
   serve_if_child(argc, argv);
-  job& mine = this_job();
+  jobs& mine = this_programs();
   const std::lock_guard held{mine.lock};
-  if (is_worker())
-    throw error{"a task or actor is part of the job already: only the program's main calls init"};
-  if (mine.running && !mine.ended)
-    throw error{"the runtime runs already: one program has one mobula::runtime (or one init)"};
-  if (mine.started)
+  check_may_start(mine);
+  if (mine.begun != 0)
     throw error{
-        "the runtime was started before, and a program can start it once: keep it until the end "
-        "of main"};
-  mine.started = true;
-  auto session = std::make_unique<detail::session>(argc, argv, options);
-  if (!session->is_driver()) {
-    // What the program wrote so far is safe, whatever ends this process: a launcher may.
-    std::fflush(nullptr);
-    const int status = session->serve();
-    std::fflush(nullptr);
-    std::exit(status);
-  }
+        "the runtime was started before, and without a communicator a program can start it once: "
+        "keep it until the end of main, or give init a communicator (mobula/mpi.hpp)"};
+  if (options.mode == rank_mode::peers)
+    throw error{
+        "peers are ranks of a program that is MPI's own: include mobula/mpi.hpp, and give init a "
+        "communicator"};
+  ++mine.begun;
+  auto session = std::make_unique<detail::session>(
+      detail::start_request{{argv, argv + argc}, std::nullopt, std::move(options)});
+  if (!session->is_driver()) serve_and_leave(*session);
   if (!launch::main_is_wrapped()) {
     std::fputs(
         "mobula: the program was linked without --wrap=main, so each of its worker processes runs "
         "main up to here first; link it through Mobula's CMake target or pkg-config\n",
         stderr);
   }
-  session->drive();
-  mine.running = std::move(session);
-  std::atexit(end_at_exit);
-  std::at_quick_exit(end_at_exit);
+  drive(mine, std::move(session));
+}
+
+void detail::init(const communicator& ranks, runtime_options options) {
+  jobs& mine = this_programs();
+  const std::lock_guard held{mine.lock};
+  check_may_start(mine);
+  // Children would begin with MPI_Init, each for itself.
+  if (!launch::main_is_wrapped())
+    throw error{
+        "the program was linked without --wrap=main, which it must be where it has MPI of its own: "
+        "link it through Mobula's CMake target or pkg-config"};
+  std::erase_if(mine.ended, [](const auto& one) { return one->is_left_by_all(); });
+  ++mine.begun;
+  // While ranks meet, and while this one serves.
+  mine.awaits_others = true;
+  auto session = std::make_unique<detail::session>(detail::start_request{
+      launch::this_command_line(), launch::users_communicator{ranks.handle, ranks.handle_bytes},
+      std::move(options)});
+  launch::before_mpi_finalize(end_before_mpi_does);
+  if (session->is_driver()) {
+    mine.awaits_others = session->is_among_peers();
+    return drive(mine, std::move(session));
+  }
+  const detail::duty_end ended = session->serve();
+  if (ended.how == detail::duty_end::way::done) return;
+  throw error{ended.how == detail::duty_end::way::failed
+                  ? ended.why
+                  : "the driver has ended before it has shut the job down"};
 }
 
 void shutdown(shutdown_options options) {
   if (is_worker())
     throw error{"a task or actor can't shut the job down: only the program's main does"};
-  job& mine = this_job();
+  jobs& mine = this_programs();
   const std::lock_guard held{mine.lock};
-  if (!mine.running || mine.ended) return;
+  if (!mine.running) return;
   detail::deadline_of(options.timeout);  // what is refused must not end the job halfway
-  mine.ended = true;
-  const std::size_t unfinished = mine.running->end(options);
-  if (unfinished != 0)
-    std::fprintf(stderr, "mobula: %zu task%s had not finished and %s dropped\n", unfinished,
-                 unfinished == 1 ? "" : "s", unfinished == 1 ? "was" : "were");
+  const auto session = std::move(mine.running);
+  const std::size_t unfinished = session->end(options);
+  mine.ended.push_back(session->take_process());
+  if (unfinished == 0) return;
+  const std::string whose =
+      session->is_among_peers() ? " of rank " + std::to_string(session->rank()) : "";
+  std::fprintf(stderr, "mobula: %zu task%s%s had not finished and %s dropped\n", unfinished,
+               unfinished == 1 ? "" : "s", whose.c_str(), unfinished == 1 ? "was" : "were");
 }
 
 bool is_initialized() noexcept { return detail::process::current() != nullptr; }

@@ -28,8 +28,6 @@ using wire::process_id;
 
 namespace {
 
-constexpr process_id driver{0, 1};
-
 launch::child_recipe recipe_for_workers(const scheduler_start& told,
                                         std::vector<std::string> arguments) {
   launch::child_recipe recipe;
@@ -183,7 +181,7 @@ void scheduler_process::make_books(const job_cards& job) {
   for (const node_card& card : job.nodes) {
     std::vector<core::device> devices;
     for (const device_card& one : card.devices) devices.push_back({one.can_be_shared, one.is_part});
-    totals.push_back({card.host, {card.total}, {devices}, {}, card.labels});
+    totals.push_back({card.host, {card.total}, {devices}, {}, card.labels, card.drivers});
     if (totals.size() == told_.node + std::size_t{1}) description_.labels = card.labels;
     const auto bytes = wire::as_blob(card.address);
     addresses.emplace_back(bytes.begin(), bytes.end());
@@ -222,7 +220,9 @@ std::vector<core::core_place> scheduler_process::core_places() const {
 int scheduler_process::serve() {
   meet_the_others();
   scheduler_->tick(ring::now_ns());
-  scheduler_->prestart(1);
+  prestart_once_drivers_are_here();
+  // Each other's end, of which nobody may stay ignorant, is noticed by who has talked.
+  if (!told_.driving_ranks.empty()) scheduler_->greet();
   // A scheduler that polls takes a core from those who work: it sleeps soon. But what another node
   // answers comes within the time of a wake-up: for that it looks again, after letting others run.
   constexpr int idle_polls_max = 32;
@@ -302,24 +302,30 @@ void scheduler_process::serve_events(std::span<const epoll_event> events) {
 
 // Whether all is over. The driver is told once nothing is left but ourselves.
 bool scheduler_process::leave() {
+  // Another node has told of it.
+  if (!told_.driving_ranks.empty() && scheduler_->exit_status() != 0) lose_driver("another rank");
   if (failed_ || abandoned_) {
-    exit_status_ = failed_ ? 1 : 0;
+    exit_status_ = failed_ ? 1 : status_if_abandoned;
     return true;
   }
   if (!scheduler_->finished()) return false;
-  if (!said_done_) {
-    said_done_ = true;
-    leave_by_ns_ = ring::now_ns() + goodbye_patience_ns;
-    seats_->dismiss();
-    if (told_.node == 0) wire::send(*gateway_, driver, wire::shutdown_done{});
-    if (links_) links_->say_goodbye();
-    gateway_->flush();
-  }
-  // The driver reads what it was told from memory that lives as long as it has it mapped.
+  if (!said_done_) say_done();
+  // A driver reads what it was told from memory that lives as long as it has it mapped.
   // A seat that comes late to a short job must find somebody who dismisses it.
   const bool nobody_missing =
       seats_joined_ >= told_.other_seats && (!links_ || links_->all_closed());
   return nobody_missing || ring::now_ns() >= leave_by_ns_;
+}
+
+void scheduler_process::say_done() {
+  said_done_ = true;
+  leave_by_ns_ = ring::now_ns() + goodbye_patience_ns;
+  seats_->dismiss();
+  const std::uint32_t drivers = scheduler_->peers()[told_.node].drivers;
+  for (std::uint32_t i = 1; i <= drivers; ++i)
+    wire::send(*gateway_, {told_.node, i}, wire::shutdown_done{});
+  if (links_) links_->say_goodbye();
+  gateway_->flush();
 }
 
 void scheduler_process::on_message(process_id from, wire::blob message) {
@@ -350,20 +356,41 @@ void scheduler_process::on_closed(process_id peer) {
     return;
   }
   scheduler_->process_ended(peer);
+  if (said_done_ || !scheduler_->peers().is_end_of_a_driver(peer)) return;
+  if (!told_.driving_ranks.empty()) return lose_driver("node " + std::to_string(peer.node()));
   // Without the driver's node there is no job. What to say of that, and which status it is, is that
   // node's business: ours ends in order.
-  const bool drivers_node = peer == process_id::scheduler_of(0) || peer == driver;
-  if (drivers_node && !said_done_) abandoned_ = true;
+  abandoned_ = true;
+}
+
+// One of several: the ranks of this node go on with the user's code, and must end too.
+void scheduler_process::lose_driver(const std::string& who) {
+  if (std::exchange(failed_, true)) return;
+  std::fprintf(stderr, "mobula: node %u: %s has ended before the job did, and so the job ends\n",
+               unsigned{told_.node}, who.c_str());
+}
+
+// One that died before they have joined would be told of to nobody.
+void scheduler_process::prestart_once_drivers_are_here() {
+  if (drivers_joined_ == scheduler_->peers()[told_.node].drivers) scheduler_->prestart(1);
 }
 
 void scheduler_process::on_joined(process_id process) {
-  if (process == driver) return;
+  if (scheduler_->peers().is_driver(process)) {
+    ++drivers_joined_;
+    return prestart_once_drivers_are_here();
+  }
   seats_->entered(process.incarnation());
   scheduler_->worker_joined(process);
 }
 
-// Asks the question only: the seat that started it knows.
-void scheduler_process::on_disconnected(process_id) {}
+// Asks the question only: the seat that started it knows. But nobody has started a driver.
+void scheduler_process::on_disconnected(process_id process) {
+  const std::size_t place = process.incarnation() - std::size_t{1};
+  if (scheduler_->shutting_down() || !scheduler_->peers().is_driver(process)) return;
+  if (place < told_.driving_ranks.size())
+    lose_driver("rank " + std::to_string(told_.driving_ranks[place]));
+}
 
 void scheduler_process::seat_joined(std::uint32_t) {
   ++seats_joined_;
@@ -372,6 +399,7 @@ void scheduler_process::seat_joined(std::uint32_t) {
 
 void scheduler_process::seat_lost(std::uint32_t rank) {
   if (scheduler_->shutting_down()) return;
+  if (!told_.driving_ranks.empty()) return lose_driver("rank " + std::to_string(rank));
   std::fprintf(stderr, "mobula: rank %u has ended, and its worker processes with it\n", rank);
 }
 

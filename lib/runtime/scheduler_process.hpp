@@ -38,6 +38,9 @@ class scheduler_process final : wire::receiver,
                                 launch::seats_listener,
                                 core::worker_starter {
  public:
+  /// `serve` returns it where the driver's node has gone.
+  static constexpr int status_if_abandoned = 3;
+
   /// @param parent     the rank that started it
   /// @param arguments  the program's, for the workers
   scheduler_process(scheduler_start told, launch::record_channel parent,
@@ -66,6 +69,9 @@ class scheduler_process final : wire::receiver,
   void watch(int descriptor);
   std::string visible_devices(const core::device_set& devices) const;
   bool leave();
+  void say_done();
+  void prestart_once_drivers_are_here();
+  void lose_driver(const std::string& who);
 
   void on_message(wire::process_id from, wire::blob message) override;
   void on_closed(wire::process_id peer) override;
@@ -109,6 +115,7 @@ class scheduler_process final : wire::receiver,
   bool abandoned_ = false;  // by the driver's node
   bool said_done_ = false;
   std::uint32_t seats_joined_ = 0;
+  std::uint32_t drivers_joined_ = 0;
   std::uint64_t leave_by_ns_ = 0;  // once done was said
 };
 

@@ -31,12 +31,14 @@ struct node_card {
   std::vector<wire::label> labels;   // sorted
   std::vector<device_card> devices;  // that were found; empty: plain ones, as many as it offers
   std::string address;               // UCX's, of its scheduler; empty in a job of one node
+  std::uint32_t drivers = 0;
   static void fields(auto& visit, auto& self) {
     visit(self.host);
     visit(self.total);
     visit(self.labels);
     visit(self.devices);
     visit(self.address);
+    visit(self.drivers);
   }
 };
 
@@ -81,6 +83,8 @@ struct scheduler_start {
   std::uint32_t nodes = 1;
   std::uint32_t own_rank = 0;
   std::uint32_t other_seats = 0;  // that join through the door
+  /// Where every rank of the job drives: those of the node, in order. Empty elsewhere.
+  std::vector<std::uint32_t> driving_ranks;
   std::uint64_t job_token = 0;
   std::uint64_t store_bytes = 0;
   std::uint64_t store_wait_ns = 0;
@@ -102,6 +106,7 @@ struct scheduler_start {
     visit(self.nodes);
     visit(self.own_rank);
     visit(self.other_seats);
+    visit(self.driving_ranks);
     visit(self.job_token);
     visit(self.store_bytes);
     visit(self.store_wait_ns);
@@ -132,6 +137,16 @@ struct scheduler_hello {
     visit(self.address);
     visit(self.devices);
     visit(self.gpu);
+  }
+};
+
+/// First rank to the other ranks of its node: where they find the scheduler.
+struct node_word {
+  std::string door;    // launch::seat_address; empty where there are no others
+  std::string broker;  // for drivers
+  static void fields(auto& visit, auto& self) {
+    visit(self.door);
+    visit(self.broker);
   }
 };
 

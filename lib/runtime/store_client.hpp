@@ -83,6 +83,8 @@ class store_client final : public core::argument_pins {
 
   answer pin(const wire::location& place, std::uint64_t as_of) override;
   void unpin(std::uint32_t number) override { pins_.unpin(number); }
+  /// How many blocks this process reads.
+  std::size_t pins() const { return pins_.pins(); }
   wire::numa_node numa_node() const override { return store::numa_node_here(); }
   /// `object` lies there now and will not change; before its owner hears of that.
   void made(wire::object_id object, const wire::location& where);

@@ -30,7 +30,7 @@ class prepared_call {
     if (call.result_is_list) spec.flags |= wire::task_push::result_is_list;
     for (const parameter_ref& one : call.refs) {
       if (!one.ref) throw error{"an empty ref was given as an argument"};
-      refs_.push_back({one.parameter, &record_of(one.ref)});
+      refs_.push_back({one.parameter, &home.record_here(one.ref)});
     }
     if (call.arguments->size() > inline_bytes_max) {
       large_ = handle{put(*call.arguments)};
@@ -139,14 +139,14 @@ object* create_actor(const call_request& call, const actor_options& options) {
 void call_actor(object* actor, const call_request& call, const call_options* options,
                 object** results) {
   process& home = process::require();
+  core::object& called = home.record_here(actor);
   prepared_call prepared{home, call};
   if (options) prepared.spec.name = options->name;
   const wire::caller_id caller = this_caller(home);
   {
     const std::lock_guard held{home.lock()};
     check_room(home);
-    prepared.take_results(home.owner().call_actor(record_of(actor), caller, prepared.spec),
-                          results);
+    prepared.take_results(home.owner().call_actor(called, caller, prepared.spec), results);
     after_submission(home);
   }
   home.rest();

@@ -190,8 +190,8 @@ std::uint64_t deadline_of(const time_limit& limit) {
 bool is_ready(const object* record) noexcept { return record_of(record).ready(); }
 
 void await(object* record, std::uint64_t deadline_ns) {
-  core::object& one = record_of(record);
   process& home = process::require();
+  core::object& one = home.record_here(record);
   if (!one.ready() && !suspendable_run()) {
     if (!one.owned) {
       const std::lock_guard held{home.lock()};
@@ -209,7 +209,7 @@ void await_all(std::span<object* const> records, std::uint64_t deadline_ns) {
   process& home = process::require();
   std::vector<core::object*> missing;
   for (const object* record : records) {
-    if (!has_bytes(record_of(record))) missing.push_back(&record_of(record));
+    if (core::object& one = home.record_here(record); !has_bytes(one)) missing.push_back(&one);
   }
   if (missing.empty()) return;
   const std::size_t late = wait_for(home, missing, missing.size(), until::near, deadline_ns);
@@ -223,11 +223,12 @@ void await_some(std::span<object* const> records, std::size_t count, const time_
   std::vector<core::object*> missing;
   std::size_t there = 0;
   for (const object* record : records) {
-    if (there == count) break;
-    if (is_ready(record)) {
+    core::object& one = home.record_here(record);
+    if (there == count) continue;
+    if (one.ready()) {
       ++there;
     } else {
-      missing.push_back(&record_of(record));
+      missing.push_back(&one);
     }
   }
   // Fewer, though the limit has not passed: the job has ended.
@@ -254,9 +255,10 @@ struct completion_queue::state final : core::awaited_list {
     for (const watch& mine : watches)
       if (mine.waits()) into.push_back(record_of(mine.of.get()).id);
   }
-  explicit state(process& where) : home{where} {}
+  explicit state(process& where) : home{where}, tied{where} {}
 
-  process& home;  // there as long as this process, also after the job's end
+  process& home;
+  process::tie tied;
   std::vector<watch> watches;
   std::deque<std::size_t> ready;
   std::size_t told = 0;
@@ -266,6 +268,7 @@ struct completion_queue::state final : core::awaited_list {
 completion_queue::completion_queue(std::span<object* const> records)
     : state_{std::make_unique<state>(process::require())} {
   process& home = state_->home;
+  for (const object* record : records) home.record_here(record);
   state_->watches = std::vector<state::watch>(records.size());
   const std::lock_guard held{home.lock()};
   for (std::size_t i = 0; i < records.size(); ++i) {
@@ -291,6 +294,7 @@ std::size_t completion_queue::next(const time_limit& limit) {
   if (state_->told == state_->watches.size()) return static_cast<std::size_t>(-1);
   const std::uint64_t deadline = deadline_of(limit);
   process& home = process::require();
+  home.record_here(state_->watches.front().of.get());  // all are of one job
   if (task_run* run = suspendable_run()) {
     std::vector<wire::object_id> ids;
     const auto begin = [&] {

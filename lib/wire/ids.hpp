@@ -13,7 +13,8 @@ using node_id = std::uint16_t;
 /// Names a process of the job: node (16 bits) and incarnation on it (32 bits). Never reused.
 ///
 /// Incarnation 0 is the node's scheduler, so that everybody knows how to call it. The driver is
-/// incarnation 1 of node 0. A default-made id names nobody.
+/// incarnation 1 of node 0; where every rank is a driver, those of a node are 1 and up, in rank
+/// order. A default-made id names nobody.
 class process_id {
  public:
   constexpr process_id() = default;

@@ -545,14 +545,15 @@ struct process_ended {
   static void fields(auto& visit, auto& self) { visit(self.processes); }
 };
 
-/// Driver to its scheduler, and on to all: the job ends.
+/// Driver to its scheduler, which asks node 0's once all drivers of its node have: let the job end.
+/// From there, once all have, to all schedulers and on to the drivers: it ends.
 struct shutdown {
   static constexpr auto type = message_type::shutdown;
   std::int32_t exit_status = 0;
   static void fields(auto& visit, auto& self) { visit(self.exit_status); }
 };
 
-/// Scheduler to driver's scheduler: every process of my node has ended.
+/// Scheduler to node 0's, and to the drivers of its node: every other process of my node has ended.
 struct shutdown_done {
   static constexpr auto type = message_type::shutdown_done;
   std::uint32_t reserved = 0;

@@ -2,6 +2,7 @@
 # Usage: start_test.sh another_binary MPIEXEC ONE OTHER    ranks 0 and 1 run different programs
 #        start_test.sh without_wrap LAUNCH... PROGRAM      linked without --wrap=main
 #        start_test.sh separate_copies PROGRAM            MPI sees one rank, its launcher 3
+#        start_test.sh peers_without_wrap LAUNCH... PROGRAM   the same of one that is MPI's own
 #        start_test.sh small_files LAUNCH... PROGRAM       files may have 1 MB
 set -euo pipefail
 what=$1
@@ -41,6 +42,12 @@ case $what in
     [[ $status -ne 124 ]] || fail "it did not end"
     grep -q 'started 3 ranks, but the MPI library.*sees each of them alone.*--mpi=' "$output" || fail "nobody said what to do"
     ! grep -q '^begun$' "$output" || fail "it began"
+    ;;
+  peers_without_wrap)
+    run "$@" 0 nobody
+    [[ $status -ne 0 ]] || fail "the job ran, whose processes would each have begun MPI"
+    [[ $status -ne 124 ]] || fail "the job did not end"
+    grep -q 'linked without --wrap=main.*CMake target or pkg-config' "$output" || fail "nobody said what to do"
     ;;
   small_files)
     # The ranks alone: launchers have files of their own.

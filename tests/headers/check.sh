@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
 # Compiles each public header alone with one compiler, and looks at what else they reach: nothing
-# but the standard library and Boost.Serialization.
-# Usage: check.sh COMPILER INCLUDE_FOLDER
+# but the standard library and Boost.Serialization; <mobula/mpi.hpp>, which <mobula/mobula.hpp>
+# does not reach, MPI besides.
+# Usage: check.sh COMPILER INCLUDE_FOLDER MPI_INCLUDE_FOLDER...
 set -u
 export LC_ALL=C
 compiler=$1
 include=$2
 flags=(-std=c++20 -Wall -Wextra -Wpedantic -Werror "-I$include" -x c++)
+mpi=("${@:3}")
+mpi=("${mpi[@]/#/-isystem}")
 failures=0
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -14,7 +17,9 @@ trap 'rm -rf "$work"' EXIT
 count=0
 while read -r header; do
   count=$((count + 1))
-  if ! echo "#include <$header>" | "$compiler" "${flags[@]}" -fsyntax-only -; then
+  own=("${flags[@]}")
+  [ "$header" != mobula/mpi.hpp ] || own+=("${mpi[@]}")
+  if ! echo "#include <$header>" | "$compiler" "${own[@]}" -fsyntax-only -; then
     echo "FAILED: <$header> doesn't compile alone"
     failures=$((failures + 1))
   fi

@@ -45,7 +45,7 @@ int main(int argc, char** argv) {
   MPI_Comm turned = MPI_COMM_NULL;
   MPI_Comm_split(MPI_COMM_WORLD, 0, size - rank, &turned);
   {
-    const auto ranks = find_ranks(from, &turned);
+    const auto ranks = ranks_of({&turned, sizeof turned});
     EXPECT_THAT_IT_HOLDS(ranks->rank() == static_cast<std::uint32_t>(size - 1 - rank));
   }
   EXPECT_THAT_IT_HOLDS(sum_of_ranks(turned) == sum);

@@ -110,6 +110,9 @@ void peer::take(process_id from, wire::blob message) {
       return;
     case wire::message_type::wait_query:
       return core::on_wait_query(owner_, &executor_, from, message, out_);
+    case wire::message_type::shutdown:
+      job_ends_ = true;
+      return;
     case wire::message_type::wait_reply:
       return deadlock_finder_.on_message(from, message);
     case wire::message_type::process_ended:

@@ -52,6 +52,8 @@ class peer final : public wire::receiver, core::deadlock_host, core::argument_pi
 
   void run_main(const std::function<body(context&)>& code);
   bool main_ended() const { return main_ended_; }
+  /// In a driver: it was told that all want the job to end.
+  bool job_ends() const { return job_ends_; }
   /// A strand that waits in place goes on.
   void resume_in_place(std::uint64_t strand_number);
   void main_is_ready() { main_ready_ = true; }
@@ -96,6 +98,7 @@ class peer final : public wire::receiver, core::deadlock_host, core::argument_pi
   std::uint64_t main_ = 0;
   bool main_ready_ = false;
   bool main_ended_ = false;
+  bool job_ends_ = false;
   std::uint64_t next_token_ = 1;
   std::unordered_map<std::uint64_t, std::uint64_t> asked_;  // token: strand
   std::uint64_t next_caller_ = 3;

@@ -45,14 +45,19 @@ world::world(world_options named)
   std::vector<core::node_totals> totals;
   for (std::uint16_t i = 0; i < named.nodes; ++i)
     totals.push_back({"host" + std::to_string(i), {amounts(named.cpus, named.gpus)}});
+  for (core::node_totals& one : totals) one.drivers = named.drivers;
   // A core for each cpu.
   for (core::node_totals& one : totals)
     one.cores = {std::vector<core::core_place>(static_cast<std::size_t>(named.cpus))};
   for (std::uint16_t i = 0; i < named.nodes; ++i)
     nodes_.push_back(std::make_unique<node>(*this, i, totals));
-  auto& driver = peers_[process_id{0, 1}];
-  driver = std::make_unique<peer>(*this, process_id{0, 1});
-  driver_ = driver.get();
+  for (std::uint16_t i = 0; i < (named.drivers == 0 ? 1 : named.nodes); ++i) {
+    for (std::uint32_t number = 1; number <= std::max(1U, named.drivers); ++number) {
+      auto& driver = peers_[process_id{i, number}];
+      driver = std::make_unique<peer>(*this, process_id{i, number});
+      drivers_.push_back(driver.get());
+    }
+  }
 }
 
 world::~world() {
@@ -81,7 +86,7 @@ peer* world::find(process_id process) {
 std::vector<process_id> world::workers() const {
   std::vector<process_id> all;
   for (const auto& [id, one] : peers_)
-    if (one.get() != driver_) all.push_back(id);
+    if (std::ranges::count(drivers_, one.get()) == 0) all.push_back(id);
   return all;
 }
 
@@ -235,8 +240,11 @@ bool world::go_on_until(const std::function<bool()>& done, const char* what) {
 }
 
 bool world::run(std::function<body(context&)> main) {
-  driver_->run_main(main);
-  if (!go_on_until([this] { return driver_->main_ended(); }, "the program hangs")) return false;
+  for (peer* one : drivers_) one->run_main(main);
+  const auto all_ended = [this] {
+    return std::ranges::all_of(drivers_, [](const peer* one) { return one->main_ended(); });
+  };
+  if (!go_on_until(all_ended, "the program hangs")) return false;
   if (!go_on_until([this] { return time_.empty(); }, "the job does not come to rest")) return false;
   check_end();
   return !failed_;

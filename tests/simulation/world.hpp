@@ -20,6 +20,8 @@ namespace mobula::sim {
 struct world_options {
   std::uint64_t seed = 1;
   std::uint16_t nodes = 1;
+  /// On each node. 0: one in all, on the first.
+  std::uint32_t drivers = 0;
   double cpus = 2;
   double gpus = 0;
   delays messages = {};
@@ -57,7 +59,9 @@ class world {
   std::mt19937_64& random() { return random_; }
   node& node_at(wire::node_id id) { return *nodes_[id]; }
   peer* find(wire::process_id process);
-  peer& driver() { return *driver_; }
+  /// The first one.
+  peer& driver() { return *drivers_.front(); }
+  const std::vector<peer*>& drivers() const { return drivers_; }
   std::vector<wire::process_id> workers() const;
 
   /// A remote function; its number goes into `call::function`.
@@ -68,9 +72,11 @@ class world {
   static constexpr std::uint32_t one_cpu = 0, default_actor = 1;
   std::uint32_t add_demand(wire::lease_kind kind, double cpus, double gpus = 0, bool held = true);
 
-  /// Runs the driver's main to its end, then until nothing happens any more, and checks that
+  /// Runs each driver's main to its end, then until nothing happens any more, and checks that
   /// nothing is left. @return whether all was as it should be
   bool run(std::function<body(context&)> main);
+  /// Lets it all go on. @return whether it came to that, with all as it should be
+  bool go_on_until(const std::function<bool()>& done, const char* what);
   /// Called after each step.
   std::function<void()> on_step;
   void kill(wire::process_id process, const std::string& cause = "killed by signal 9");
@@ -110,7 +116,6 @@ class world {
     std::uint32_t running = 0;
   };
   void count(lease_use& use, wire::node_id where, int begun, int running);
-  bool go_on_until(const std::function<bool()>& done, const char* what);
   void check_end();
   label fresh_label();
 
@@ -122,7 +127,7 @@ class world {
   std::vector<std::unique_ptr<node>> nodes_;
   std::map<wire::process_id, std::unique_ptr<peer>> peers_;
   std::vector<std::unique_ptr<peer>> dead_;
-  peer* driver_ = nullptr;
+  std::vector<peer*> drivers_;
   std::unordered_map<label, task_record> tasks_;
   std::uint64_t next_label_ = 1;
   std::uint64_t begun_ = 0;

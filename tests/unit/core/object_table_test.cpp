@@ -364,5 +364,38 @@ TEST_F(ObjectTableCopies, OfAnObjectThatIsNoMoreNothingIsKept) {
   EXPECT_TRUE(out.take<wire::store_free>());
 }
 
+// ---- after the job's end, when counts are lowered by who can't call `drop`
+
+TEST_F(ObjectTable, FreesWhatHasLostItsCountsOtherwise) {
+  object& kept = owned();
+  object& gone = owned();
+  object& inside = owned();
+  table.set(gone, {});
+  gone.more().contains.push_back(&inside);  // its count
+  object& many = table.make(3);
+  for (std::uint32_t i = 0; i < 3; ++i) table.hold(table.result(many, i));
+  object& theirs = table.adopt({other, 9});
+  for (object* one : {&gone, &many, &table.result(many, 2), &theirs}) --one->counts;
+  table.free_uncounted();
+  EXPECT_EQ(table.owned(), 3U);  // one of the siblings, for which the first keeps its slot
+  EXPECT_EQ(table.borrowed(), 0U);
+  EXPECT_EQ(table.find(kept.id), &kept);
+  --table.result(many, 1).counts;
+  --kept.counts;
+  table.free_uncounted();
+  EXPECT_EQ(table.owned(), 0U);
+}
+
+TEST_F(ObjectTable, SaysInEachRecordOfWhichJobItIs) {
+  object_table third{self, out, 3};
+  EXPECT_EQ(owned().job, 0U);
+  object& first = third.make(2);
+  EXPECT_EQ(first.job, 3U);
+  EXPECT_EQ(third.result(first, 1).job, 3U);
+  object& theirs = third.adopt({other, 9});
+  EXPECT_EQ(theirs.job, 3U);
+  third.drop(theirs);
+}
+
 }  // namespace
 }  // namespace mobula::core

@@ -52,6 +52,25 @@ TEST(Layout, MoreWorkerRanksThanCoresAreSoManyCpus) {
   EXPECT_EQ((layout{ranks, 0, 3.5}.nodes()[0].cpus), 3.5);
 }
 
+TEST(Layout, WhereAllDriveEachIsAProcessOfItsNodeAndNoneAWorkerRank) {
+  std::vector<rank_facts> ranks(8, facts(0, "0-1"));
+  ranks[3] = ranks[5] = facts(3, "0-3");
+  const layout plan{ranks, 0, std::nullopt, std::nullopt, drivers::all};
+  ASSERT_EQ(plan.nodes().size(), 2U);
+  EXPECT_EQ(plan.drivers_of(plan.nodes()[0]), 6U);
+  EXPECT_EQ(plan.drivers_of(plan.nodes()[1]), 2U);
+  for (std::uint32_t rank = 0; rank < 8; ++rank) EXPECT_TRUE(plan.is_driver(rank));
+  EXPECT_EQ(plan.process_of(0), (wire::process_id{0, 1}));
+  EXPECT_EQ(plan.process_of(4), (wire::process_id{0, 4}));
+  EXPECT_EQ(plan.process_of(3), (wire::process_id{1, 1}));
+  EXPECT_EQ(plan.process_of(5), (wire::process_id{1, 2}));
+  EXPECT_EQ(plan.nodes()[0].cpus, 2.0);
+  const layout plain{ranks, 0, std::nullopt};
+  EXPECT_EQ(plain.drivers_of(plain.nodes()[0]), 1U);
+  EXPECT_EQ(plain.drivers_of(plain.nodes()[1]), 0U);
+  EXPECT_EQ(plain.process_of(0), (wire::process_id{0, 1}));
+}
+
 TEST(Layout, TheQuotaLimitsButLeavesOne) {
   const std::vector<rank_facts> some{facts(0, "0-7", 2.5)};
   EXPECT_EQ((layout{some, 0, std::nullopt}.nodes()[0].cpus), 2.0);

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstddef>
+
+// How mobula/mpi.hpp hands a communicator to the library, whose headers know nothing of MPI. Not
+// for users.
+
+namespace mobula {
+struct runtime_options;
+}
+
+namespace mobula::detail {
+
+struct communicator {
+  const void* handle = nullptr;  // an MPI_Comm*
+  std::size_t handle_bytes = 0;  // sizeof(MPI_Comm)
+};
+
+void init(const communicator& ranks, runtime_options options);
+
+}  // namespace mobula::detail
