@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "stopped_process.hpp"
@@ -67,6 +68,12 @@ struct resident {
   numbers make(std::uint64_t from) { return sequence(from); }
   std::vector<object_ref<numbers>> own(std::uint64_t from) { return {mobula::put(sequence(from))}; }
   std::string read(std::vector<object_ref<numbers>> one) { return outcome_of(one.front()); }
+  std::uint64_t hold(std::vector<object_ref<numbers>> one) {
+    held = mobula::get(one.front(), patience);
+    return held[0];
+  }
+  std::uint64_t let_go() { return std::exchange(held, {}).size(); }
+  view held;
 };
 using resident_handle = mobula::actor_handle<resident>;
 
@@ -139,8 +146,9 @@ class FetchDeaths : public testing::Test {
         std::make_unique<stopped_process>(schedulers_.at(stopped.value_or(begun.holder)));
     return begun;
   }
+  // A reader that has it all answers within that time, on a busy machine too.
   static bool is_under_way(const stuck_read& one) {
-    return mobula::wait(std::vector{one.answer}, {.timeout = 100ms}).ready.empty();
+    return mobula::wait(std::vector{one.answer}, {.timeout = 2s}).ready.empty();
   }
   /// One of an object that `make` makes: again if it was read before anybody could be stopped.
   template <class Make>
@@ -203,6 +211,19 @@ TEST_F(FetchDeaths, OfTheOwnerIsTheReadersError) {
   // The same two nodes read on.
   const auto another = made_on(there)();
   EXPECT_EQ(got(one_at(node(0)).call<&resident::read>(std::vector{another})), "right");
+}
+
+TEST_F(FetchDeaths, OfTheOwnerLeavesItsViewToWhoHasItUntilThatLetsItGo) {
+  resident_handle& maker = other_at(node(1));
+  resident_handle& reader = one_at(node(0));
+  const int victim = got(maker.call<&resident::process>());
+  object_ = got(maker.call<&resident::own>(std::uint64_t{7})).front();
+  EXPECT_EQ(got(reader.call<&resident::hold>(std::vector{object_})), 7U);
+  ::kill(victim, SIGKILL);
+  EXPECT_THROW(got(maker.call<&resident::node>()), mobula::actor_died);
+  EXPECT_EQ(outcome_of(object_), "owner_died");
+  object_ = {};
+  EXPECT_EQ(got(reader.call<&resident::let_go>()), count);
 }
 
 TEST_F(FetchDeaths, OfTheReadersNodeGivesItsPinsBack) {
