@@ -32,9 +32,11 @@ namespace mobula {
 /// it everywhere, as it does in MPI: other ranks leave with status 1 where MPI's launcher does not
 /// end them.
 ///
-/// MPI_Finalize shuts down first if the program has not, and what follows is as if it had. Refs,
-/// handles and arrays of a job that was shut down are not those of a later one: using them throws.
-/// When a later one is started, no thread of the program may still be in a call of the earlier one.
+/// MPI_Finalize, called before main returns, shuts down first if the program has not, and what
+/// follows is as if it had. Refs, handles and arrays of a job that was shut down are not those of a
+/// later one: using them throws, though they may compare equal. When a later one is started, no
+/// thread of the program may still be in a call of the earlier one; what that had mapped is given
+/// back then, unless tasks, or refs that others held, were unfinished when it was shut down.
 ///
 /// The program must be linked through Mobula's CMake target or pkg-config (--wrap=main), and with
 /// the MPI that Mobula was built with.

@@ -39,8 +39,9 @@ void init(int argc, char** argv, runtime_options options = {});
 /// Ends the job's other processes. What has not finished is dropped, and how much it was is said
 /// on the standard error; with `.drain` it is waited for first. Blocks until all have ended.
 ///
-/// Among peers (mobula/mpi.hpp) it is collective: each rank drops or drains what is its own, then
-/// waits, without a limit, until all have called it and the processes of its node have ended.
+/// Among peers (mobula/mpi.hpp) it is collective: each rank drains what is its own if it shall,
+/// then waits, without a limit, until all have called it and the processes of its node have ended.
+/// What a rank has not drained may run until then, and keeps what it holds from those who drain.
 ///
 /// Refs and handles stay: destroying them is fine, using them throws. Without a runtime: nothing.
 /// @throws error in a task or actor

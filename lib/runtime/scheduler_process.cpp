@@ -222,7 +222,7 @@ int scheduler_process::serve() {
   scheduler_->tick(ring::now_ns());
   prestart_once_drivers_are_here();
   // Each other's end, of which nobody may stay ignorant, is noticed by who has talked.
-  if (!told_.driving_ranks.empty()) scheduler_->greet();
+  scheduler_->greet();
   // A scheduler that polls takes a core from those who work: it sleeps soon. But what another node
   // answers comes within the time of a wake-up: for that it looks again, after letting others run.
   constexpr int idle_polls_max = 32;

@@ -27,7 +27,8 @@ session::session(start_request asked) : meeting_{std::move(asked)}, duty_{meetin
   meeting_.hold();
 }
 
-session::~session() = default;
+// If it did not come to `end`: what the duty finds then concerns nobody.
+session::~session() { ending_ = true; }
 
 void session::drive(std::uint32_t job) {
   process_ = std::make_unique<process>(meeting_.take_member(), meeting_.settings().wait, job);
@@ -43,7 +44,8 @@ void session::drive(std::uint32_t job) {
 // Without its scheduler a driver could only wait for ever.
 void session::duty_is_over() {
   if (!ending_) job_is_over(duty_.conclude());
-  // Who waits for the end looks again.
+  // Who waits for the end looks again. Who has looked, and sleeps next, has the lock until then.
+  { const std::lock_guard held{process_->lock()}; }
   process_->port().interrupt();
 }
 
@@ -71,7 +73,8 @@ std::size_t session::end(const shutdown_options& how) {
   if (!duty_.join(ended ? 10s : 0s)) {
     std::fprintf(stderr, "mobula: a node of the job does not answer; it is ended without a word\n");
   } else if (const duty_end how_it_ended = duty_.conclude();
-             how_it_ended.how != duty_end::way::done) {
+             how_it_ended.how != duty_end::way::done && (!ended || has_scheduler())) {
+    // A seat that came late, after an end in order, finds nobody who dismisses it.
     job_is_over(how_it_ended);
   }
   return unfinished;

@@ -47,9 +47,9 @@ class session {
   [[noreturn]] static void job_is_over(const duty_end& how);
 
   meeting meeting_;
-  node_duty duty_;
-  std::unique_ptr<process> process_;
   std::atomic<bool> ending_{false};
+  std::unique_ptr<process> process_;
+  node_duty duty_;  // its thread uses what stands before
 };
 
 }  // namespace mobula::detail
