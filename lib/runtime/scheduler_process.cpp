@@ -205,6 +205,8 @@ void scheduler_process::make_books(const job_cards& job) {
     return bytes_of_part(description_);
   };
   scheduler_->on_store_use = [this] {
+    // What was read when its owner ended, and is no longer: nobody may have wanted its memory yet.
+    directory_->let_go();
     return wire::store_use{store_->capacity_bytes(), directory_->bytes_used(),
                            directory_->copies(),     directory_->bytes_on_disk(),
                            directory_->reads(),      directory_->hops_max()};

@@ -213,7 +213,7 @@ TEST_F(FetchDeaths, OfTheOwnerIsTheReadersError) {
   EXPECT_EQ(got(one_at(node(0)).call<&resident::read>(std::vector{another})), "right");
 }
 
-TEST_F(FetchDeaths, OfTheOwnerLeavesItsViewToWhoHasItUntilThatLetsItGo) {
+TEST_F(FetchDeaths, OfTheOwnerLeavesAViewToWhoHasIt) {
   resident_handle& maker = other_at(node(1));
   resident_handle& reader = one_at(node(0));
   const int victim = got(maker.call<&resident::process>());
