@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Usage: with_nodes.sh 3 programs_test.sh CASE [PROGRAM ARGUMENT...]
 #
-# Mobula's programs under mpirun, on three hosts; the case `job` runs the one given.
+# Mobula's programs under mpirun, on three hosts; the cases `job` and `ranks` run the one given, the
+# latter with two ranks a host.
 set -euo pipefail
 source "$CLUSTER_HOME/verbs.sh"
 source "$CLUSTER_HOME/right_answers.sh"
@@ -21,6 +22,11 @@ case $1 in
     # Its driver and tasks meet in files that all hosts must see.
     TMPDIR="$scratch" timeout 250 mpirun -H "$(slots 1)" -x TMPDIR -x MOBULA_DEADLOCK_AFTER_MS=300 \
       "${@:2}" 2> "$scratch/log" || { cat "$scratch/log" >&2 && die "status $?"; }
+    ;;
+  ranks)
+    # They share two cores or so: MPI's spinning would take whole slices from each other.
+    timeout 250 "${two_each[@]}" --mca mpi_yield_when_idle 1 "${@:2}" 2> "$scratch/log" ||
+      { cat "$scratch/log" >&2 && die "status $?"; }
     ;;
   *) die "no case named $1" ;;
 esac

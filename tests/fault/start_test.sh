@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Usage: start_test.sh another_binary MPIEXEC ONE OTHER    ranks 0 and 1 run different programs
 #        start_test.sh without_wrap LAUNCH... PROGRAM      linked without --wrap=main
-#        start_test.sh separate_copies PROGRAM            MPI sees one rank, its launcher 3
-#        start_test.sh peers_without_wrap LAUNCH... PROGRAM   the same of one that is MPI's own
+#        start_test.sh separate_copies PROGRAM             MPI sees one rank, its launcher 3
+#        start_test.sh peers_without_wrap LAUNCH... PROGRAM  the same of one that is MPI's own
 #        start_test.sh small_files LAUNCH... PROGRAM       files may have 1 MB
 set -euo pipefail
 what=$1
