@@ -304,8 +304,8 @@ void scheduler_process::serve_events(std::span<const epoll_event> events) {
 
 // Whether all is over. The driver is told once nothing is left but ourselves.
 bool scheduler_process::leave() {
-  // Another node has told of it.
-  if (!told_.driving_ranks.empty() && scheduler_->exit_status() != 0) lose_driver("another rank");
+  // Node 0's scheduler has declared it dead, or heard of it.
+  if (!told_.driving_ranks.empty() && scheduler_->exit_status() != 0) lose_driver("another node");
   if (failed_ || abandoned_) {
     exit_status_ = failed_ ? 1 : status_if_abandoned;
     return true;
@@ -359,10 +359,14 @@ void scheduler_process::on_closed(process_id peer) {
   }
   scheduler_->process_ended(peer);
   if (said_done_ || !scheduler_->peers().is_end_of_a_driver(peer)) return;
-  if (!told_.driving_ranks.empty()) return lose_driver("node " + std::to_string(peer.node()));
-  // Without the driver's node there is no job. What to say of that, and which status it is, is that
-  // node's business: ours ends in order.
-  abandoned_ = true;
+  if (told_.driving_ranks.empty()) {
+    // Without the driver's node there is no job. What to say of that, and which status it is, is
+    // that node's business: ours ends in order.
+    abandoned_ = true;
+  } else if (scheduler_->exit_status() != 0) {
+    // Otherwise it has yet to be declared dead.
+    lose_driver("node " + std::to_string(peer.node()));
+  }
 }
 
 // One of several: the ranks of this node go on with the user's code, and must end too.
