@@ -6,22 +6,11 @@
 #include "expect.hpp"
 #include "launch/entry.hpp"
 #include "launch/mpi_bootstrap.hpp"
+#include "sum_of_ranks.hpp"
 
 using namespace mobula::launch;
 
 int mobula::detail::serve(const entry&, int, char**) { return 70; }
-
-namespace {
-
-int sum_of_ranks(MPI_Comm comm) {
-  int rank = 0;
-  int sum = 0;
-  MPI_Comm_rank(comm, &rank);
-  MPI_Allreduce(&rank, &sum, 1, MPI_INT, MPI_SUM, comm);
-  return sum;
-}
-
-}  // namespace
 
 int main(int argc, char** argv) {
   MPI_Init(&argc, &argv);

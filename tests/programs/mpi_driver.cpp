@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "launch/expect.hpp"
+#include "launch/sum_of_ranks.hpp"
 
 namespace {
 
@@ -36,14 +37,6 @@ struct counter {
   int value = 0;
   int increment() { return ++value; }
 };
-
-int sum_of_ranks(MPI_Comm comm) {
-  int rank = 0;
-  int sum = 0;
-  MPI_Comm_rank(comm, &rank);
-  MPI_Allreduce(&rank, &sum, 1, MPI_INT, MPI_SUM, comm);
-  return sum;
-}
 
 std::ptrdiff_t entries_of(const char* folder) {
   using entries = std::filesystem::directory_iterator;

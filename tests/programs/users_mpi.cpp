@@ -18,19 +18,12 @@
 #include <vector>
 
 #include "launch/expect.hpp"
+#include "launch/sum_of_ranks.hpp"
 
 namespace {
 
 using namespace std::chrono_literals;
 using std::filesystem::path;
-
-int sum_of_ranks(MPI_Comm comm) {
-  int rank = 0;
-  int sum = 0;
-  MPI_Comm_rank(comm, &rank);
-  MPI_Allreduce(&rank, &sum, 1, MPI_INT, MPI_SUM, comm);
-  return sum;
-}
 
 /// One folder for all ranks, made by the first.
 path agree_on_folder(int rank) {

@@ -10,6 +10,7 @@
 
 #include "core/owner.hpp"
 #include "seed.hpp"
+#include "simulation/alarm.hpp"
 #include "simulation/crowd.hpp"
 #include "wire/codec.hpp"
 
@@ -95,23 +96,17 @@ class real_owner final : public wire::receiver {
     plan_tick();
   }
   void on_closed(wire::process_id) override {}
-  void plan_tick() {
-    const std::uint64_t when = one_.next_deadline_ns();
-    if (when >= tick_at_ns_) return;
-    tick_at_ns_ = when;
-    where_.time().at(std::max(when, where_.time().now_ns() + microsecond), [this, when] {
-      if (tick_at_ns_ != when) return;
-      tick_at_ns_ = crowd::never;
-      one_.tick(where_.time().now_ns());
-      one_.flush();
-      plan_tick();
-    });
+  void plan_tick() { tick_.set(one_.next_deadline_ns()); }
+  void tick() {
+    one_.tick(where_.time().now_ns());
+    one_.flush();
+    plan_tick();
   }
   crowd& where_;
   core::owner one_;
   std::vector<core::object*> results_;
   std::uint64_t received_ = 0;
-  std::uint64_t tick_at_ns_ = crowd::never;
+  alarm tick_{where_.time(), [this] { tick(); }};
 };
 
 /// Messages for each of many short tasks that may run on ten nodes of so many.

@@ -7,6 +7,7 @@
 
 #include "core/resources.hpp"
 #include "core/sent_messages.hpp"
+#include "simulation/alarm.hpp"
 #include "wire/codec.hpp"
 
 namespace mobula::sim {
@@ -229,26 +230,18 @@ class crowd::host final : public wire::receiver, core::worker_starter {
     });
   }
   void end_worker(process_id) override {}
-  void plan_tick() {
-    constexpr std::uint64_t tick_least_ns = 1'000;
-    const std::uint64_t wanted = scheduler_->next_deadline_ns();
-    if (wanted == never) return;
-    const std::uint64_t when = std::max(wanted, where_.time().now_ns() + tick_least_ns);
-    if (when >= tick_at_ns_) return;
-    tick_at_ns_ = when;
-    where_.time().at(when, [this, when] {
-      if (tick_at_ns_ != when || where_.has_ended(id_)) return;
-      tick_at_ns_ = never;
-      scheduler_->tick(where_.time().now_ns());
-      plan_tick();
-    });
+  void plan_tick() { tick_.set(scheduler_->next_deadline_ns()); }
+  void tick() {
+    if (where_.has_ended(id_)) return;
+    scheduler_->tick(where_.time().now_ns());
+    plan_tick();
   }
 
   crowd& where_;
   wire::node_id id_;
   wire::outbox& out_;
   std::unique_ptr<core::scheduler> scheduler_;
-  std::uint64_t tick_at_ns_ = never;
+  alarm tick_{where_.time(), [this] { tick(); }};
 };
 
 void crowd::worker::on_message(process_id from, wire::blob message) {

@@ -1,7 +1,6 @@
 #include "simulation/node.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <sstream>
 #include <utility>
 
@@ -15,8 +14,6 @@ using wire::location;
 using wire::process_id;
 
 namespace {
-
-constexpr std::uint64_t never = std::numeric_limits<std::uint64_t>::max();
 
 core::scheduler_limits limits_of(const world_options& options, wire::node_id id) {
   core::scheduler_limits limits = options.scheduler;
@@ -140,7 +137,7 @@ node::node(world& where, wire::node_id id, std::vector<core::node_totals> totals
                                         &pins_, where.options().disk_bytes != 0 ? &disk_ : nullptr},
                  directory_limits()},
       scheduler_{id, std::move(totals), *this, out_, limits_of(where.options(), id)},
-      tick_at_ns_{never} {}
+      tick_{where.time(), [this] { tick(); }} {}
 
 void node::settle() {
   directory_.flush();
@@ -191,19 +188,13 @@ void node::end_worker(process_id process) {
 }
 
 void node::plan_tick() {
-  const std::uint64_t wanted =
-      std::min(scheduler_.next_deadline_ns(), directory_.next_deadline_ns());
-  if (wanted == never) return;
-  const std::uint64_t when = std::max(wanted, world_.time().now_ns() + 1000);
-  if (when >= tick_at_ns_) return;
-  tick_at_ns_ = when;
-  world_.time().at(when, [this, when] {
-    if (tick_at_ns_ != when) return;
-    tick_at_ns_ = never;
-    scheduler_.tick(world_.time().now_ns());
-    directory_.tick(world_.time().now_ns());
-    settle();
-  });
+  tick_.set(std::min(scheduler_.next_deadline_ns(), directory_.next_deadline_ns()));
+}
+
+void node::tick() {
+  scheduler_.tick(world_.time().now_ns());
+  directory_.tick(world_.time().now_ns());
+  settle();
 }
 
 std::string node::leftovers(bool objects_may_stay) const {

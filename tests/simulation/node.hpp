@@ -12,6 +12,7 @@
 #include "core/memory_disk.hpp"
 #include "core/memory_of_others.hpp"
 #include "core/scheduler.hpp"
+#include "simulation/alarm.hpp"
 #include "wire/receiver.hpp"
 
 namespace mobula::sim {
@@ -113,6 +114,7 @@ class node final : public wire::receiver, core::worker_starter {
   void start_worker(wire::process_id process, const core::process_set& set) override;
   void end_worker(wire::process_id process) override;
   void plan_tick();
+  void tick();
 
   world& world_;
   wire::process_id self_;
@@ -124,7 +126,7 @@ class node final : public wire::receiver, core::worker_starter {
   core::directory directory_;
   core::scheduler scheduler_;
   std::map<wire::process_id, death> dying_;
-  std::uint64_t tick_at_ns_;
+  alarm tick_;
 };
 
 }  // namespace mobula::sim
