@@ -118,6 +118,13 @@ bool take_deadlock_after(settings& into, std::string_view value) {
   return true;
 }
 
+bool take_node_timeout(settings& into, std::string_view value) {
+  const auto number = parse_number<std::uint32_t>(value);
+  if (!number || (*number != 0 && *number < 100)) return false;
+  into.node_timeout_ms = *number;
+  return true;
+}
+
 bool take_wait_infeasible(settings& into, std::string_view value) {
   return take_choice(into.wait_infeasible, value, {{"0", false}, {"1", true}});
 }
@@ -133,7 +140,7 @@ bool take_rma_pinned_bytes(settings& into, std::string_view value) {
   return true;
 }
 
-constexpr std::array<setting_row, 20> table{{
+constexpr std::array<setting_row, 21> table{{
     {"MOBULA_CPUS", "cpus", "the cores that the node's ranks may use",
      "cpus that each node offers, unless the program says it", false,
      [](settings& into, std::string_view value) { return take_amount(into.cpus, value); },
@@ -179,6 +186,10 @@ constexpr std::array<setting_row, 20> table{{
     {"MOBULA_DEADLOCK_AFTER_MS", "milliseconds", "10000",
      "how long a task waits for others before it is found out whether they wait for each other",
      false, take_deadlock_after, "a number of milliseconds, at least 1"},
+    {"MOBULA_NODE_TIMEOUT_MS", "milliseconds", "20000",
+     "how long nothing is heard of a node before it counts as dead; 0: for ever. A node that hears "
+     "nothing of the driver's for one and a half of that ends",
+     false, take_node_timeout, "a number of milliseconds, at least 100, or 0"},
     {"MOBULA_WAIT_INFEASIBLE", "", "0",
      "1: what asks for more than any node has waits, with a warning, instead of failing; the "
      "program's .wait_infeasible does the same",

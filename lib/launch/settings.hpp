@@ -31,6 +31,7 @@ struct settings {
   std::uint32_t store_wait_ms = 10'000;
   bool dump_store = false;
   std::uint32_t deadlock_after_ms = 10'000;
+  std::uint32_t node_timeout_ms = 20'000;  // 0: never
   bool wait_infeasible = false;
   bool rma = true;
   std::uint64_t rma_pinned_bytes = 0;  // 0: as much as the store has

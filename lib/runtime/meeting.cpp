@@ -253,6 +253,7 @@ scheduler_start meeting::text_for_scheduler(const launch::node_layout& node) con
   text.rma_pinned_bytes = settings_.rma_pinned_bytes;
   text.wait = settings_.wait;
   text.deadlock_after_ns = std::uint64_t{settings_.deadlock_after_ms} * 1'000'000;
+  text.node_silence_ns = std::uint64_t{settings_.node_timeout_ms} * 1'000'000;
   text.threads = threads_of_children().text();
   text.chooses_cores = chooses_cores_;
   text.binds = binds();

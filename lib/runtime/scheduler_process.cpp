@@ -38,6 +38,12 @@ launch::child_recipe recipe_for_workers(const scheduler_start& told,
   return recipe;
 }
 
+std::vector<std::string> hosts_of(const job_cards& job) {
+  std::vector<std::string> hosts;
+  for (const node_card& card : job.nodes) hosts.push_back(card.host);
+  return hosts;
+}
+
 // A file that would be larger than the limit is an error then. Children have their own.
 void ignore_limit_of_files() { ::signal(SIGXFSZ, SIG_IGN); }
 
@@ -171,7 +177,9 @@ void scheduler_process::meet_the_others() {
     pollfd readable{parent_.descriptor(), POLLIN, 0};
     ::poll(&readable, 1, -1);
   }
-  make_books(part_of_bytes<job_cards>(answer.bytes));
+  const auto job = part_of_bytes<job_cards>(answer.bytes);
+  make_books(job);
+  make_members(job);
   parent_.send({"ready", {}});
 }
 
@@ -213,6 +221,27 @@ void scheduler_process::make_books(const job_cards& job) {
   };
 }
 
+void scheduler_process::make_members(const job_cards& job) {
+  core::membership_limits limits{told_.node_silence_ns};
+  members_ = std::make_unique<core::membership>(told_.node, job.nodes.size(), *gateway_, limits);
+  members_->on_death = [this, hosts = hosts_of(job)](wire::node_id node) {
+    std::fprintf(stderr,
+                 "mobula: node %u on %s has not been heard of for %.3g s and counts as dead "
+                 "(MOBULA_NODE_TIMEOUT_MS)\n",
+                 unsigned{node}, hosts[node].c_str(),
+                 static_cast<double>(told_.node_silence_ns) / 1e9);
+    links_->cut(node);
+    on_closed(process_id::scheduler_of(node));
+  };
+  members_->on_driver_lost = [this, host = job.nodes[told_.node].host] {
+    std::fprintf(stderr,
+                 "mobula: node %u on %s has heard nothing of the driver's node for too long, and "
+                 "ends (MOBULA_NODE_TIMEOUT_MS)\n",
+                 unsigned{told_.node}, host.c_str());
+    on_closed(process_id::scheduler_of(0));
+  };
+}
+
 std::vector<core::core_place> scheduler_process::core_places() const {
   std::vector<hardware::thread_set> near_gpus;
   for (const gpu_description& one : description_.gpus) near_gpus.push_back(threads_in(one.threads));
@@ -250,6 +279,7 @@ int scheduler_process::serve() {
 
 bool scheduler_process::act() {
   const std::uint64_t now = ring::now_ns();
+  members_->tick(now);
   scheduler_->tick(now);
   directory_->tick(now);
   store_->tick(now);
@@ -266,8 +296,9 @@ void scheduler_process::sleep() {
   const std::uint64_t now = ring::now_ns();
   const auto ticket = gateway_->prepare_sleep(now);
   if (!ticket) return;
-  std::uint64_t until = std::min({*ticket, scheduler_->next_deadline_ns(),
-                                  directory_->next_deadline_ns(), store_->next_deadline_ns()});
+  std::uint64_t until =
+      std::min({*ticket, scheduler_->next_deadline_ns(), members_->next_deadline_ns(),
+                directory_->next_deadline_ns(), store_->next_deadline_ns()});
   if (said_done_) until = std::min(until, leave_by_ns_);
   int timeout_ms = -1;
   if (until != std::numeric_limits<std::uint64_t>::max())
@@ -335,13 +366,16 @@ void scheduler_process::on_message(process_id from, wire::blob message) {
     if (const std::string altered = arrays_->look(message); !altered.empty())
       std::fprintf(stderr, "mobula: %s\n", altered.c_str());
   }
-  if (directory_->on_message(from, message)) return;
+  if (directory_->on_message(from, message) || members_->on_message(from, message)) return;
   if (wire::type_of(message) == wire::message_type::process_ended) {
     if (const auto told = wire::decode<wire::process_ended>(message)) {
       for (const process_id ended : told->processes) {
         // What still comes from it must not follow the news of its end.
         const bool is_other = ended.is_scheduler() && ended.node() != told_.node;
-        if (links_ && is_other && ended.node() < links_->nodes()) links_->cut(ended.node());
+        if (links_ && is_other && ended.node() < links_->nodes()) {
+          links_->cut(ended.node());
+          members_->died(ended.node());
+        }
         directory_->on_process_ended(ended);
       }
     }
@@ -351,6 +385,7 @@ void scheduler_process::on_message(process_id from, wire::blob message) {
 
 void scheduler_process::on_closed(process_id peer) {
   directory_->on_process_ended(peer);
+  if (peer.is_scheduler()) members_->died(peer.node());
   if (const auto found = dying_.extract(peer)) {
     const death& last = found.mapped();
     const launch::exit_status good{launch::exit_status::how::exited, 0};
@@ -384,6 +419,7 @@ void scheduler_process::prestart_once_drivers_are_here() {
 void scheduler_process::on_joined(process_id process) {
   if (scheduler_->peers().is_driver(process)) {
     ++drivers_joined_;
+    scheduler_->driver_joined(process);
     return prestart_once_drivers_are_here();
   }
   seats_->entered(process.incarnation());

@@ -95,6 +95,7 @@ struct scheduler_start {
   std::uint64_t rma_pinned_bytes = 0;
   launch::wait_mode wait = launch::wait_mode::automatic;
   std::uint64_t deadlock_after_ns = 0;  // of the workers
+  std::uint64_t node_silence_ns = 0;    // core::membership_limits::silence_ns
   bool wait_infeasible = false;
   std::string door;     // launch::seat_address of the seats' door, or empty; the door comes along
   std::string threads;  // where workers may run, in the kernel's notation; empty: anywhere
@@ -117,6 +118,7 @@ struct scheduler_start {
     visit(self.rma_pinned_bytes);
     visit(self.wait);
     visit(self.deadlock_after_ns);
+    visit(self.node_silence_ns);
     visit(self.wait_infeasible);
     visit(self.door);
     visit(self.threads);
