@@ -11,6 +11,7 @@ PROGRAMS="$(dirname "$program")"
 says() { grep -q "^$1" "$scratch/said"; }
 says_of_node() { grep -q "^mobula: node $1 on node.*$2" "$scratch/log"; }
 
+: > "$scratch/said"
 mpirun -H "$(slots 1)" -x MOBULA_NODE_TIMEOUT_MS=3000 "$program" > "$scratch/said" 2> "$scratch/log" &
 job=$!
 trap 'cat "$scratch/said" "$scratch/log"; kill -KILL $job 2> /dev/null || true' EXIT

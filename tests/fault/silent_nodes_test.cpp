@@ -74,7 +74,7 @@ TEST(SilentNodes, ThatAreHeardAgainInTimeLive) {
   EXPECT_EQ(living(), nodes_wanted);
 }
 
-TEST(SilentNodes, CountAsDeadAndTheirTasksRunElsewhere) {
+TEST(SilentNodes, CountAsDeadAndCostWhatRanThere) {
   const mobula::temporary_folder folder;
   const std::string path = folder.path();
   const int scheduler = scheduler_of(2);
@@ -90,8 +90,15 @@ TEST(SilentNodes, CountAsDeadAndTheirTasksRunElsewhere) {
   {
     const stopped_process stands_still{scheduler};
     EXPECT_TRUE(eventually([] { return living() == nodes_wanted - 1; }));
-    for (int i = 0; i < 12; ++i)
-      EXPECT_EQ(mobula::get(all[static_cast<std::size_t>(i)], patience), i);
+    int lost = 0;
+    for (int i = 0; i < 12; ++i) {
+      try {
+        EXPECT_EQ(mobula::get(all[static_cast<std::size_t>(i)], patience), i);
+      } catch (const mobula::worker_died&) {
+        ++lost;
+      }
+    }
+    EXPECT_GE(lost, 1);
     EXPECT_THROW(
         mobula::get(mobula::remote<own_node>.with({.strategy = mobula::on_node{2}})(), patience),
         mobula::infeasible);
