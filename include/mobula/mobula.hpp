@@ -7,6 +7,7 @@
 #include "mobula/amount.hpp"
 #include "mobula/cluster.hpp"
 #include "mobula/codec.hpp"
+#include "mobula/command.hpp"
 #include "mobula/errors.hpp"
 #include "mobula/get.hpp"
 #include "mobula/object_ref.hpp"

@@ -10,7 +10,11 @@
 namespace mobula::launch {
 
 /// What a child process is for. Ranks get theirs from the layout.
-enum class role : std::uint8_t { scheduler, worker };
+enum class role : std::uint8_t {
+  scheduler,
+  worker,
+  warden,  // watches over a command of the user's
+};
 
 std::string_view name_of(role one);
 std::optional<role> role_named(std::string_view name);
@@ -30,8 +34,9 @@ void say_main_is_wrapped();
 bool main_is_wrapped();
 
 /// Tells whether this process is a child that Mobula started, and makes it one: it dies with its
-/// parent, whose variables for it are gone afterwards, so that what it starts itself is not taken
-/// for a child. Nothing, and no effect, in every other process. Called once, first thing in main.
+/// parent (a warden sees to more than itself, and does that in its own way), whose variables for it
+/// are gone afterwards, so that what it starts itself is not taken for a child. Nothing, and no
+/// effect, in every other process. Called once, first thing in main.
 ///
 /// Leaves the process if the parent is gone already.
 /// @throws start_error if the variables were set by somebody else

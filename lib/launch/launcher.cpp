@@ -16,6 +16,19 @@ constexpr std::array<std::string_view, 6> per_rank_names{"SLURM_PROCID", "SLURM_
                                                          "SLURM_NODEID", "SLURM_TASK_PID",
                                                          "SLURM_GTIDS",  "SLURM_SRUN_COMM_PORT"};
 
+// Of Open MPI's variables those that users set for every mpirun, and mpirun hands on as they are:
+// by them a command of the job finds its hosts and networks. Nothing in them leads to a rank.
+constexpr std::array<std::string_view, 9> users_prefixes{
+    "OMPI_ALLOW_RUN_AS_ROOT", "OMPI_MCA_plm_rsh_", "OMPI_MCA_oob_tcp_",
+    "OMPI_MCA_btl",           "OMPI_MCA_pml",      "OMPI_MCA_mtl",
+    "OMPI_MCA_osc",           "OMPI_MCA_coll",     "OMPI_MCA_io"};
+
+template <std::size_t Count>
+bool begins_with_one(std::string_view name, const std::array<std::string_view, Count>& prefixes) {
+  return std::any_of(prefixes.begin(), prefixes.end(),
+                     [&](std::string_view prefix) { return name.starts_with(prefix); });
+}
+
 std::uint32_t count_in(const environment& variables, std::string_view name) {
   const auto text = find_variable(variables, name);
   std::uint32_t count = 0;
@@ -53,8 +66,8 @@ launcher find_launcher(const environment& variables) {
 }
 
 bool is_per_rank(std::string_view name) {
-  return std::any_of(per_rank_prefixes.begin(), per_rank_prefixes.end(),
-                     [&](std::string_view prefix) { return name.starts_with(prefix); }) ||
+  if (begins_with_one(name, users_prefixes)) return false;
+  return begins_with_one(name, per_rank_prefixes) ||
          std::find(per_rank_names.begin(), per_rank_names.end(), name) != per_rank_names.end();
 }
 

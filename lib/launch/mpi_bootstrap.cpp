@@ -185,6 +185,14 @@ class own_mpi final : public bootstrap {
 
 }  // namespace
 
+bool mpi_is_mpich() {
+#ifdef OPEN_MPI
+  return false;
+#else
+  return true;
+#endif
+}
+
 bool mpi_is_running() {
   int begun = 0;
   int ended = 0;

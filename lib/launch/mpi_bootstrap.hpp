@@ -10,6 +10,10 @@
 
 namespace mobula::launch {
 
+/// Whether Mobula was built with MPICH or one of its kind, whose launchers are mpiexec and the
+/// like; else with Open MPI.
+bool mpi_is_mpich();
+
 /// Whether the program has MPI running (and not ended).
 bool mpi_is_running();
 

@@ -458,10 +458,12 @@ void scheduler_process::start_worker(process_id process, const core::process_set
   hardware::thread_set threads;
   if (scheduler_->books().cores_of(0).size() != 0) threads = cores_.threads_of(set.cores);
   if (!told_.binds) text.threads = std::exchange(threads, {}).text();
+  text.is_bound = !threads.empty() && !set.cores.empty();
   // Before anything in it can look for devices or count cores; none are shown to who has asked for
   // none.
   launch::environment variables = launch::thread_counts(
       static_cast<std::uint32_t>(set.cpus / wire::resource_amounts::unit), variables_);
+  for (const std::string& one : variables) text.counts.push_back(one.substr(0, one.find('=')));
   variables.push_back("CUDA_VISIBLE_DEVICES=" + visible_devices(set.devices));
   seats_->start(process.incarnation(), to_hex(bytes_of_part(text)), std::move(variables), threads);
 }

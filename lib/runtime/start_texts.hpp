@@ -167,6 +167,8 @@ struct worker_start_text {
   std::uint32_t gpus = 0;  // that it sees
   std::int64_t cpus = 0;   // of its leases, in units of resource_amounts
   std::string threads;     // that were chosen for it on another machine; empty: where it runs
+  bool is_bound = false;   // whether it was started on cores that are its leases'
+  std::vector<std::string> counts;  // names of variables that count threads, set for it
   static void fields(auto& visit, auto& self) {
     visit(self.process);
     visit(self.job_token);
@@ -177,6 +179,8 @@ struct worker_start_text {
     visit(self.gpus);
     visit(self.cpus);
     visit(self.threads);
+    visit(self.is_bound);
+    visit(self.counts);
   }
 };
 

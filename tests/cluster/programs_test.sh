@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Usage: with_nodes.sh 3 programs_test.sh CASE [PROGRAM ARGUMENT...]
 #
-# Mobula's programs under mpirun, on three hosts; the cases `job` and `ranks` run the one given, the
-# latter with two ranks a host.
+# Mobula's programs under mpirun, on three hosts; the cases `job`, `command` and `ranks` run the one
+# given, the last with two ranks a host.
 set -euo pipefail
 source "$CLUSTER_HOME/verbs.sh"
 source "$CLUSTER_HOME/right_answers.sh"
@@ -27,6 +27,12 @@ case $1 in
     # They share two cores or so: MPI's spinning would take whole slices from each other.
     timeout 250 "${two_each[@]}" --mca mpi_yield_when_idle 1 "${@:2}" 2> "$scratch/log" ||
       { cat "$scratch/log" >&2 && die "status $?"; }
+    ;;
+  command)
+    # With the driver where mpirun reaches the other hosts from.
+    TMPDIR="$scratch" timeout 250 mpirun -H "front:1,$(slots 1)" -x TMPDIR "${@:2}" > "$scratch/log" 2>&1 ||
+      { cat "$scratch/log" >&2 && die "status $?"; }
+    await 20 "the ranks of its commands to end" no_process_named "sleep 4242"
     ;;
   *) die "no case named $1" ;;
 esac

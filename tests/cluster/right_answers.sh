@@ -39,6 +39,9 @@ right_sort() {
   timeout 120 bash "$apps/sort_test.sh" "$scratch/sort" "$case" "$@" "$PROGRAMS/sort"
 }
 
+# Whether no process of any host was started so.
+no_process_named() { ! ps -eo args | grep -qxF "$1"; }
+
 # Whether no program of Mobula's runs on the node.
 left_alone() {
   local process

@@ -54,12 +54,18 @@ TEST(Launcher, RefusesSrunWithoutAWayForTasksToMeet) {
 
 TEST(WithoutRank, KeepsTheJobsVariablesAndDropsTheRanks) {
   EXPECT_THAT(
-      without_rank({"PATH=/bin", "OMPI_COMM_WORLD_RANK=0", "OMPI_MCA_pml=ob1", "PMIX_RANK=0",
+      without_rank({"PATH=/bin", "OMPI_COMM_WORLD_RANK=0", "OMPI_MCA_ess=^singleton", "PMIX_RANK=0",
                     "PMI_FD=9", "PMI2_X=1", "PALS_RANKID=1", "HYDI_CONTROL_FD=5", "SLURM_PROCID=0",
                     "SLURM_LOCALID=0", "SLURM_NODEID=0", "SLURM_JOB_ID=7", "SLURM_NODELIST=n[1-2]",
                     "OMP_NUM_THREADS=2", "MOBULA_WAIT=spin", "EMPTY="}),
       ElementsAre("PATH=/bin", "SLURM_JOB_ID=7", "SLURM_NODELIST=n[1-2]", "OMP_NUM_THREADS=2",
                   "MOBULA_WAIT=spin", "EMPTY="));
+}
+
+TEST(WithoutRank, KeepsWhatUsersTellEveryMpirun) {
+  const environment users{"OMPI_MCA_pml=ob1", "OMPI_MCA_btl_tcp_if_include=eth0",
+                          "OMPI_MCA_plm_rsh_agent=ssh", "OMPI_ALLOW_RUN_AS_ROOT=1"};
+  EXPECT_EQ(without_rank(users), users);
 }
 
 TEST(SetVariable, ReplacesInPlaceAndKeepsLongerNames) {
