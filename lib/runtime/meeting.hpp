@@ -62,6 +62,8 @@ class meeting {
 
  private:
   void meet();
+  void find_ranks();
+  void share_settings();
   void share_facts();
   void together(const std::function<void()>& work);
   launch::rank_facts facts() const;

@@ -14,6 +14,12 @@
 
 namespace mobula::detail {
 
+/// Rank 0 to all: its settings.
+struct settings_text {
+  launch::environment variables;
+  static void fields(auto& visit, auto& self) { visit(self.variables); }
+};
+
 /// A GPU as the books see it: see core::device.
 struct device_card {
   bool can_be_shared = true;

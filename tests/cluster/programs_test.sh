@@ -34,6 +34,39 @@ case $1 in
       { cat "$scratch/log" >&2 && die "status $?"; }
     await 20 "the ranks of its commands to end" no_process_named "sleep 4242"
     ;;
+  settings)
+    # Without -x: rank 0's, which has mpirun's own, are everybody's, and a host's own go before.
+    offered() { grep -oE '^  cpus +[0-9]+ offered' <<< "$said" | grep -oE '[0-9]+' | xargs; }
+    export MOBULA_CPUS=3 MOBULA_STORE_BYTES=64MiB
+    said="$(timeout 60 mpirun -H "front:1,$(slots 1)" "$PROGRAMS/info")" || die "status $?: $said"
+    [[ $(offered) == "3 3 3 3" && $(grep -cE '^  store +64 MiB' <<< "$said") -eq 4 ]] || die "not everybody's: $said"
+    own() { timeout 60 mpirun -np 1 -H front "$PROGRAMS/info" : -np 1 -H node1 env "$@" "$PROGRAMS/info" : -np 1 -H node2 "$PROGRAMS/info"; }
+    said="$(own MOBULA_CPUS=5)" || die "status $?: $said"
+    [[ $(offered) == "3 5 3" ]] || die "not a host's own: $said"
+    # What one can't use, all are told of, and nobody waits.
+    for bad in MOBULA_CPUS=five MOBULA_CPU=5 MOBULA_RANKS_PER_NODE=1; do
+      status=0
+      said="$(own "$bad" 2>&1)" || status=$?
+      [[ $status -ne 0 && $status -ne 124 && $said == *"rank 1: "*"${bad%=*}"* ]] || die "status $status for $bad: $said"
+    done
+    ;;
+  differing)
+    # Other cores, memory, GPUs, and another folder of the program.
+    mkdir -p "$scratch/elsewhere"
+    topology="$(cd "$CLUSTER_HOME/../unit/hardware/topologies" && pwd -P)/eight_gpus.xml"
+    # differ PROGRAM: on node1, two ranks on node2, and node3.
+    differ() {
+      cp "$PROGRAMS/$1" "$scratch/elsewhere/program"
+      timeout 100 mpirun -np 1 -H node1 env MOBULA_CPUS=3 "$PROGRAMS/$1" \
+        : -np 2 -H node2:2 env MOBULA_TOPOLOGY="$topology" MOBULA_STORE_BYTES=64MiB "$PROGRAMS/$1" \
+        : -np 1 -H node3 env MOBULA_CPUS=2 MOBULA_GPUS=2 MOBULA_STORE_BYTES=32MiB "$scratch/elsewhere/program" 2>&1
+    }
+    said="$(differ info)" || die "status $?: $said"
+    [[ $(grep -oE '^  (cpus +3|gpus +2|store +(64|32) MiB)' <<< "$said" | xargs) == "cpus 3 cpus 3 store 64 MiB gpus 2 store 32 MiB" ]] ||
+      die "they don't differ so: $said"
+    said="$(differ walkthrough)" || die "status $?: $said"
+    [[ $said == *"All as in Ray's walkthrough."* ]] || die "another answer: $said"
+    ;;
   *) die "no case named $1" ;;
 esac
 

@@ -239,6 +239,12 @@ TEST(CommandOverNodes, IsSpreadIfItIsAskedTo) {
   EXPECT_TRUE(all_is_free());
 }
 
+TEST(StartedByARank, IsNoRank) {
+  const std::string nested = "/proc/" + std::to_string(::getpid()) +
+                             "/exe --cpus=1 --gtest_filter=Command.TellsItsStatus*";
+  EXPECT_EQ(std::system(nested.c_str()), 0);
+}
+
 TEST(CommandOverNodes, FreesAllWhenItFails) {
   const auto count = static_cast<int>(cluster_resources().at("cpus"));
   EXPECT_FALSE(got(command{{"sh", "-c", "exit 5"}, count}()).good());

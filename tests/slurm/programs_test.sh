@@ -93,6 +93,18 @@ END
       await 30 "the ranks of its commands to end" no_process_named "sleep 4242"
     done
     ;;
+  share)
+    # Nobody is bound to cores here, and each node has 4 for Slurm, whatever this machine has.
+    offered() { grep -oE '^  cpus +[0-9]+ offered' <<< "$said" | grep -oE '[0-9]+' | xargs; }
+    said="$(srun -Q --mpi=none -n 1 -c 1 "$PROGRAMS/info")" || die "$said"
+    [[ $(offered) == 1 ]] || die "not the 1 cpu that it was given: $said"
+    job="$(submit -N 2 --ntasks-per-node=1 -c 1 --mem=500 --wrap "srun --mpi=pmix $PROGRAMS/info; $PROGRAMS/info")"
+    await_job "$job"
+    [[ $(offered) == "1 1 1" ]] || die "not 1 cpu each: $said"
+    [[ $(grep -cE '^  memory .*500 MiB' <<< "$said") -eq 3 ]] || die "not its memory: $said"
+    said="$(MOBULA_CPUS=3 srun -Q --mpi=none -n 1 -c 1 "$PROGRAMS/info")" || die "$said"
+    [[ $(offered) == 3 ]] || die "not what was asked for: $said"
+    ;;
   refusals)
     # Nobody brings these together.
     status=0
