@@ -20,6 +20,7 @@
 #include "runtime/host_name.hpp"
 #include "runtime/node_hardware.hpp"
 #include "transport/ring/wake.hpp"
+#include "transport/ucx/fabric.hpp"
 #include "wire/debug_build.hpp"
 
 namespace mobula::detail {
@@ -242,6 +243,7 @@ int scheduler_process::serve() {
     } else if (waits_for_others ? !patience.again() : ++idle >= idle_polls_max) {
       idle = 0;
       patience.reset();
+      tell_of_unused_fabric();
       sleep();
     }
   }
@@ -388,6 +390,16 @@ void scheduler_process::on_joined(process_id process) {
   }
   seats_->entered(process.incarnation());
   scheduler_->worker_joined(process);
+}
+
+// Once a job, by the driver's node, as soon as it has a link.
+void scheduler_process::tell_of_unused_fabric() {
+  if (fabric_was_looked_at_ || told_.node != 0 || !links_ || links_->open_links() == 0) return;
+  const std::string transports = links_->transports();
+  if (transports.empty()) return;
+  fabric_was_looked_at_ = true;
+  const std::string said = ucx::unused_fabric(ucx::fabric_devices(), transports);
+  if (!said.empty()) std::fprintf(stderr, "mobula: %s\n", said.c_str());
 }
 
 // Asks the question only: the seat that started it knows. But nobody has started a driver.

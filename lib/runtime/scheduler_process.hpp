@@ -72,6 +72,7 @@ class scheduler_process final : wire::receiver,
   void say_done();
   void prestart_once_drivers_are_here();
   void lose_driver(const std::string& who);
+  void tell_of_unused_fabric();
 
   void on_message(wire::process_id from, wire::blob message) override;
   void on_closed(wire::process_id peer) override;
@@ -92,6 +93,7 @@ class scheduler_process final : wire::receiver,
   launch::environment variables_ = launch::this_environment();  // which the workers get too
   node_description description_;
   node_cores cores_;
+  bool fabric_was_looked_at_ = false;
   std::size_t links_described_ = 0;  // so many were open when their transports were looked at
   launch::record_channel parent_;
   wire::process_id self_;

@@ -9,9 +9,9 @@ mkdir -p "$scratch"
 
 die() { echo "$*" >&2 && exit 1; }
 
-# right_walkthrough HOSTS LAUNCHER...: on the hosts named, one node each.
+# right_walkthrough HOSTS LAUNCHER...: on the hosts named, one node each. What it said is in `said`.
 right_walkthrough() {
-  local hosts=$1 said
+  local hosts=$1
   shift
   said="$(timeout 60 "$@" "$PROGRAMS/walkthrough" 2>&1)" || die "status $? from $* walkthrough: $said"
   [[ $said == *"All as in Ray's walkthrough."* ]] || die "another answer from $* walkthrough: $said"
