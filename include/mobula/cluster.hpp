@@ -65,6 +65,10 @@ struct node_state {
   std::vector<gpu_state> gpus = {};
   std::string transports = {};  // that UCX has used to other nodes: "tcp"
   bool rma = false;             // whether objects are read by remote memory access
+  // What its first rank told all others when the job began, by MPI, and was told.
+  std::uint64_t start_bytes_sent = 0;
+  std::uint64_t start_bytes_received = 0;
+  std::uint64_t link_bytes_sent = 0;                 // in messages to other nodes, until now
   std::map<std::string, std::string> versions = {};  // "mobula", "ucx", "hwloc", "gpu driver"
 };
 

@@ -90,8 +90,9 @@ void meeting::hold() {
 
 void meeting::find_ranks() {
   had_users_mpi_ = launch::mpi_is_running();
-  ranks_ = asked_.communicator ? launch::ranks_of(*asked_.communicator)
-                               : launch::find_ranks(variables_);
+  ranks_ = std::make_unique<launch::counting_bootstrap>(asked_.communicator
+                                                            ? launch::ranks_of(*asked_.communicator)
+                                                            : launch::find_ranks(variables_));
   rank_ = ranks_->rank();
   // Whom this process starts has its variables, and would look for its ranks.
   if (launch::rank_mark(variables_, 0) != launch::rank_mark({}, 0))
@@ -232,6 +233,8 @@ void meeting::meet() {
       job_cards job;
       for (const auto& one : layout_->nodes())
         job.nodes.push_back(part_of_bytes<node_card>(cards[one.first_rank()]));
+      job.bytes_given = ranks_->bytes_given();
+      job.bytes_heard = ranks_->bytes_heard();
       to_scheduler_->send({bytes_of_part(job), {}});
       hear_from_scheduler();
     }

@@ -84,7 +84,7 @@ class meeting {
   start_request asked_;
   launch::environment variables_;
   launch::settings settings_;
-  std::unique_ptr<launch::bootstrap> ranks_;
+  std::unique_ptr<launch::counting_bootstrap> ranks_;
   std::uint32_t rank_ = 0;
   bool had_users_mpi_ = false;
   std::uint64_t job_token_ = 0;

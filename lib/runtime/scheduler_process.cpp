@@ -177,6 +177,8 @@ void scheduler_process::meet_the_others() {
 }
 
 void scheduler_process::make_books(const job_cards& job) {
+  description_.start_bytes_sent = job.bytes_given;
+  description_.start_bytes_received = job.bytes_heard;
   std::vector<core::node_totals> totals;
   std::vector<std::vector<std::byte>> addresses;
   for (const node_card& card : job.nodes) {
@@ -203,6 +205,7 @@ void scheduler_process::make_books(const job_cards& job) {
       links_described_ = links_->open_links();
       description_.transports = links_->transports();
     }
+    if (links_) description_.link_bytes_sent = links_->counters().bytes_sent;
     return bytes_of_part(description_);
   };
   scheduler_->on_store_use = [this] {

@@ -159,7 +159,14 @@ struct node_word {
 /// First rank to scheduler: every node of the job.
 struct job_cards {
   std::vector<node_card> nodes;
-  static void fields(auto& visit, auto& self) { visit(self.nodes); }
+  // By the first rank, to all others, until here; and what it was told.
+  std::uint64_t bytes_given = 0;
+  std::uint64_t bytes_heard = 0;
+  static void fields(auto& visit, auto& self) {
+    visit(self.nodes);
+    visit(self.bytes_given);
+    visit(self.bytes_heard);
+  }
 };
 
 /// Scheduler, through a seat, to a worker.
