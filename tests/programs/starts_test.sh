@@ -52,5 +52,11 @@ case $case in
     # One rank's is bad: all are told, and none waits for it.
     refused "rank 1: " "${mpirun[@]}" -n 1 "$program" : -n 1 env MOBULA_WAIT=often "$program" : -n 1 "$program"
     ;;
+  among_users_ranks)
+    # In ranks that are MPI's own.
+    deadline=30
+    refused "rank 1: the environment sets MOBULA_WAIT" \
+      "${mpirun[@]}" -n 1 "$program" : -n 1 env MOBULA_WAIT=often "$program" : -n 1 "$program"
+    ;;
   *) die "no case named $case" ;;
 esac

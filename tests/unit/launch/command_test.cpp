@@ -88,7 +88,8 @@ TEST(RunCommand, LooksForItInItsOwnPath) {
 // output.
 TEST(RunCommand, EndsAllThatItHasStarted) {
   const command_end end =
-      run(shell("(setsid sh -c 'echo $$; exec sleep 1000' &); sleep 0.3; sleep 1000 & echo $!"));
+      run(shell("f=$(mktemp); (setsid sh -c 'echo $$ | tee $0; exec sleep 1000' $f &); "
+                "until [ -s $f ]; do sleep 0.01; done; rm $f; sleep 1000 & echo $!"));
   std::istringstream processes{end.output};
   int count = 0;
   for (pid_t process = 0; processes >> process; ++count) EXPECT_FALSE(is_alive(process));
