@@ -1,6 +1,6 @@
-# One target a layer: mobula_layer(<name> FOLDER <folder under lib/> [DEPENDS <targets>...])
-# makes mobula_<name> of every source in that folder (not below it). Arrows point down: a layer
-# names here what it may include.
+# One target a layer: mobula_layer(<name> FOLDER <folder under lib/> [DEPENDS <targets>...]
+# [EXCEPT <files>...]) makes mobula_<name> of every source in that folder (not below it) but those.
+# Arrows point down: a layer names here what it may include.
 add_library(mobula_warnings INTERFACE)
 target_compile_options(mobula_warnings INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
                                                  -Wno-sign-conversion)
@@ -13,8 +13,10 @@ if(MOBULA_SANITIZE)
 endif()
 
 function(mobula_layer name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "FOLDER" "DEPENDS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "FOLDER" "DEPENDS;EXCEPT")
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/lib/${arg_FOLDER}/*.cpp)
+  list(TRANSFORM arg_EXCEPT PREPEND ${PROJECT_SOURCE_DIR}/lib/${arg_FOLDER}/)
+  list(REMOVE_ITEM sources ${arg_EXCEPT})
   file(GLOB headers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/lib/${arg_FOLDER}/*.hpp)
   if(sources)
     add_library(mobula_${name} OBJECT ${sources} ${headers})
