@@ -23,6 +23,8 @@ function(mobula_layer name)
     target_include_directories(mobula_${name} PUBLIC ${PROJECT_SOURCE_DIR}/lib ${PROJECT_SOURCE_DIR}/include)
     target_link_libraries(mobula_${name} PUBLIC ${arg_DEPENDS} PRIVATE mobula_warnings mobula_sanitizers)
     target_compile_options(mobula_${name} PRIVATE -fno-semantic-interposition)
+    # The shared library exports the API (include/mobula/detail/api.hpp), and nothing else.
+    set_target_properties(mobula_${name} PROPERTIES CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
     set_property(GLOBAL APPEND PROPERTY mobula_layers mobula_${name})
     foreach(depends IN LISTS arg_DEPENDS)
       if(NOT depends MATCHES "^mobula_")

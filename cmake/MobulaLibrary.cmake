@@ -35,6 +35,7 @@ function(mobula_library target kind)
     set_target_properties(${target}_entry PROPERTIES OUTPUT_NAME mobula_entry EXPORT_NAME mobula_entry)
     target_include_directories(${target}_entry PRIVATE ${PROJECT_SOURCE_DIR}/lib)
     target_link_libraries(${target} INTERFACE ${target}_entry)
+    add_dependencies(${target} ${target}_entry)
     # What it has of other libraries stays its own.
     target_link_options(${target} PRIVATE LINKER:--exclude-libs,ALL)
   endif()

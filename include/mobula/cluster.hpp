@@ -5,9 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "mobula/detail/api.hpp"
 #include "mobula/options.hpp"
 
-namespace mobula {
+namespace MOBULA_API mobula {
 
 /// Where the calling code runs.
 struct runtime_context {

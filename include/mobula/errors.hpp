@@ -5,10 +5,12 @@
 #include <string>
 #include <utility>
 
+#include "mobula/detail/api.hpp"
+
 // What `get` and the other calls throw. Every text says what happened, where, and what to do.
 // Wrong arguments are std::invalid_argument instead.
 
-namespace mobula {
+namespace MOBULA_API mobula {
 
 /// Any error of Mobula: also use before init or after shutdown, and of an empty ref.
 class error : public std::runtime_error {

@@ -25,7 +25,7 @@ struct entry {
 /// The first descriptor that a child was given (child_recipe::descriptors).
 inline constexpr int first_given_descriptor = 3;
 
-/// Whether the program entered through the wrapped main (wrap_main.cpp says it).
+/// Whether the program entered through the wrapped main (enter_program says it).
 void say_main_is_wrapped();
 bool main_is_wrapped();
 
@@ -44,5 +44,12 @@ namespace mobula::detail {
 /// What a child does instead of the user's main; defined by the layer above. The wrapped main
 /// returns what this returns.
 int serve(const launch::entry& start, int argc, char** argv);
+
+/// What the wrapped main does: enters service in a child, goes on with the user's main in every
+/// other process. The shared library exports it beside the API, for wrap_main.cpp stands in the
+/// program itself.
+using main_function = int(int argc, char** argv, char** variables);
+[[gnu::visibility("default")]] int enter_program(int argc, char** argv, char** variables,
+                                                 main_function& users_main);
 
 }  // namespace mobula::detail

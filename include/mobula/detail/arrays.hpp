@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "mobula/detail/api.hpp"
 #include "mobula/detail/backend.hpp"
 
 // Arrays in the object store, without types: the compiled part of shared_array. Not for users.
@@ -20,14 +21,13 @@
 //   named   the ref follows of an object that is the array
 // A vector's word has neither bit, so that a span can be read from either.
 
-namespace mobula {
+namespace MOBULA_API mobula {
 template <class T>
 class shared_array;
 template <class T>
 class object_ref;
-}  // namespace mobula
 
-namespace mobula::detail {
+namespace detail {
 
 /// Where a sealed array's elements are, and what keeps them there.
 struct sealed_elements {
@@ -177,4 +177,5 @@ requires(!std::is_same_v<T, received<T>>) struct received_as<std::map<Key, T, Co
   using type = std::map<Key, received<T>, Compare>;
 };
 
-}  // namespace mobula::detail
+}  // namespace detail
+}  // namespace mobula

@@ -10,18 +10,19 @@
 #include <string_view>
 #include <vector>
 
+#include "mobula/detail/api.hpp"
+
 // What the templates of the public headers call: the compiled library, without types. Not for
 // users.
 
-namespace mobula {
+namespace MOBULA_API mobula {
 struct runtime_options;
 struct task_options;
 struct actor_options;
 struct call_options;
 class time_limit;
-}  // namespace mobula
 
-namespace mobula::detail {
+namespace detail {
 
 /// This process's record of one remote object. Counted: every `object*` that a function below gives
 /// out is a count of the receiver's, who ends it with `release`.
@@ -330,4 +331,5 @@ class value_view {
   alignas(void*) std::byte scope_[scope_bytes];
 };
 
-}  // namespace mobula::detail
+}  // namespace detail
+}  // namespace mobula
