@@ -118,4 +118,11 @@ class deadlock : public error {
   using error::error;
 };
 
+/// A checkpoint can't be written or read: a file is missing, torn, changed, foreign or of another
+/// type, or a node does not see the folder. what() names the file. See mobula/checkpoint.hpp.
+class checkpoint_error : public error {
+ public:
+  using error::error;
+};
+
 }  // namespace mobula

@@ -5,6 +5,7 @@
 
 #include "mobula/actor.hpp"
 #include "mobula/amount.hpp"
+#include "mobula/checkpoint.hpp"
 #include "mobula/cluster.hpp"
 #include "mobula/codec.hpp"
 #include "mobula/errors.hpp"

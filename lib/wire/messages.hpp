@@ -642,6 +642,7 @@ enum class error_code : std::uint16_t {
   too_many_pending,
   nesting_limit,
   deadlock,
+  checkpoint,
   internal,
 };
 constexpr bool is_known(error_code it) {

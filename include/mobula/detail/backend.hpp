@@ -78,6 +78,15 @@ class handle {
 
 class new_array;
 
+/// Where an encoder's bytes may go as they come, instead of being kept: a file.
+class byte_sink {
+ public:
+  virtual void take(std::span<const std::byte> bytes) = 0;
+
+ protected:
+  ~byte_sink() = default;
+};
+
 /// Bytes being written, and the refs that were written into them. Small values need no allocation.
 ///
 /// A large value takes no memory here: pieces that last are kept by their address (see `lasting`),
@@ -114,6 +123,13 @@ class encoder {
     writer_ = &write;
   }
 
+  /// Before the first write: bytes leave for the file as they come, the last of them by
+  /// `pour_rest`. What is read there must stand by itself: arrays are written with their elements,
+  /// refs are refused.
+  void pour_into(byte_sink& file) { sink_ = &file; }
+  void pour_rest();
+  bool is_poured() const { return sink_ != nullptr; }
+
   /// How many bytes were written.
   std::size_t size() const { return kept_ || measured_ != 0 ? whole_size() : size_; }
   /// Those bytes, in a row. Valid until more is written.
@@ -144,6 +160,7 @@ class encoder {
   struct kept_pieces;
   static constexpr std::size_t inline_bytes = 224;
   bool is_elsewhere(const void* bytes, std::size_t size);
+  void pour(const void* bytes, std::size_t size);
   void place(const void* bytes, std::size_t size);
   void begin_measuring(std::size_t size);
   void write_again(std::byte* room);
@@ -157,6 +174,7 @@ class encoder {
   std::size_t capacity_ = inline_bytes;
   kept_pieces* kept_ = nullptr;
   const new_array* array_ = nullptr;
+  byte_sink* sink_ = nullptr;
   bool lasting_ = false;
   void (*again_)(const void* writer) = nullptr;
   const void* writer_ = nullptr;
