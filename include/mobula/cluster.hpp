@@ -25,6 +25,9 @@ struct runtime_context {
   /// Where the process runs: its hardware threads, by the kernel's numbers, "0-3,64-67". Of whole
   /// cpus these are cores that no other task has; who asks for no cpu runs on all of the node's.
   std::string threads = {};
+  /// How often the batch job has been started again: SLURM_RESTART_COUNT, or 0 where Slurm does not
+  /// set it.
+  std::uint32_t restarts = 0;
 };
 
 /// A GPU of a node, or an instance of one that is cut by MIG.

@@ -14,6 +14,7 @@
 #include "mobula/on_worker_start.hpp"
 #include "mobula/options.hpp"
 #include "mobula/placement.hpp"
+#include "mobula/preempt.hpp"
 #include "mobula/put.hpp"
 #include "mobula/remote.hpp"
 #include "mobula/runtime.hpp"

@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "launch/settings.hpp"
+#include "launch/warnings.hpp"
 
 namespace mobula::launch {
 
@@ -63,6 +64,7 @@ std::optional<entry> enter_role() {
   // In this order: a parent that dies in between is seen by the second.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(1);
+  outlive_warnings();
   take_name_of_program();
   // What this process starts later gets none of the descriptors that it was given.
   for (int given = first_given_descriptor; ::fcntl(given, F_GETFD) >= 0; ++given) {

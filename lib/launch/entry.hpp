@@ -30,8 +30,9 @@ void say_main_is_wrapped();
 bool main_is_wrapped();
 
 /// Tells whether this process is a child that Mobula started, and makes it one: it dies with its
-/// parent, whose variables for it are gone afterwards, so that what it starts itself is not taken
-/// for a child. Nothing, and no effect, in every other process. Called once, first thing in main.
+/// parent and outlives warnings (warnings.hpp), and the variables that tell it so are gone
+/// afterwards, so that what it starts itself is not taken for a child. Nothing, and no effect, in
+/// every other process. Called once, first thing in main.
 ///
 /// Leaves the process if the parent is gone already.
 /// @throws start_error if the variables were set by somebody else

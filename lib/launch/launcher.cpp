@@ -52,6 +52,10 @@ launcher find_launcher(const environment& variables) {
   return {};
 }
 
+std::uint32_t restart_count(const environment& variables) {
+  return count_in(variables, "SLURM_RESTART_COUNT");
+}
+
 bool is_per_rank(std::string_view name) {
   return std::any_of(per_rank_prefixes.begin(), per_rank_prefixes.end(),
                      [&](std::string_view prefix) { return name.starts_with(prefix); }) ||

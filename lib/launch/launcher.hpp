@@ -28,6 +28,9 @@ struct launcher {
 /// @throws start_error if srun started several tasks that have no way to find each other
 launcher find_launcher(const environment& variables);
 
+/// How often Slurm has started the job again.
+std::uint32_t restart_count(const environment& variables);
+
 /// Whether a variable tells a rank who it is, or leads it back to its launcher. A child that had it
 /// would be taken for the rank.
 bool is_per_rank(std::string_view name);

@@ -89,6 +89,7 @@ runtime_context context() {
   here.cpus = home.cpus();
   here.threads = home.threads();
   here.is_driver = home.is_driver();
+  here.restarts = home.restarts();
   if (const detail::task_run* run = detail::task_run::current()) {
     const core::attempt& what = run->what();
     here.task = text_of(what.push.task);

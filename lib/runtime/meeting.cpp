@@ -16,6 +16,7 @@
 #include "hardware/machine.hpp"
 #include "launch/identity.hpp"
 #include "launch/launcher.hpp"
+#include "launch/warnings.hpp"
 #include "mobula/errors.hpp"
 #include "runtime/demands.hpp"
 #include "runtime/function_table.hpp"
@@ -200,6 +201,8 @@ void meeting::meet() {
     my_word = bytes_of_part(word_);
     my_card = bytes_of_part(card(node));
   });
+  // Before the driver goes on, and may be warned, and all others with it.
+  if (!is_driver() && !has_communicator()) launch::ignore_warnings();
   word_ = part_of_bytes<node_word>(ranks_->allgather(my_word)[node.first_rank()]);
   const auto cards = ranks_->allgather(my_card);
   together([&] {

@@ -48,6 +48,7 @@ class meeting {
   std::uint32_t rank() const { return rank_; }
   wire::node_id node() const { return layout_->node_of(rank_).node; }
   bool is_driver() const { return layout_->is_driver(rank_); }
+  bool has_communicator() const { return asked_.communicator.has_value(); }
   bool every_rank_drives() const { return asked_.options.mode == rank_mode::peers; }
   /// Whether the program had MPI running.
   bool had_users_mpi() const { return had_users_mpi_; }

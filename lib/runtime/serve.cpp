@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "launch/entry.hpp"
+#include "launch/launcher.hpp"
 #include "launch/seat_door.hpp"
 #include "launch/settings.hpp"
 #include "mobula/detail/backend.hpp"
@@ -60,6 +61,7 @@ int serve_as_worker(const launch::entry& start, int argc, char** argv) {
   // Never destroyed: refs in the program's static objects are let go of after this.
   static process& home = *new process{std::move(member), told.wait};
   home.set_gpus(told.gpus);
+  home.set_restarts(launch::restart_count(launch::this_environment()));
   home.set_cores(
       static_cast<double>(told.cpus) / wire::resource_amounts::unit,
       told.threads.empty() ? hardware::thread_set::of_this_thread().text() : told.threads);

@@ -35,6 +35,14 @@ TEST(Launcher, KnowsHydra) {
   EXPECT_EQ(found.ranks, 3U);
 }
 
+TEST(Launcher, CountsSlurmsRestarts) {
+  EXPECT_EQ(restart_count({"PATH=/bin"}), 0U);
+  EXPECT_EQ(restart_count({"SLURM_RESTART_COUNT=2", "SLURM_JOB_ID=7"}), 2U);
+  EXPECT_EQ(restart_count({"SLURM_RESTART_COUNT="}), 0U);
+  // Children hear of it, too.
+  EXPECT_EQ(restart_count(without_rank({"SLURM_PROCID=1", "SLURM_RESTART_COUNT=2"})), 2U);
+}
+
 TEST(Launcher, AsksMpiWhenTheNumberIsNotToBeSeen) {
   EXPECT_TRUE(find_launcher({"PMIX_RANK=0", "PMIX_NAMESPACE=x"}).has_others());
 }
