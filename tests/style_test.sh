@@ -84,6 +84,11 @@ END
     '^#include <(thread|mutex|condition_variable|chrono|fstream|iostream|filesystem|random|unistd\.h|sys/.*|time\.h|ctime)>' || true
 }
 
+# include/mobula/detail/api.hpp says why.
+public_headers_export_what_they_name() {
+  find include -type f | xargs grep -HnE '^namespace mobula\b' || true
+}
+
 public_headers_include_only_public_ones() {
   find include -type f | xargs grep -HnE '^#include "' | grep -v '#include "mobula/' || true
   find include -type f | xargs grep -HnE '^#include <(mpi\.h|uc[pst]/|hwloc|cuda|boost/context)' |

@@ -1,4 +1,5 @@
 // What ten_functions.cpp costs to compile without Mobula: the standard headers that it reaches.
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <chrono>
@@ -7,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <initializer_list>
 #include <iterator>
 #include <limits>
 #include <map>

@@ -66,6 +66,15 @@ void play_start(int argc, char** argv) {
     tell("main", entered);  // from here on only the driver speaks
     static_cast<void>(get(remote<echo>(payload{})));
     tell("first_result", static_cast<double>(now_ns()));
+    const auto all = nodes();
+    tell("bytes_told_by_a_rank", static_cast<double>(all[0].start_bytes_sent));
+    tell("bytes_told_to_a_rank", static_cast<double>(all[0].start_bytes_received));
+    double most = 0;
+    for (const node_state& node : all)
+      if (node.node != 0) most = std::max(most, static_cast<double>(node.link_bytes_sent));
+    tell("bytes_sent_by_node_0", static_cast<double>(all[0].link_bytes_sent));
+    tell("bytes_sent_by_another_node", most);
+    tell("ending", static_cast<double>(now_ns()));
   }
   tell("end", static_cast<double>(now_ns()));
 }
@@ -143,7 +152,9 @@ bool play_part(int argc, char** argv, int& status) {
   if (argc < 2 || !std::string_view{argv[1]}.starts_with(option)) return false;
   const std::string_view part = std::string_view{argv[1]}.substr(option.size());
   status = 0;
-  if (part == "start") {
+  if (part == "now") {
+    tell("begun", static_cast<double>(now_ns()));
+  } else if (part == "start") {
     play_start(argc, argv);
   } else if (part == "cold") {
     play_cold(argc, argv);

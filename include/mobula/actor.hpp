@@ -6,12 +6,13 @@
 #include <type_traits>
 #include <utility>
 
+#include "mobula/detail/api.hpp"
 #include "mobula/detail/backend.hpp"
 #include "mobula/detail/thunk.hpp"
 #include "mobula/object_ref.hpp"
 #include "mobula/options.hpp"
 
-namespace mobula {
+namespace MOBULA_API mobula {
 
 template <class A>
 class actor_handle;

@@ -8,7 +8,9 @@
 #include <string>
 #include <type_traits>
 
-namespace mobula {
+#include "mobula/detail/api.hpp"
+
+namespace MOBULA_API mobula {
 
 /// How much of something: made from any number; unset unless one was given, and unset is not 0.
 ///

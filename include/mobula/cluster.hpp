@@ -5,9 +5,10 @@
 #include <string>
 #include <vector>
 
+#include "mobula/detail/api.hpp"
 #include "mobula/options.hpp"
 
-namespace mobula {
+namespace MOBULA_API mobula {
 
 /// Where the calling code runs.
 struct runtime_context {
@@ -25,6 +26,9 @@ struct runtime_context {
   /// Where the process runs: its hardware threads, by the kernel's numbers, "0-3,64-67". Of whole
   /// cpus these are cores that no other task has; who asks for no cpu runs on all of the node's.
   std::string threads = {};
+  /// How often the batch job has been started again: SLURM_RESTART_COUNT, or 0 where Slurm does not
+  /// set it.
+  std::uint32_t restarts = 0;
 };
 
 /// A GPU of a node, or an instance of one that is cut by MIG.
@@ -65,6 +69,10 @@ struct node_state {
   std::vector<gpu_state> gpus = {};
   std::string transports = {};  // that UCX has used to other nodes: "tcp"
   bool rma = false;             // whether objects are read by remote memory access
+  // What its first rank told all others when the job began, by MPI, and was told.
+  std::uint64_t start_bytes_sent = 0;
+  std::uint64_t start_bytes_received = 0;
+  std::uint64_t link_bytes_sent = 0;                 // in messages to other nodes, until now
   std::map<std::string, std::string> versions = {};  // "mobula", "ucx", "hwloc", "gpu driver"
 };
 

@@ -5,10 +5,12 @@
 #include <string>
 #include <utility>
 
+#include "mobula/detail/api.hpp"
+
 // What `get` and the other calls throw. Every text says what happened, where, and what to do.
 // Wrong arguments are std::invalid_argument instead.
 
-namespace mobula {
+namespace MOBULA_API mobula {
 
 /// Any error of Mobula: also use before init or after shutdown, and of an empty ref.
 class error : public std::runtime_error {
@@ -114,6 +116,13 @@ class nesting_limit : public error {
 /// seconds (MOBULA_DEADLOCK_AFTER_MS); the others go on when that one has ended. what() names each
 /// step of the cycle. Calls with a time limit time out instead.
 class deadlock : public error {
+ public:
+  using error::error;
+};
+
+/// A checkpoint can't be written or read: a file is missing, torn, changed, foreign or of another
+/// type, or a node does not see the folder. what() names the file. See mobula/checkpoint.hpp.
+class checkpoint_error : public error {
  public:
   using error::error;
 };

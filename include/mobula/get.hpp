@@ -7,12 +7,13 @@
 #include <vector>
 
 #include "mobula/codec.hpp"
+#include "mobula/detail/api.hpp"
 #include "mobula/detail/arrays.hpp"
 #include "mobula/detail/backend.hpp"
 #include "mobula/object_ref.hpp"
 #include "mobula/options.hpp"
 
-namespace mobula {
+namespace MOBULA_API mobula {
 
 namespace detail {
 

@@ -7,10 +7,11 @@
 
 #include <utility>
 
+#include "mobula/detail/api.hpp"
 #include "mobula/detail/communicator.hpp"
 #include "mobula/runtime.hpp"
 
-namespace mobula {
+namespace MOBULA_API mobula {
 
 /// Starts a job in the ranks of `comm`, as often as the program likes, one after the other.
 /// Collective over `comm`: all of its ranks call it, with the same options. The program's MPI stays

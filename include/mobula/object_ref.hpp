@@ -6,12 +6,13 @@
 #include <type_traits>
 #include <utility>
 
+#include "mobula/detail/api.hpp"
 #include "mobula/detail/arrays.hpp"
 #include "mobula/detail/backend.hpp"
 #include "mobula/detail/codec.hpp"
 #include "mobula/detail/misuse.hpp"
 
-namespace mobula {
+namespace MOBULA_API mobula {
 
 namespace detail {
 struct access;

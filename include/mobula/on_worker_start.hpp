@@ -2,9 +2,10 @@
 
 #include <type_traits>
 
+#include "mobula/detail/api.hpp"
 #include "mobula/detail/backend.hpp"
 
-namespace mobula {
+namespace MOBULA_API mobula {
 
 namespace detail {
 

@@ -6,10 +6,11 @@
 #include <string>
 
 #include "mobula/amount.hpp"
+#include "mobula/detail/api.hpp"
 #include "mobula/detail/misuse.hpp"
 #include "mobula/placement.hpp"
 
-namespace mobula {
+namespace MOBULA_API mobula {
 
 /// Which ranks run the program's main while the job runs.
 enum class rank_mode : std::uint8_t {

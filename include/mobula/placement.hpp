@@ -11,11 +11,12 @@
 #include <vector>
 
 #include "mobula/amount.hpp"
+#include "mobula/detail/api.hpp"
 #include "mobula/object_ref.hpp"
 
 // Where tasks and actors run: `remote<f>.with({.strategy = spread{}})(x)`.
 
-namespace mobula {
+namespace MOBULA_API mobula {
 
 /// Where most bytes of the arguments are; else nodes are filled by half, then evenly.
 struct automatic {};

@@ -3,11 +3,12 @@
 #include <type_traits>
 #include <utility>
 
+#include "mobula/detail/api.hpp"
 #include "mobula/detail/call.hpp"
 #include "mobula/object_ref.hpp"
 #include "mobula/options.hpp"
 
-namespace mobula {
+namespace MOBULA_API mobula {
 
 namespace detail {
 

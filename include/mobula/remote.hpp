@@ -7,12 +7,13 @@
 #include <utility>
 #include <vector>
 
+#include "mobula/detail/api.hpp"
 #include "mobula/detail/backend.hpp"
 #include "mobula/detail/thunk.hpp"
 #include "mobula/object_ref.hpp"
 #include "mobula/options.hpp"
 
-namespace mobula {
+namespace MOBULA_API mobula {
 
 namespace detail {
 

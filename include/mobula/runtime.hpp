@@ -1,8 +1,9 @@
 #pragma once
 
+#include "mobula/detail/api.hpp"
 #include "mobula/options.hpp"
 
-namespace mobula {
+namespace MOBULA_API mobula {
 
 /// Joins the job on construction and leaves it on destruction. At most one at a time, in `main`.
 ///

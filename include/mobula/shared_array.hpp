@@ -7,11 +7,12 @@
 #include <utility>
 
 #include "mobula/codec.hpp"
+#include "mobula/detail/api.hpp"
 #include "mobula/detail/arrays.hpp"
 #include "mobula/detail/form.hpp"
 #include "mobula/options.hpp"
 
-namespace mobula {
+namespace MOBULA_API mobula {
 
 /// Elements in a row that are born in the node's object store, written in place, and given away
 /// without a copy: by put, as an argument or as a result, also inside containers and structs. From

@@ -6,11 +6,12 @@
 #include <utility>
 #include <vector>
 
+#include "mobula/detail/api.hpp"
 #include "mobula/detail/backend.hpp"
 #include "mobula/object_ref.hpp"
 #include "mobula/options.hpp"
 
-namespace mobula {
+namespace MOBULA_API mobula {
 
 /// What `wait` returns: all refs that it was given, in two lists.
 template <class T>

@@ -194,6 +194,11 @@ void scheduler::worker_joined(wire::process_id process) {
   serve();
 }
 
+void scheduler::driver_joined(wire::process_id process) {
+  drivers_.push_back(process);
+  if (shutting_down_) wire::send(out_, process, wire::shutdown{exit_status_});
+}
+
 void scheduler::worker_ended(wire::process_id process, std::string_view cause,
                              const std::vector<begun_entry>& begun, bool as_asked) {
   worker* one = workers_.find(process);
@@ -287,8 +292,8 @@ void scheduler::drop_what_belongs_to(wire::process_id ended) {
 void scheduler::announce_here(const std::vector<wire::process_id>& ended) {
   const wire::process_ended news{ended};
   std::vector<wire::process_id> local;
-  for (std::uint32_t i = 1; i <= peers_[node_].drivers; ++i) {
-    const wire::process_id driver{node_, i};
+  // What one that has not joined is told is lost, and looks as if it had ended.
+  for (const auto driver : drivers_) {
     const bool is_there =
         !ended_.has(driver) && std::find(ended.begin(), ended.end(), driver) == ended.end();
     if (is_there) local.push_back(driver);
@@ -402,10 +407,8 @@ void scheduler::on_shutdown(wire::process_id from, const wire::shutdown& asked) 
 
 /// Who has asked for it waits for the others until then, however long that takes.
 void scheduler::tell_drivers_of_the_end() {
-  for (std::uint32_t i = 1; i <= peers_[node_].drivers; ++i) {
-    const wire::process_id driver{node_, i};
+  for (const auto driver : drivers_)
     if (!ended_.has(driver)) wire::send(out_, driver, wire::shutdown{exit_status_});
-  }
 }
 
 void scheduler::shut_down(std::int32_t exit_status) {

@@ -102,6 +102,8 @@ class scheduler {
   std::function<void(const std::string& why)> on_infeasible;
   /// A process that was started can be talked to.
   void worker_joined(wire::process_id process);
+  /// And one that runs the program's main: from now on it hears of others' ends.
+  void driver_joined(wire::process_id process);
   /// A worker of this node has ended; `begun` is what its task board shows.
   /// @param as_asked  by itself, since it was asked to, owning nothing that others held
   void worker_ended(wire::process_id process, std::string_view cause,
@@ -298,6 +300,7 @@ class scheduler {
   peer_nodes peers_;
   end_agreement agreement_;
   worker_pool workers_;
+  std::vector<wire::process_id> drivers_;  // of this node that have joined
   request_queue queue_;
   request_queue infeasible_;
   std::unordered_set<std::uint64_t> said_infeasible_;  // shapes

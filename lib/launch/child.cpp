@@ -16,6 +16,7 @@
 #include "launch/launcher.hpp"
 #include "launch/settings.hpp"
 #include "launch/spawning_thread.hpp"
+#include "launch/warnings.hpp"
 
 namespace mobula::launch {
 
@@ -44,13 +45,13 @@ class spawn_lists {
   posix_spawnattr_t attributes;
 };
 
-/// The program may ignore or block signals for itself; its children start afresh.
+/// The program may ignore or block signals for itself; its children start afresh, and take no
+/// warning before they can outlive it (enter_role).
 void reset_signals(spawn_lists& lists) {
-  sigset_t none;
+  const sigset_t blocked = set_of_warnings();
   sigset_t all;
-  ::sigemptyset(&none);
   ::sigfillset(&all);
-  ::posix_spawnattr_setsigmask(&lists.attributes, &none);
+  ::posix_spawnattr_setsigmask(&lists.attributes, &blocked);
   ::posix_spawnattr_setsigdefault(&lists.attributes, &all);
   ::posix_spawnattr_setflags(&lists.attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 }

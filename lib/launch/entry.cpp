@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "launch/settings.hpp"
+#include "launch/warnings.hpp"
 
 namespace mobula::launch {
 
@@ -35,10 +36,20 @@ void take_name_of_program() { ::prctl(PR_SET_NAME, program_invocation_short_name
 void say_main_is_wrapped() { wrapped = true; }
 bool main_is_wrapped() { return wrapped; }
 
-std::string_view name_of(role one) { return one == role::scheduler ? "scheduler" : "worker"; }
+std::string_view name_of(role one) {
+  switch (one) {
+    case role::scheduler:
+      return "scheduler";
+    case role::worker:
+      return "worker";
+    case role::warden:
+      break;
+  }
+  return "warden";
+}
 
 std::optional<role> role_named(std::string_view name) {
-  for (const role one : {role::scheduler, role::worker}) {
+  for (const role one : {role::scheduler, role::worker, role::warden}) {
     if (name == name_of(one)) return one;
   }
   return std::nullopt;
@@ -61,8 +72,9 @@ std::optional<entry> enter_role() {
         "its own child processes only; unset them"};
   }
   // In this order: a parent that dies in between is seen by the second.
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (*as != role::warden) ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(1);
+  outlive_warnings();
   take_name_of_program();
   // What this process starts later gets none of the descriptors that it was given.
   for (int given = first_given_descriptor; ::fcntl(given, F_GETFD) >= 0; ++given) {

@@ -20,6 +20,9 @@ struct encoded_facts {
   std::uint32_t host = 0;
   std::string threads;
   double cpu_quota = 0;
+  std::uint32_t slurm_of_host = 0;
+  std::uint32_t slurm_of_rank = 0;
+  bool slurm_is_in_cores = false;
   std::vector<std::string> wide_cores;
   bool has_visible_gpus = false;
   std::string visible_gpus;
@@ -27,6 +30,9 @@ struct encoded_facts {
     visit(self.host);
     visit(self.threads);
     visit(self.cpu_quota);
+    visit(self.slurm_of_host);
+    visit(self.slurm_of_rank);
+    visit(self.slurm_is_in_cores);
     visit(self.wide_cores);
     visit(self.has_visible_gpus);
     visit(self.visible_gpus);
@@ -55,6 +61,20 @@ std::vector<thread_set> cores_of(const thread_set& threads, std::span<const thre
 // From so many cores on one is kept for the scheduler unless somebody says otherwise.
 constexpr std::uint32_t large_node_cores = 16;
 
+// What Slurm gave to so many ranks of a host that has as many, in cores; 0: it did not say. Slurm
+// counts hardware threads, and gives whole cores.
+double cores_by_slurm(const slurm_share& share, std::size_t ranks, std::size_t ranks_of_host,
+                      std::span<const thread_set> wide) {
+  std::uint32_t threads_per_core = 1;
+  if (!share.is_in_cores)
+    for (const thread_set& core : wide) threads_per_core = std::max(threads_per_core, core.count());
+  const double host = static_cast<double>(share.of_host) * static_cast<double>(ranks) /
+                      static_cast<double>(ranks_of_host);
+  const double each = static_cast<double>(share.of_rank) * static_cast<double>(ranks);
+  const double threads = host > 0 && each > 0 ? std::min(host, each) : std::max(host, each);
+  return threads > 0 ? std::max(1.0, std::ceil(threads / threads_per_core)) : 0;
+}
+
 void check_reserved(std::uint32_t reserved, const node_layout& node) {
   if (reserved == 0 || reserved < node.cores) return;
   throw start_error{"node " + std::to_string(node.node) + " has " + std::to_string(node.cores) +
@@ -70,6 +90,9 @@ std::string rank_facts::encode() const {
   all.host = host;
   all.threads = threads.text();
   all.cpu_quota = cpu_quota;
+  all.slurm_of_host = slurm.of_host;
+  all.slurm_of_rank = slurm.of_rank;
+  all.slurm_is_in_cores = slurm.is_in_cores;
   for (const thread_set& core : wide_cores) all.wide_cores.push_back(core.text());
   all.has_visible_gpus = visible_gpus.has_value();
   all.visible_gpus = visible_gpus.value_or("");
@@ -84,7 +107,10 @@ std::optional<rank_facts> rank_facts::decode(std::string_view bytes) {
   const auto all = wire::decode_part<encoded_facts>(from);
   const auto threads = thread_set::parse(all.threads);
   if (!from.finished() || !threads) return std::nullopt;
-  rank_facts facts{all.host, *threads, all.cpu_quota};
+  rank_facts facts{all.host,
+                   *threads,
+                   all.cpu_quota,
+                   {all.slurm_of_host, all.slurm_of_rank, all.slurm_is_in_cores}};
   for (const std::string& text : all.wide_cores) {
     const auto core = thread_set::parse(text);
     if (!core) return std::nullopt;
@@ -173,6 +199,10 @@ void layout::share_cores(std::span<const rank_facts> ranks,
     for (std::uint32_t core = 0; core < reserved; ++core) node.reserved |= cores[core];
     double cpus = std::max(1U, node.cores - reserved);
     if (quota > 0) cpus = std::min(cpus, std::max(1.0, std::floor(quota)));
+    const double given =
+        cores_by_slurm(ranks[node.first_rank()].slurm, node.ranks.size(), rank_count, wide_cores);
+    node.is_unbound = given > 0 && given < node.cores;
+    if (node.is_unbound) cpus = std::min(cpus, given);
     node.cpus = wanted.cpus.value_or(std::max(cpus, workers));
   }
 }

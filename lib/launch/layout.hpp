@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "hardware/thread_set.hpp"
+#include "launch/launcher.hpp"
 #include "launch/start_error.hpp"
 #include "wire/ids.hpp"
 
@@ -21,6 +22,8 @@ struct rank_facts {
   hardware::thread_set threads;
   /// What its control groups allow, in cpus; 0: no limit.
   double cpu_quota = 0;
+  /// What Slurm gave it.
+  slurm_share slurm = {};
   /// The host's cores that have several hardware threads, told by the lowest rank of each host: all
   /// other threads are cores by themselves.
   std::vector<hardware::thread_set> wide_cores = {};
@@ -52,6 +55,8 @@ struct node_layout {
   std::uint32_t gpu_shares = 1;
   /// What it offers unless somebody says otherwise.
   double cpus = 1;
+  /// Slurm gave it fewer cores than these, and did not say which.
+  bool is_unbound = false;
 
   std::uint32_t first_rank() const { return ranks.front(); }
 };

@@ -10,6 +10,8 @@
 #include <string>
 #include <utility>
 
+#include "launch/rank_above.hpp"
+
 namespace mobula::launch {
 
 namespace {
@@ -185,6 +187,14 @@ class own_mpi final : public bootstrap {
 
 }  // namespace
 
+bool mpi_is_mpich() {
+#ifdef OPEN_MPI
+  return false;
+#else
+  return true;
+#endif
+}
+
 bool mpi_is_running() {
   int begun = 0;
   int ended = 0;
@@ -193,8 +203,9 @@ bool mpi_is_running() {
   return begun != 0 && ended == 0;
 }
 
-std::unique_ptr<bootstrap> find_ranks(const launcher& from) {
+std::unique_ptr<bootstrap> find_ranks(const environment& variables) {
   if (mpi_is_running()) return std::make_unique<mpi_group>(copy_of(MPI_COMM_WORLD));
+  const launcher from = has_rank_above(variables) ? launcher{} : find_launcher(variables);
   if (!from.has_others()) return std::make_unique<lone_bootstrap>();
   int ended = 0;
   MPI_Finalized(&ended);

@@ -10,6 +10,10 @@
 
 namespace mobula::launch {
 
+/// Whether Mobula was built with MPICH or one of its kind, whose launchers are mpiexec and the
+/// like; else with Open MPI.
+bool mpi_is_mpich();
+
 /// Whether the program has MPI running (and not ended).
 bool mpi_is_running();
 
@@ -18,8 +22,9 @@ bool mpi_is_running();
 /// Without other ranks MPI is not touched. If the program has MPI running, a copy of MPI_COMM_WORLD
 /// is used, and MPI stays running and the program's when this ends. Otherwise MPI is initialised,
 /// and finalized when this ends; it can't be used after that.
+/// @param variables  where the launcher is looked for, if need be
 /// @throws start_error  what the launcher or MPI refuses
-std::unique_ptr<bootstrap> find_ranks(const launcher& from);
+std::unique_ptr<bootstrap> find_ranks(const environment& variables);
 
 /// A communicator of the program's, which has MPI running.
 struct users_communicator {

@@ -118,6 +118,13 @@ bool take_deadlock_after(settings& into, std::string_view value) {
   return true;
 }
 
+bool take_node_timeout(settings& into, std::string_view value) {
+  const auto number = parse_number<std::uint32_t>(value);
+  if (!number || (*number != 0 && *number < 100)) return false;
+  into.node_timeout_ms = *number;
+  return true;
+}
+
 bool take_wait_infeasible(settings& into, std::string_view value) {
   return take_choice(into.wait_infeasible, value, {{"0", false}, {"1", true}});
 }
@@ -133,7 +140,7 @@ bool take_rma_pinned_bytes(settings& into, std::string_view value) {
   return true;
 }
 
-constexpr std::array<setting_row, 20> table{{
+constexpr std::array<setting_row, 22> table{{
     {"MOBULA_CPUS", "cpus", "the cores that the node's ranks may use",
      "cpus that each node offers, unless the program says it", false,
      [](settings& into, std::string_view value) { return take_amount(into.cpus, value); },
@@ -179,6 +186,10 @@ constexpr std::array<setting_row, 20> table{{
     {"MOBULA_DEADLOCK_AFTER_MS", "milliseconds", "10000",
      "how long a task waits for others before it is found out whether they wait for each other",
      false, take_deadlock_after, "a number of milliseconds, at least 1"},
+    {"MOBULA_NODE_TIMEOUT_MS", "milliseconds", "20000",
+     "how long nothing is heard of a node before it counts as dead; 0: for ever. A node that hears "
+     "nothing of the driver's for one and a half of that ends",
+     false, take_node_timeout, "a number of milliseconds, at least 100, or 0"},
     {"MOBULA_WAIT_INFEASIBLE", "", "0",
      "1: what asks for more than any node has waits, with a warning, instead of failing; the "
      "program's .wait_infeasible does the same",
@@ -193,6 +204,7 @@ constexpr std::array<setting_row, 20> table{{
     {role_variable, "", "", "the role of a child process", true, nullptr, ""},
     {parent_variable, "", "", "the process that started this child", true, nullptr, ""},
     {start_variable, "", "", "what the runtime tells a child", true, nullptr, ""},
+    {rank_variable, "", "", "the rank that started this process", true, nullptr, ""},
 }};
 
 std::string refuse_unknown(std::string_view name) {
@@ -232,6 +244,35 @@ settings read_settings(const environment& variables) {
     }
   }
   return result;
+}
+
+environment users_settings(const environment& variables) {
+  environment found;
+  for (const std::string& entry : variables) {
+    const std::string_view name = std::string_view{entry}.substr(0, entry.find('='));
+    const bool is_internal = std::any_of(table.begin(), table.end(), [&](const setting_row& one) {
+      return one.internal && one.name == name;
+    });
+    if (name.starts_with("MOBULA_") && !is_internal) found.push_back(entry);
+  }
+  return found;
+}
+
+environment settings_of_job(const environment& own, const environment& first) {
+  constexpr std::string_view cut = "MOBULA_RANKS_PER_NODE";
+  const auto mine = find_variable(own, cut);
+  const auto theirs = find_variable(first, cut);
+  if (mine && mine != theirs) {
+    throw start_error{std::string{cut} + " is " + std::string{*mine} + " here, and " +
+                      (theirs ? std::string{*theirs} : std::string{"not set"}) +
+                      " for rank 0: it must be the same for all ranks"};
+  }
+  environment all = own;
+  for (const std::string& entry : first) {
+    const std::string_view name = std::string_view{entry}.substr(0, entry.find('='));
+    if (!find_variable(own, name)) all.push_back(entry);
+  }
+  return all;
 }
 
 std::optional<std::uint64_t> parse_bytes(std::string_view text) {

@@ -31,6 +31,7 @@ struct settings {
   std::uint32_t store_wait_ms = 10'000;
   bool dump_store = false;
   std::uint32_t deadlock_after_ms = 10'000;
+  std::uint32_t node_timeout_ms = 20'000;  // 0: never
   bool wait_infeasible = false;
   bool rma = true;
   std::uint64_t rma_pinned_bytes = 0;  // 0: as much as the store has
@@ -58,6 +59,15 @@ std::span<const setting_row> setting_table();
 /// @throws start_error for an unknown one, naming the nearest known, and for a bad value
 settings read_settings(const environment& variables);
 
+/// Those of MOBULA_* that people set, each "NAME=value", with UCX's.
+environment users_settings(const environment& variables);
+
+/// What a rank runs with: rank 0's settings, and its own in their place, since what a node is like
+/// may be said there. How ranks are cut into nodes is one thing for all.
+/// @param first  users_settings of rank 0
+/// @throws start_error if `own` cuts them otherwise
+environment settings_of_job(const environment& own, const environment& first);
+
 /// A number of bytes: digits and optionally one of K, M, G, T (of 1024), optionally followed by
 /// "B" or "iB". Nothing if it is not one, or does not fit.
 std::optional<std::uint64_t> parse_bytes(std::string_view text);
@@ -66,5 +76,6 @@ std::optional<std::uint64_t> parse_bytes(std::string_view text);
 inline constexpr std::string_view role_variable = "MOBULA_ROLE";
 inline constexpr std::string_view parent_variable = "MOBULA_PARENT";
 inline constexpr std::string_view start_variable = "MOBULA_START";
+inline constexpr std::string_view rank_variable = "MOBULA_RANK_OF";  // see rank_mark
 
 }  // namespace mobula::launch

@@ -1,5 +1,3 @@
-#include <cstdio>
-
 #include "launch/entry.hpp"
 
 // The program is linked with --wrap=main: the C library's start calls __wrap_main, after all static
@@ -15,14 +13,5 @@ int __wrap_main(int argc, char** argv, char** variables);
 }
 
 int __wrap_main(int argc, char** argv, char** variables) {
-  mobula::launch::say_main_is_wrapped();
-  try {
-    if (const auto role = mobula::launch::enter_role()) {
-      return mobula::detail::serve(*role, argc, argv);
-    }
-  } catch (const mobula::launch::start_error& error) {
-    std::fprintf(stderr, "mobula: %s\n", error.what());
-    return 2;
-  }
-  return __real_main(argc, argv, variables);
+  return mobula::detail::enter_program(argc, argv, variables, __real_main);
 }

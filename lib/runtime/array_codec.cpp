@@ -1,8 +1,10 @@
 #include <cstdint>
+#include <cstring>
 #include <utility>
 
 #include "mobula/detail/arrays.hpp"
 #include "mobula/detail/call.hpp"
+#include "mobula/options.hpp"
 
 // How arrays travel: see mobula/detail/arrays.hpp.
 
@@ -10,7 +12,7 @@ namespace mobula::detail {
 
 namespace {
 
-constexpr std::uint64_t here = std::uint64_t{1} << 62;
+constexpr std::uint64_t here = array_is_here;
 constexpr std::uint64_t whole = std::uint64_t{2} << 62;
 constexpr std::uint64_t named = std::uint64_t{3} << 62;
 
@@ -26,8 +28,17 @@ void write_named(encoder& to, const handle& object, std::size_t count) {
   to.ref(object);
 }
 
+// Not a small one: it comes from a file, and is from now on as if it had been made here.
+sealed_elements read_large(decoder& from, std::size_t count, std::size_t element_bytes) {
+  const new_array memory{count, element_bytes, forever};
+  const std::size_t bytes = count * element_bytes;
+  std::memcpy(memory.begin(), from.read(bytes), bytes);
+  return memory.seal();
+}
+
 sealed_elements read_here(decoder& from, std::size_t count, std::size_t element_bytes) {
   const std::size_t bytes = from.checked_count(count, element_bytes) * element_bytes;
+  if (bytes > small_array_bytes_max) return read_large(from, count, element_bytes);
   sealed_elements read;
   std::shared_ptr<const std::byte> copy = aligned_copy(from.read(bytes), bytes, array_alignment);
   read.begin = copy.get();
@@ -61,12 +72,13 @@ std::uint64_t whole_array_word(std::size_t count) { return whole | count; }
 
 void write_elements(encoder& to, const new_array& array, std::size_t count,
                     std::size_t element_bytes) {
-  if (array.is_small()) return write_here(to, array.begin(), count, element_bytes);
+  if (array.is_small() || to.is_poured())
+    return write_here(to, array.begin(), count, element_bytes);
   write_named(to, array.seal_as_object(), count);
 }
 
 void write_elements(encoder& to, const sealed_elements& array, std::size_t element_bytes) {
-  if (array.object.get()) return write_named(to, array.object, array.count);
+  if (array.object.get() && !to.is_poured()) return write_named(to, array.object, array.count);
   write_here(to, array.begin, array.count, element_bytes);
 }
 

@@ -61,7 +61,8 @@ new_array::new_array(std::size_t count, std::size_t element_bytes, const time_li
   const std::size_t bytes = count * element_bytes;
   auto made = std::make_unique<memory>(home);
   made->count = count;
-  if (bytes + sizeof(std::uint64_t) <= inline_bytes_max) {
+  static_assert(small_array_bytes_max + sizeof(std::uint64_t) == inline_bytes_max);
+  if (bytes <= small_array_bytes_max) {
     made->own = aligned_bytes(bytes);
     begin_ = made->own.get();
   } else {

@@ -6,7 +6,7 @@
 namespace mobula::detail {
 
 /// Opens the rooms of arrays to the runtime.
-struct array_rooms {
+struct [[gnu::visibility("hidden")]] array_rooms {
   /// The room becomes a result, by who sends that: the array may be discarded. Of one that is not
   /// small. @throws error if it was given away before
   static wire::location give_away(const new_array& array);

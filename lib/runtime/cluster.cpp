@@ -75,6 +75,9 @@ void describe(node_state& node, std::string_view encoded) {
   }
   node.transports = told.transports;
   node.rma = told.rma;
+  node.start_bytes_sent = told.start_bytes_sent;
+  node.start_bytes_received = told.start_bytes_received;
+  node.link_bytes_sent = told.link_bytes_sent;
   for (const auto& one : told.versions) node.versions[one.name] = one.version;
 }
 
@@ -89,6 +92,7 @@ runtime_context context() {
   here.cpus = home.cpus();
   here.threads = home.threads();
   here.is_driver = home.is_driver();
+  here.restarts = home.restarts();
   if (const detail::task_run* run = detail::task_run::current()) {
     const core::attempt& what = run->what();
     here.task = text_of(what.push.task);

@@ -69,7 +69,9 @@ struct encoder::kept_pieces {
 
 // What finds no room in the buffer, which has none once the value is elsewhere.
 bool encoder::is_elsewhere(const void* bytes, std::size_t size) {
-  if (is_again_) {
+  if (sink_) {
+    pour(bytes, size);
+  } else if (is_again_) {
     place(bytes, size);
   } else if (measured_ != 0) {
     measured_ += size;
@@ -84,6 +86,18 @@ bool encoder::is_elsewhere(const void* bytes, std::size_t size) {
   }
   return true;
 }
+
+void encoder::pour(const void* bytes, std::size_t size) {
+  pour_rest();
+  if (size > capacity_) {
+    sink_->take({static_cast<const std::byte*>(bytes), size});
+  } else {
+    std::memcpy(begin_, bytes, size);
+    size_ = size;
+  }
+}
+
+void encoder::pour_rest() { sink_->take({begin_, std::exchange(size_, 0)}); }
 
 void encoder::begin_measuring(std::size_t size) {
   measured_ = this->size() + size;

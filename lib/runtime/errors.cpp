@@ -58,6 +58,7 @@ error_code code_of(const error& thrown) {
   if (dynamic_cast<const infeasible*>(&thrown)) return error_code::infeasible;
   if (dynamic_cast<const nesting_limit*>(&thrown)) return error_code::nesting_limit;
   if (dynamic_cast<const deadlock*>(&thrown)) return error_code::deadlock;
+  if (dynamic_cast<const checkpoint_error*>(&thrown)) return error_code::checkpoint;
   return error_code::task_error;
 }
 
@@ -94,6 +95,8 @@ void throw_error(const wire::error_value& what) {
       throw nesting_limit(what.what);
     case error_code::deadlock:
       throw deadlock(what.what);
+    case error_code::checkpoint:
+      throw checkpoint_error(what.what);
     case error_code::internal:
       break;
   }

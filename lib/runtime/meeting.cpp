@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -16,6 +17,7 @@
 #include "hardware/machine.hpp"
 #include "launch/identity.hpp"
 #include "launch/launcher.hpp"
+#include "launch/warnings.hpp"
 #include "mobula/errors.hpp"
 #include "runtime/demands.hpp"
 #include "runtime/function_table.hpp"
@@ -78,12 +80,8 @@ meeting::~meeting() = default;
 
 void meeting::hold() {
   try {
-    settings_ = launch::read_settings(variables_);
-    store::dump_extents(settings_.dump_store);
-    had_users_mpi_ = launch::mpi_is_running();
-    ranks_ = asked_.communicator ? launch::ranks_of(*asked_.communicator)
-                                 : launch::find_ranks(launch::find_launcher(variables_));
-    rank_ = ranks_->rank();
+    find_ranks();
+    share_settings();
     meet();
     ranks_.reset();
   } catch (const start_error& refused) {
@@ -91,11 +89,38 @@ void meeting::hold() {
   }
 }
 
+void meeting::find_ranks() {
+  had_users_mpi_ = launch::mpi_is_running();
+  ranks_ = std::make_unique<launch::counting_bootstrap>(asked_.communicator
+                                                            ? launch::ranks_of(*asked_.communicator)
+                                                            : launch::find_ranks(variables_));
+  rank_ = ranks_->rank();
+  // Whom this process starts has its variables, and would look for its ranks.
+  if (launch::rank_mark(variables_, 0) != launch::rank_mark({}, 0))
+    ::setenv(std::string{launch::rank_variable}.c_str(),
+             launch::rank_mark(variables_, ::getpid()).c_str(), 1);
+}
+
+// Launchers do not take variables to all hosts, so rank 0's settings are told to all ranks. Each
+// looks at its own first, for that is where a bad one is to be mended.
+void meeting::share_settings() {
+  together([&] { launch::read_settings(variables_); });
+  const std::string first =
+      ranks_->broadcast(bytes_of_part(settings_text{launch::users_settings(variables_)}), 0);
+  together([&] {
+    variables_ = launch::settings_of_job(variables_, part_of_bytes<settings_text>(first).variables);
+    settings_ = launch::read_settings(variables_);
+  });
+  store::dump_extents(settings_.dump_store);
+}
+
 launch::rank_facts meeting::facts() const {
   launch::rank_facts mine;
   mine.host = ranks_->host();
   mine.threads = hardware::thread_set::of_this_thread();
   mine.cpu_quota = hardware::cpu_quota().value_or(0);
+  mine.slurm = launch::find_slurm_share(variables_);
+  mine.slurm.is_in_cores = mine.threads.count() < ::sysconf(_SC_NPROCESSORS_ONLN);
   if (const auto visible = launch::find_variable(variables_, "CUDA_VISIBLE_DEVICES"))
     mine.visible_gpus = *visible;
   // One rank looks for all of its host. Where that can't be read each thread counts as a core.
@@ -107,6 +132,7 @@ launch::rank_facts meeting::facts() const {
     if (!refusal.empty()) throw start_error{"MOBULA_TOPOLOGY: " + refusal};
     mine.threads = machine.threads();
     mine.cpu_quota = 0;  // this machine's
+    mine.slurm = {};
   }
   for (const hardware::core& one : machine.cores)
     if (one.threads.count() > 1) mine.wide_cores.push_back(one.threads);
@@ -180,11 +206,12 @@ void meeting::share_facts() {
 // In the same order in all.
 void meeting::meet() {
   share_facts();
-  chooses_cores_ = asked_.options.bind && settings_.bind;
   const std::string token = ranks_->broadcast(std::to_string(fresh_token()), 0);
   job_token_ = std::strtoull(token.c_str(), nullptr, 10);
 
   const launch::node_layout& node = layout_->node_of(rank_);
+  // Where Slurm has not said which cores are the job's, they may be those that another job takes.
+  chooses_cores_ = asked_.options.bind && settings_.bind && !node.is_unbound;
   const bool first = layout_->starts_scheduler(rank_);
   std::string my_word;
   std::string my_card;
@@ -200,6 +227,8 @@ void meeting::meet() {
     my_word = bytes_of_part(word_);
     my_card = bytes_of_part(card(node));
   });
+  // Before the driver goes on, and may be warned, and all others with it.
+  if (!is_driver() && !has_communicator()) launch::ignore_warnings();
   word_ = part_of_bytes<node_word>(ranks_->allgather(my_word)[node.first_rank()]);
   const auto cards = ranks_->allgather(my_card);
   together([&] {
@@ -207,6 +236,8 @@ void meeting::meet() {
       job_cards job;
       for (const auto& one : layout_->nodes())
         job.nodes.push_back(part_of_bytes<node_card>(cards[one.first_rank()]));
+      job.bytes_given = ranks_->bytes_given();
+      job.bytes_heard = ranks_->bytes_heard();
       to_scheduler_->send({bytes_of_part(job), {}});
       hear_from_scheduler();
     }
@@ -253,6 +284,7 @@ scheduler_start meeting::text_for_scheduler(const launch::node_layout& node) con
   text.rma_pinned_bytes = settings_.rma_pinned_bytes;
   text.wait = settings_.wait;
   text.deadlock_after_ns = std::uint64_t{settings_.deadlock_after_ms} * 1'000'000;
+  text.node_silence_ns = std::uint64_t{settings_.node_timeout_ms} * 1'000'000;
   text.threads = threads_of_children().text();
   text.chooses_cores = chooses_cores_;
   text.binds = binds();

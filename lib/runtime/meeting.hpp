@@ -48,6 +48,7 @@ class meeting {
   std::uint32_t rank() const { return rank_; }
   wire::node_id node() const { return layout_->node_of(rank_).node; }
   bool is_driver() const { return layout_->is_driver(rank_); }
+  bool has_communicator() const { return asked_.communicator.has_value(); }
   bool every_rank_drives() const { return asked_.options.mode == rank_mode::peers; }
   /// Whether the program had MPI running.
   bool had_users_mpi() const { return had_users_mpi_; }
@@ -62,6 +63,8 @@ class meeting {
 
  private:
   void meet();
+  void find_ranks();
+  void share_settings();
   void share_facts();
   void together(const std::function<void()>& work);
   launch::rank_facts facts() const;
@@ -82,7 +85,7 @@ class meeting {
   start_request asked_;
   launch::environment variables_;
   launch::settings settings_;
-  std::unique_ptr<launch::bootstrap> ranks_;
+  std::unique_ptr<launch::counting_bootstrap> ranks_;
   std::uint32_t rank_ = 0;
   bool had_users_mpi_ = false;
   std::uint64_t job_token_ = 0;

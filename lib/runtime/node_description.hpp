@@ -55,6 +55,9 @@ struct node_description {
   std::string transports;  // to other nodes
   bool rma = false;
   std::vector<software_version> versions;
+  std::uint64_t start_bytes_sent = 0;  // see node_state
+  std::uint64_t start_bytes_received = 0;
+  std::uint64_t link_bytes_sent = 0;
   static void fields(auto& visit, auto& self) {
     visit(self.first_rank);
     visit(self.ranks);
@@ -69,6 +72,9 @@ struct node_description {
     visit(self.transports);
     visit(self.rma);
     visit(self.versions);
+    visit(self.start_bytes_sent);
+    visit(self.start_bytes_received);
+    visit(self.link_bytes_sent);
   }
 };
 

@@ -23,6 +23,7 @@ namespace {
 
 std::atomic<bool> was_part_of_a_job{false};
 std::atomic<bool> is_exiting{false};
+std::atomic<bool> is_exiting_at_once{false};
 thread_local bool exits_here = false;
 
 }  // namespace
@@ -42,6 +43,7 @@ process::~process() { stop_understudy(); }
 
 process& process::require() {
   if (process* now = current()) return *now;
+  while (is_exiting_at_once && !exits_here) std::this_thread::sleep_for(std::chrono::hours{1});
   // Not for ever: the exit may wait for this very thread.
   constexpr std::chrono::seconds patience{10};
   if (is_exiting && !exits_here) std::this_thread::sleep_for(patience);
@@ -56,6 +58,11 @@ process& process::require() {
 void process::begin_exit() noexcept {
   exits_here = true;
   is_exiting = true;
+}
+
+void process::begin_immediate_exit() noexcept {
+  exits_here = true;
+  is_exiting_at_once = true;
 }
 
 core::object& process::record_here(const object* record) const {

@@ -51,6 +51,8 @@ class process final : wire::receiver {
   /// The calling thread is in std::exit. The others that wait here are not to be told of the job's
   /// end before the program has ended: what they would throw might end it in another way.
   static void begin_exit() noexcept;
+  /// The calling thread is about to end the process at once: the others are never told.
+  static void begin_immediate_exit() noexcept;
   /// Makes it the current one; null: none any more.
   static void set_current(process* now) noexcept;
 
@@ -96,6 +98,9 @@ class process final : wire::receiver {
     threads_ = std::move(threads);
   }
   double cpus() const { return cpus_; }
+  /// How often the batch job was started again. Set as above.
+  void set_restarts(std::uint32_t count) { restarts_ = count; }
+  std::uint32_t restarts() const { return restarts_; }
   const std::string& threads() const { return threads_; }
   /// What looks into long waits there. As above.
   void set_deadlock_finder(core::deadlock_finder* finder) { deadlock_finder_ = finder; }
@@ -180,6 +185,7 @@ class process final : wire::receiver {
   std::atomic<bool> ended_{false};
   std::atomic<std::uint32_t> ties_{0};
   std::uint32_t gpus_ = 0;
+  std::uint32_t restarts_ = 0;
   std::uint64_t last_group_ = 0;
   double cpus_ = 0;
   std::string threads_;

@@ -38,6 +38,10 @@ identity identity_of(const object* record) noexcept {
 
 void encoder::ref(const handle& ref) {
   if (!ref.get()) throw error{"an empty ref was sent: give it an object before, or send none"};
+  if (is_poured())
+    throw checkpoint_error{
+        "a value that is saved has a ref or an actor handle inside, which would name nothing in a "
+        "file: save the values that the refs name"};
   process::require().record_here(ref.get());
   number(ref.id());
   refs_.push_back(ref);

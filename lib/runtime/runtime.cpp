@@ -1,5 +1,7 @@
 #include "mobula/runtime.hpp"
 
+#include <unistd.h>
+
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
@@ -14,6 +16,8 @@
 #include "mobula/detail/backend.hpp"
 #include "mobula/detail/communicator.hpp"
 #include "mobula/errors.hpp"
+#include "mobula/preempt.hpp"
+#include "runtime/preemption.hpp"
 #include "runtime/process.hpp"
 #include "runtime/session.hpp"
 
@@ -30,6 +34,10 @@ struct jobs {
   std::vector<std::unique_ptr<detail::process>> ended;
   /// Whoever has the lock may have it until other ranks come.
   std::atomic<bool> awaits_others{false};
+  /// A warning of the job's end was seen to: nobody drains any more.
+  std::atomic<bool> is_hurried{false};
+  /// And that is how the process ends, whatever other threads are at.
+  std::atomic<bool> is_preempted{false};
 };
 
 jobs& this_programs() {
@@ -162,21 +170,66 @@ void detail::init(const communicator& ranks, runtime_options options) {
                   : "the driver has ended before it has shut the job down"};
 }
 
-void shutdown(shutdown_options options) {
-  if (is_worker())
-    throw error{"a task or actor can't shut the job down: only the program's main does"};
-  jobs& mine = this_programs();
-  const std::lock_guard held{mine.lock};
-  if (!mine.running) return;
+namespace {
+
+// Under the lock.
+void end_job(jobs& mine, const shutdown_options& options) {
   detail::deadline_of(options.timeout);  // what is refused must not end the job halfway
   const auto session = std::move(mine.running);
-  const std::size_t unfinished = session->end(options);
+  const std::size_t unfinished = session->end(options, mine.is_hurried);
+  detail::preemption::forget();
   mine.ended.push_back(session->take_process());
   if (unfinished == 0) return;
+  if (options.drain && mine.is_hurried) mine.is_preempted = true;
   const std::string whose =
       session->is_among_peers() ? " of rank " + std::to_string(session->rank()) : "";
   std::fprintf(stderr, "mobula: %zu task%s%s had not finished and %s dropped\n", unfinished,
                unfinished == 1 ? "" : "s", whose.c_str(), unfinished == 1 ? "was" : "were");
+}
+
+// The callback has returned, or thrown.
+void end_preempted(const std::string& failure) {
+  jobs& mine = this_programs();
+  mine.is_hurried = true;
+  if (detail::process* home = detail::process::current()) home->port().interrupt();
+  {
+    const std::lock_guard held{mine.lock};
+    // The program has ended its job before: it goes on to its own end.
+    if (!mine.running && !mine.is_preempted) return;
+    mine.is_preempted = true;
+    detail::process::begin_immediate_exit();
+    if (!failure.empty()) std::fprintf(stderr, "mobula: %s\n", failure.c_str());
+    if (mine.running) end_job(mine, {});
+  }
+  detail::preemption::exit(failure.empty() ? detail::preemption::status : 1);
+}
+
+}  // namespace
+
+void on_preempt(std::function<void()> callback) {
+  if (is_worker())
+    throw error{"a task or actor is not warned of the job's end: only the driver calls on_preempt"};
+  jobs& mine = this_programs();
+  const std::lock_guard held{mine.lock};
+  detail::process::require();
+  if (!mine.running) throw error{"the job ends already: it can't be warned any more"};
+  if (mine.running->is_of_communicator())
+    throw error{
+        "on_preempt is not for ranks of a program that is MPI's own: signals are the program's "
+        "there; handle them in its ranks, agree by MPI, save, and end as ever"};
+  detail::preemption::set(std::move(callback), end_preempted);
+}
+
+void shutdown(shutdown_options options) {
+  if (is_worker())
+    throw error{"a task or actor can't shut the job down: only the program's main does"};
+  jobs& mine = this_programs();
+  {
+    const std::lock_guard held{mine.lock};
+    if (mine.running) end_job(mine, options);
+  }
+  // Another thread ends the process.
+  while (mine.is_preempted) ::pause();
 }
 
 bool is_initialized() noexcept { return detail::process::current() != nullptr; }

@@ -20,6 +20,7 @@
 #include "runtime/host_name.hpp"
 #include "runtime/node_hardware.hpp"
 #include "transport/ring/wake.hpp"
+#include "transport/ucx/fabric.hpp"
 #include "wire/debug_build.hpp"
 
 namespace mobula::detail {
@@ -36,6 +37,12 @@ launch::child_recipe recipe_for_workers(const scheduler_start& told,
   recipe.variables = launch::this_environment();
   recipe.threads = threads_in(told.threads);
   return recipe;
+}
+
+std::vector<std::string> hosts_of(const job_cards& job) {
+  std::vector<std::string> hosts;
+  for (const node_card& card : job.nodes) hosts.push_back(card.host);
+  return hosts;
 }
 
 // A file that would be larger than the limit is an error then. Children have their own.
@@ -171,11 +178,15 @@ void scheduler_process::meet_the_others() {
     pollfd readable{parent_.descriptor(), POLLIN, 0};
     ::poll(&readable, 1, -1);
   }
-  make_books(part_of_bytes<job_cards>(answer.bytes));
+  const auto job = part_of_bytes<job_cards>(answer.bytes);
+  make_books(job);
+  make_members(job);
   parent_.send({"ready", {}});
 }
 
 void scheduler_process::make_books(const job_cards& job) {
+  description_.start_bytes_sent = job.bytes_given;
+  description_.start_bytes_received = job.bytes_heard;
   std::vector<core::node_totals> totals;
   std::vector<std::vector<std::byte>> addresses;
   for (const node_card& card : job.nodes) {
@@ -202,6 +213,7 @@ void scheduler_process::make_books(const job_cards& job) {
       links_described_ = links_->open_links();
       description_.transports = links_->transports();
     }
+    if (links_) description_.link_bytes_sent = links_->counters().bytes_sent;
     return bytes_of_part(description_);
   };
   scheduler_->on_store_use = [this] {
@@ -210,6 +222,27 @@ void scheduler_process::make_books(const job_cards& job) {
     return wire::store_use{store_->capacity_bytes(), directory_->bytes_used(),
                            directory_->copies(),     directory_->bytes_on_disk(),
                            directory_->reads(),      directory_->hops_max()};
+  };
+}
+
+void scheduler_process::make_members(const job_cards& job) {
+  core::membership_limits limits{told_.node_silence_ns};
+  members_ = std::make_unique<core::membership>(told_.node, job.nodes.size(), *gateway_, limits);
+  members_->on_death = [this, hosts = hosts_of(job)](wire::node_id node) {
+    std::fprintf(stderr,
+                 "mobula: node %u on %s has not been heard of for %.3g s and counts as dead "
+                 "(MOBULA_NODE_TIMEOUT_MS)\n",
+                 unsigned{node}, hosts[node].c_str(),
+                 static_cast<double>(told_.node_silence_ns) / 1e9);
+    links_->cut(node);
+    on_closed(process_id::scheduler_of(node));
+  };
+  members_->on_driver_lost = [this, host = job.nodes[told_.node].host] {
+    std::fprintf(stderr,
+                 "mobula: node %u on %s has heard nothing of the driver's node for too long, and "
+                 "ends (MOBULA_NODE_TIMEOUT_MS)\n",
+                 unsigned{told_.node}, host.c_str());
+    on_closed(process_id::scheduler_of(0));
   };
 }
 
@@ -242,6 +275,7 @@ int scheduler_process::serve() {
     } else if (waits_for_others ? !patience.again() : ++idle >= idle_polls_max) {
       idle = 0;
       patience.reset();
+      tell_of_unused_fabric();
       sleep();
     }
   }
@@ -250,6 +284,7 @@ int scheduler_process::serve() {
 
 bool scheduler_process::act() {
   const std::uint64_t now = ring::now_ns();
+  members_->tick(now);
   scheduler_->tick(now);
   directory_->tick(now);
   store_->tick(now);
@@ -266,8 +301,9 @@ void scheduler_process::sleep() {
   const std::uint64_t now = ring::now_ns();
   const auto ticket = gateway_->prepare_sleep(now);
   if (!ticket) return;
-  std::uint64_t until = std::min({*ticket, scheduler_->next_deadline_ns(),
-                                  directory_->next_deadline_ns(), store_->next_deadline_ns()});
+  std::uint64_t until =
+      std::min({*ticket, scheduler_->next_deadline_ns(), members_->next_deadline_ns(),
+                directory_->next_deadline_ns(), store_->next_deadline_ns()});
   if (said_done_) until = std::min(until, leave_by_ns_);
   int timeout_ms = -1;
   if (until != std::numeric_limits<std::uint64_t>::max())
@@ -335,13 +371,16 @@ void scheduler_process::on_message(process_id from, wire::blob message) {
     if (const std::string altered = arrays_->look(message); !altered.empty())
       std::fprintf(stderr, "mobula: %s\n", altered.c_str());
   }
-  if (directory_->on_message(from, message)) return;
+  if (directory_->on_message(from, message) || members_->on_message(from, message)) return;
   if (wire::type_of(message) == wire::message_type::process_ended) {
     if (const auto told = wire::decode<wire::process_ended>(message)) {
       for (const process_id ended : told->processes) {
         // What still comes from it must not follow the news of its end.
         const bool is_other = ended.is_scheduler() && ended.node() != told_.node;
-        if (links_ && is_other && ended.node() < links_->nodes()) links_->cut(ended.node());
+        if (links_ && is_other && ended.node() < links_->nodes()) {
+          links_->cut(ended.node());
+          members_->died(ended.node());
+        }
         directory_->on_process_ended(ended);
       }
     }
@@ -351,6 +390,7 @@ void scheduler_process::on_message(process_id from, wire::blob message) {
 
 void scheduler_process::on_closed(process_id peer) {
   directory_->on_process_ended(peer);
+  if (peer.is_scheduler()) members_->died(peer.node());
   if (const auto found = dying_.extract(peer)) {
     const death& last = found.mapped();
     const launch::exit_status good{launch::exit_status::how::exited, 0};
@@ -384,10 +424,21 @@ void scheduler_process::prestart_once_drivers_are_here() {
 void scheduler_process::on_joined(process_id process) {
   if (scheduler_->peers().is_driver(process)) {
     ++drivers_joined_;
+    scheduler_->driver_joined(process);
     return prestart_once_drivers_are_here();
   }
   seats_->entered(process.incarnation());
   scheduler_->worker_joined(process);
+}
+
+// Once a job, by the driver's node, as soon as it has a link.
+void scheduler_process::tell_of_unused_fabric() {
+  if (fabric_was_looked_at_ || told_.node != 0 || !links_ || links_->open_links() == 0) return;
+  const std::string transports = links_->transports();
+  if (transports.empty()) return;
+  fabric_was_looked_at_ = true;
+  const std::string said = ucx::unused_fabric(ucx::fabric_devices(), transports);
+  if (!said.empty()) std::fprintf(stderr, "mobula: %s\n", said.c_str());
 }
 
 // Asks the question only: the seat that started it knows. But nobody has started a driver.
@@ -458,10 +509,12 @@ void scheduler_process::start_worker(process_id process, const core::process_set
   hardware::thread_set threads;
   if (scheduler_->books().cores_of(0).size() != 0) threads = cores_.threads_of(set.cores);
   if (!told_.binds) text.threads = std::exchange(threads, {}).text();
+  text.is_bound = !threads.empty() && !set.cores.empty();
   // Before anything in it can look for devices or count cores; none are shown to who has asked for
   // none.
   launch::environment variables = launch::thread_counts(
       static_cast<std::uint32_t>(set.cpus / wire::resource_amounts::unit), variables_);
+  for (const std::string& one : variables) text.counts.push_back(one.substr(0, one.find('=')));
   variables.push_back("CUDA_VISIBLE_DEVICES=" + visible_devices(set.devices));
   seats_->start(process.incarnation(), to_hex(bytes_of_part(text)), std::move(variables), threads);
 }

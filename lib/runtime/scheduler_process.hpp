@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/directory.hpp"
+#include "core/membership.hpp"
 #include "core/scheduler.hpp"
 #include "launch/record_channel.hpp"
 #include "launch/seats.hpp"
@@ -72,6 +73,8 @@ class scheduler_process final : wire::receiver,
   void say_done();
   void prestart_once_drivers_are_here();
   void lose_driver(const std::string& who);
+  void make_members(const job_cards& job);
+  void tell_of_unused_fabric();
 
   void on_message(wire::process_id from, wire::blob message) override;
   void on_closed(wire::process_id peer) override;
@@ -92,6 +95,7 @@ class scheduler_process final : wire::receiver,
   launch::environment variables_ = launch::this_environment();  // which the workers get too
   node_description description_;
   node_cores cores_;
+  bool fabric_was_looked_at_ = false;
   std::size_t links_described_ = 0;  // so many were open when their transports were looked at
   launch::record_channel parent_;
   wire::process_id self_;
@@ -108,6 +112,7 @@ class scheduler_process final : wire::receiver,
   std::unique_ptr<node_disk> disk_;             // null: no spilling
   std::unique_ptr<core::directory> directory_;
   std::unique_ptr<core::scheduler> scheduler_;
+  std::unique_ptr<core::membership> members_;
   std::map<wire::process_id, death> dying_;  // ended; what they sent is not all acted on
   launch::descriptor epoll_;
   int exit_status_ = 0;

@@ -9,9 +9,12 @@
 #include <vector>
 
 #include "launch/entry.hpp"
+#include "launch/launcher.hpp"
 #include "launch/seat_door.hpp"
 #include "launch/settings.hpp"
+#include "launch/warden.hpp"
 #include "mobula/detail/backend.hpp"
+#include "runtime/own_lease.hpp"
 #include "runtime/process.hpp"
 #include "runtime/scheduler_process.hpp"
 #include "runtime/start_texts.hpp"
@@ -60,9 +63,11 @@ int serve_as_worker(const launch::entry& start, int argc, char** argv) {
   // Never destroyed: refs in the program's static objects are let go of after this.
   static process& home = *new process{std::move(member), told.wait};
   home.set_gpus(told.gpus);
+  home.set_restarts(launch::restart_count(launch::this_environment()));
   home.set_cores(
       static_cast<double>(told.cpus) / wire::resource_amounts::unit,
       told.threads.empty() ? hardware::thread_set::of_this_thread().text() : told.threads);
+  this_workers_lease() = {told.is_bound, told.counts};
   static worker& here = *new worker{home, {.after_ns = told.deadlock_after_ns}};
   process::set_current(&home);
   for (const start_hook hook : start_hooks()) hook(argc, argv);
@@ -83,6 +88,7 @@ bool register_worker_start(void (*hook)(int argc, char** argv)) noexcept {
 
 int serve(const launch::entry& start, int argc, char** argv) {
   try {
+    if (start.as == launch::role::warden) return launch::serve_as_warden();
     store::dump_extents(launch::read_settings(launch::this_environment()).dump_store);
     return start.as == launch::role::scheduler ? serve_as_scheduler(start, argc, argv)
                                                : serve_as_worker(start, argc, argv);

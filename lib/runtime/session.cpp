@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "hardware/thread_set.hpp"
+#include "launch/launcher.hpp"
 #include "mobula/detail/backend.hpp"
 #include "runtime/inquiries.hpp"
 #include "store/large_copy.hpp"
@@ -33,6 +34,7 @@ session::~session() { ending_ = true; }
 void session::drive(std::uint32_t job) {
   process_ = std::make_unique<process>(meeting_.take_member(), meeting_.settings().wait, job);
   process_->set_cores(0, hardware::thread_set::of_this_thread().text());
+  process_->set_restarts(launch::restart_count(launch::this_environment()));
   duty_.begin([this] { duty_is_over(); });
   // Nobody counts the driver's cpus; a task has those that it asked for.
   store::share_large_copies(
@@ -56,10 +58,11 @@ void session::job_is_over(const duty_end& how) {
   ::_exit(1);
 }
 
-std::size_t session::end(const shutdown_options& how) {
+std::size_t session::end(const shutdown_options& how, const std::atomic<bool>& is_hurried) {
   process& home = *process_;
   if (how.drain)
-    home.wait_until([&] { return home.owner().tasks_live() == 0; }, deadline_of(how.timeout));
+    home.wait_until([&] { return home.owner().tasks_live() == 0 || is_hurried; },
+                    deadline_of(how.timeout));
   std::size_t unfinished = 0;
   {
     const std::lock_guard held{home.lock()};

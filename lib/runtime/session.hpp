@@ -25,6 +25,8 @@ class session {
   bool is_driver() const { return meeting_.is_driver(); }
   /// Whether every rank is a driver, so that the job ends when all of them want it to.
   bool is_among_peers() const { return meeting_.every_rank_drives(); }
+  /// Whether the program is MPI's own, and gave the ranks.
+  bool is_of_communicator() const { return meeting_.has_communicator(); }
   bool had_users_mpi() const { return meeting_.had_users_mpi(); }
   std::uint32_t rank() const { return meeting_.rank(); }
   /// Whether it is the first rank of its node, which speaks for it.
@@ -35,8 +37,9 @@ class session {
   /// In all other ranks: serves until the job ends.
   duty_end serve() { return duty_.carry_out(); }
   /// In a driver; the job ends, among peers once all have come here.
+  /// @param is_hurried  it drains no longer than until this is set; who sets it rings the port
   /// @returns how many of its tasks had not finished
-  std::size_t end(const shutdown_options& how);
+  std::size_t end(const shutdown_options& how, const std::atomic<bool>& is_hurried);
   /// In a driver among peers whose program ends without the others: nothing keeps it.
   void abandon();
   /// After `end`: what refs that are left need.

@@ -14,6 +14,12 @@
 
 namespace mobula::detail {
 
+/// Rank 0 to all: its settings.
+struct settings_text {
+  launch::environment variables;
+  static void fields(auto& visit, auto& self) { visit(self.variables); }
+};
+
 /// A GPU as the books see it: see core::device.
 struct device_card {
   bool can_be_shared = true;
@@ -95,6 +101,7 @@ struct scheduler_start {
   std::uint64_t rma_pinned_bytes = 0;
   launch::wait_mode wait = launch::wait_mode::automatic;
   std::uint64_t deadlock_after_ns = 0;  // of the workers
+  std::uint64_t node_silence_ns = 0;    // core::membership_limits::silence_ns
   bool wait_infeasible = false;
   std::string door;     // launch::seat_address of the seats' door, or empty; the door comes along
   std::string threads;  // where workers may run, in the kernel's notation; empty: anywhere
@@ -117,6 +124,7 @@ struct scheduler_start {
     visit(self.rma_pinned_bytes);
     visit(self.wait);
     visit(self.deadlock_after_ns);
+    visit(self.node_silence_ns);
     visit(self.wait_infeasible);
     visit(self.door);
     visit(self.threads);
@@ -153,7 +161,14 @@ struct node_word {
 /// First rank to scheduler: every node of the job.
 struct job_cards {
   std::vector<node_card> nodes;
-  static void fields(auto& visit, auto& self) { visit(self.nodes); }
+  // By the first rank, to all others, until here; and what it was told.
+  std::uint64_t bytes_given = 0;
+  std::uint64_t bytes_heard = 0;
+  static void fields(auto& visit, auto& self) {
+    visit(self.nodes);
+    visit(self.bytes_given);
+    visit(self.bytes_heard);
+  }
 };
 
 /// Scheduler, through a seat, to a worker.
@@ -167,6 +182,8 @@ struct worker_start_text {
   std::uint32_t gpus = 0;  // that it sees
   std::int64_t cpus = 0;   // of its leases, in units of resource_amounts
   std::string threads;     // that were chosen for it on another machine; empty: where it runs
+  bool is_bound = false;   // whether it was started on cores that are its leases'
+  std::vector<std::string> counts;  // names of variables that count threads, set for it
   static void fields(auto& visit, auto& self) {
     visit(self.process);
     visit(self.job_token);
@@ -177,6 +194,8 @@ struct worker_start_text {
     visit(self.gpus);
     visit(self.cpus);
     visit(self.threads);
+    visit(self.is_bound);
+    visit(self.counts);
   }
 };
 

@@ -86,6 +86,9 @@ enum class message_type : std::uint16_t {
   nodes_query = 83,
   nodes_reply = 84,
   free_amounts = 85,
+  // Whether nodes are there (membership_messages.hpp).
+  heartbeat = 86,
+  node_silent = 87,
   // What waits for what (wait_messages.hpp).
   wait_query = 88,
   wait_reply = 89,
@@ -642,6 +645,7 @@ enum class error_code : std::uint16_t {
   too_many_pending,
   nesting_limit,
   deadlock,
+  checkpoint,
   internal,
 };
 constexpr bool is_known(error_code it) {

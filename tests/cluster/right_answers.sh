@@ -9,9 +9,9 @@ mkdir -p "$scratch"
 
 die() { echo "$*" >&2 && exit 1; }
 
-# right_walkthrough HOSTS LAUNCHER...: on the hosts named, one node each.
+# right_walkthrough HOSTS LAUNCHER...: on the hosts named, one node each. What it said is in `said`.
 right_walkthrough() {
-  local hosts=$1 said
+  local hosts=$1
   shift
   said="$(timeout 60 "$@" "$PROGRAMS/walkthrough" 2>&1)" || die "status $? from $* walkthrough: $said"
   [[ $said == *"All as in Ray's walkthrough."* ]] || die "another answer from $* walkthrough: $said"
@@ -38,6 +38,9 @@ right_sort() {
   [[ -e $scratch/sort ]] || bash "$apps/sort_test.sh" "$scratch/sort" prepare
   timeout 120 bash "$apps/sort_test.sh" "$scratch/sort" "$case" "$@" "$PROGRAMS/sort"
 }
+
+# Whether no process of any host was started so.
+no_process_named() { ! ps -eo args | grep -qxF "$1"; }
 
 # Whether no program of Mobula's runs on the node.
 left_alone() {

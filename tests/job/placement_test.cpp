@@ -343,5 +343,15 @@ TEST(PlacementGroup, RefusesBadInputInWords) {
   EXPECT_THROW(none.bundle(0), std::out_of_range);
 }
 
+TEST(Nodes, TellWhatTheJobSaidToBegin) {
+  nodes();  // all have said something then
+  for (const node_state& node : nodes()) {
+    EXPECT_GT(node.start_bytes_sent, 0U);
+    // Of all nodes, itself among them.
+    EXPECT_GT(node.start_bytes_received, 100 * node_count());
+    EXPECT_EQ(node.link_bytes_sent > 0, node_count() > 1);
+  }
+}
+
 }  // namespace
 }  // namespace mobula::job

@@ -71,7 +71,7 @@ int main() {
   const bool settings_were_set = std::getenv("OMPI_MCA_pml") != nullptr;
   const launcher from = find_launcher(this_environment());
   {
-    const auto ranks = find_ranks(from);
+    const auto ranks = find_ranks(this_environment());
     EXPECT_THAT_IT_HOLDS(from.ranks == ranks->size());
     // MPI is for those who have somebody to find.
     EXPECT_THAT_IT_HOLDS(mpi_is_running() == (ranks->size() > 1));

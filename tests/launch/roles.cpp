@@ -97,7 +97,7 @@ struct part {
 
 part find_part(int argc, char** argv) {
   const settings settings = read_settings(this_environment());
-  const auto ranks = find_ranks(find_launcher(this_environment()));
+  const auto ranks = find_ranks(this_environment());
   const module_identity program = this_program();
   check_identity(*ranks, {&program, 1});
   const rank_facts mine{ranks->host(), mobula::hardware::thread_set::of_this_thread(),

@@ -21,9 +21,8 @@ int main(int argc, char** argv) {
   const int sum = size * (size - 1) / 2;
   EXPECT_THAT_IT_HOLDS(sum_of_ranks(MPI_COMM_WORLD) == sum);
 
-  const launcher from = find_launcher(this_environment());
   {
-    const auto ranks = find_ranks(from);
+    const auto ranks = find_ranks(this_environment());
     EXPECT_THAT_IT_HOLDS(ranks->rank() == static_cast<std::uint32_t>(rank));
     EXPECT_THAT_IT_HOLDS(ranks->size() == static_cast<std::uint32_t>(size));
     EXPECT_THAT_IT_HOLDS(ranks->allgather("x").size() == ranks->size());

@@ -87,6 +87,7 @@ void try_twice(int argc, char** argv) {
   expect_refusal("runs already", [] { mobula::init(MPI_COMM_WORLD, {.mode = mobula::peers}); });
   expect_refusal("runs already", [] { mobula::init(MPI_COMM_SELF); });
   expect_refusal("runs already", [&] { mobula::init(argc, argv); });
+  expect_refusal("signals are the program's", [] { mobula::on_preempt([] {}); });
   expect_refusal("only the program's main",
                  [] { mobula::get(mobula::remote<init_in_a_task>(), patience); });
   expect_refusal("limit", [] { mobula::shutdown({.drain = true, .timeout = -1s}); });

@@ -56,6 +56,7 @@ world::world(world_options named)
       auto& driver = peers_[process_id{i, number}];
       driver = std::make_unique<peer>(*this, process_id{i, number});
       drivers_.push_back(driver.get());
+      nodes_[i]->scheduler().driver_joined({i, number});
     }
   }
 }

@@ -5,9 +5,16 @@ state_of() { scontrol -o show job "$1" | grep -o ' JobState=[A-Z_]*' | head -n 1
 # As "status:signal".
 exit_code_of() { scontrol -o show job "$1" | grep -o ' ExitCode=[0-9:]*' | head -n 1 | sed 's/.*=//'; }
 
+restarts_of() { scontrol -o show job "$1" | grep -o ' Restarts=[0-9]*' | sed 's/.*=//'; }
+# As Slurm has it in its books once the job has ended; who runs a database of jobs asks sacct.
+state_in_books() { sed -n "s/^JobId=$1 .* JobState=\([A-Z_]*\) .*/\1/p" "$CLUSTER_SHARED/ended_jobs" | tail -n 1; }
+
 # submit ARGUMENT...: a job by sbatch, whose script may come by standard input. Its number.
 submit() { sbatch --parsable --output="$scratch/%A.out" "$@"; }
 output_of() { cat "$scratch/$1.out"; }
+
+has_state() { [[ $(state_of "$1") == "$2" ]]; }
+has_said() { grep -qE "$2" "$scratch/$1.out" 2> /dev/null; }
 
 # await_job JOB: until it has ended well, with what it said in `said`.
 await_job() {

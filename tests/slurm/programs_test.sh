@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Usage: with_slurm.sh programs_test.sh CASE
+# Usage: with_slurm.sh programs_test.sh CASE [PROGRAM ARGUMENT...]
 #
-# Mobula's programs under srun, in sbatch and salloc, on three nodes.
+# Mobula's programs under srun, in sbatch and salloc, on three nodes; the case `command` runs the one
+# given.
 set -euo pipefail
 source "$CLUSTER_HOME/verbs.sh"
 source "$CLUSTER_HOME/right_answers.sh"
@@ -81,6 +82,28 @@ END
     await_job "$job"
     expected="$("$PROGRAMS/wordcount" --top 1 "$0" 2> /dev/null)"
     [[ $(grep -cxF "$expected" <<< "$said") -eq 24 ]] || die "not 24 times '$expected': $said"
+    ;;
+  command)
+    # Its tests and their tasks meet in files that all hosts must see. Its own count of cpus is smaller
+    # than the job's.
+    for launch in "srun -Q --mpi=pmix -N 3 --ntasks-per-node=1 --cpus-per-task=4" \
+      "salloc -Q -N 3 --ntasks-per-node=4 srun -Q --mpi=pmix -N 3 -n 3 --ntasks-per-node=1"; do
+      TMPDIR="$scratch" timeout 140 $launch "${@:2}" > "$scratch/log" 2>&1 ||
+        { cat "$scratch/log" >&2 && die "status $? from $launch"; }
+      await 30 "the ranks of its commands to end" no_process_named "sleep 4242"
+    done
+    ;;
+  share)
+    # Nobody is bound to cores here, and each node has 4 for Slurm, whatever this machine has.
+    offered() { grep -oE '^  cpus +[0-9]+ offered' <<< "$said" | grep -oE '[0-9]+' | xargs; }
+    said="$(srun -Q --mpi=none -n 1 -c 1 "$PROGRAMS/info")" || die "$said"
+    [[ $(offered) == 1 ]] || die "not the 1 cpu that it was given: $said"
+    job="$(submit -N 2 --ntasks-per-node=1 -c 1 --mem=500 --wrap "srun --mpi=pmix $PROGRAMS/info; $PROGRAMS/info")"
+    await_job "$job"
+    [[ $(offered) == "1 1 1" ]] || die "not 1 cpu each: $said"
+    [[ $(grep -cE '^  memory .*500 MiB' <<< "$said") -eq 3 ]] || die "not its memory: $said"
+    said="$(MOBULA_CPUS=3 srun -Q --mpi=none -n 1 -c 1 "$PROGRAMS/info")" || die "$said"
+    [[ $(offered) == 3 ]] || die "not what was asked for: $said"
     ;;
   refusals)
     # Nobody brings these together.

@@ -69,4 +69,21 @@ try benchmark.sbatch "$PROGRAMS/walkthrough"
 expect_times 3 "^$right"
 expect_times 2 '^node[0-9]: [0-9]+\.'
 
+# Warned before its time limit it saves, goes into the queue and comes back, here on more nodes.
+script=preemptible.sbatch
+tried=$((tried + 1))
+job="$(MOBULA_CPUS=4 submit --time=1 --signal=USR1@30 "$scripts/$script" \
+  "$PROGRAMS/sweep" --cases 240 --seconds 1.5 --folder "$scratch/sweep")"
+in_the_queue_again() { [[ $(restarts_of "$1") -eq 1 ]] && has_state "$1" PENDING; }
+await 100 "the job to be in the queue again" in_the_queue_again "$job"
+# And with time: of a minute Slurm may take half for the warning's sake at once.
+scontrol update JobId="$job" NumNodes=3-3 TimeLimit=10
+await_job "$job"
+[[ $(restarts_of "$job") -eq 1 ]] || die "$(restarts_of "$job") restarts: $said"
+expect '^0 of 240 cases were done before; start 1 of the job, on 2 nodes$'
+saved="$(sed -n 's/^saved \([0-9]*\) cases.*/\1/p' <<< "$said")"
+[[ $saved -gt 0 && $saved -lt 240 ]] || die "saved '$saved' cases: $said"
+expect "^$saved of 240 cases were done before; start 2 of the job, on 3 nodes\$"
+expect "^the sum over 240 cases is $(awk 'BEGIN { for (i = 0; i < 240; ++i) s += sqrt(i); printf "%.6f", s }')\$"
+
 [[ $(ls "$scripts"/*.sbatch | wc -l) -eq $tried ]] || die "only $tried scripts were tried: $(ls "$scripts")"

@@ -30,6 +30,8 @@ SlurmdSpoolDir=$CLUSTER_SHARED/%n/spool
 SlurmctldPidFile=$CLUSTER_SHARED/slurmctld.pid
 SlurmdPidFile=$CLUSTER_SHARED/%n/slurmd.pid
 MailProg=/bin/true
+JobCompType=jobcomp/filetxt
+JobCompLoc=$CLUSTER_SHARED/ended_jobs
 
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
@@ -50,7 +52,8 @@ SlurmdParameters=config_overrides
 # takes one, and the second never starts.
 NodeName=node1 CPUs=4 Boards=1 SocketsPerBoard=1 CoresPerSocket=4 ThreadsPerCore=1 RealMemory=1000
 NodeName=node[2-3] CPUs=4 Boards=1 SocketsPerBoard=1 CoresPerSocket=4 ThreadsPerCore=1 RealMemory=1000 Gres=gpu:2 Weight=2
-PartitionName=main Nodes=ALL Default=YES PriorityTier=1 MaxTime=60
+# Who has to make room has ten seconds for it.
+PartitionName=main Nodes=ALL Default=YES PriorityTier=1 GraceTime=10 MaxTime=60
 PartitionName=urgent Nodes=ALL PriorityTier=2 PreemptMode=OFF MaxTime=60
 
 # A node that is silent for so long is down; one that comes back is used again.

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <type_traits>
 
+#include "mobula/detail/api.hpp"
 #include "mobula/detail/backend.hpp"
 #include "mobula/detail/form.hpp"
 
@@ -21,12 +22,14 @@ template <class Archive, class T>
 class iserializer;
 }
 
-namespace mobula::detail {
+namespace MOBULA_API mobula {
+namespace detail {
 
 /// Stands for an archive where Boost lets one class call a private `serialize`.
 struct boost_door;
 
-}  // namespace mobula::detail
+}  // namespace detail
+}  // namespace mobula
 
 /// A friend of boost::serialization::access, which is the friend of the user's class.
 template <class T>
@@ -38,7 +41,8 @@ class boost::archive::detail::iserializer<mobula::detail::boost_door, T> {
   }
 };
 
-namespace mobula::detail {
+namespace MOBULA_API mobula {
+namespace detail {
 
 template <class T>
 struct codec;
@@ -171,4 +175,5 @@ class basic_input_archive {
 using output_archive = basic_output_archive<boost::serialization::access>;
 using input_archive = basic_input_archive<boost::serialization::access>;
 
-}  // namespace mobula::detail
+}  // namespace detail
+}  // namespace mobula

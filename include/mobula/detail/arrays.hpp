@@ -10,24 +10,24 @@
 #include <utility>
 #include <vector>
 
+#include "mobula/detail/api.hpp"
 #include "mobula/detail/backend.hpp"
 
 // Arrays in the object store, without types: the compiled part of shared_array. Not for users.
 //
 // An array travels as a word, whose two highest bits say how and whose others are the count:
-//   here    its elements follow: a small one
+//   here    its elements follow: a small one; in a file, of whatever size
 //   whole   the value is this array and nothing else: the elements begin 56 bytes after the word
 //   named   the ref follows of an object that is the array
 // A vector's word has neither bit, so that a span can be read from either.
 
-namespace mobula {
+namespace MOBULA_API mobula {
 template <class T>
 class shared_array;
 template <class T>
 class object_ref;
-}  // namespace mobula
 
-namespace mobula::detail {
+namespace detail {
 
 /// Where a sealed array's elements are, and what keeps them there.
 struct sealed_elements {
@@ -89,11 +89,17 @@ sealed_elements read_elements(decoder& from, std::size_t element_bytes);
 /// The same, its word having been read.
 sealed_elements read_elements(decoder& from, std::uint64_t word, std::size_t element_bytes);
 
+/// What an array of more bytes than this is born in is the object store.
+inline constexpr std::size_t small_array_bytes_max =
+    (std::size_t{32} << 10) - sizeof(std::uint64_t);
+
 /// Elements begin at a multiple of this, wherever they are.
 inline constexpr std::size_t array_alignment = 64;
 
 /// What a word says of itself beyond the count.
 inline constexpr std::uint64_t array_word = std::uint64_t{3} << 62;
+/// The elements follow.
+inline constexpr std::uint64_t array_is_here = std::uint64_t{1} << 62;
 /// What stands before the elements where they are the whole value: the word, and room up to them.
 inline constexpr std::size_t array_header_bytes = 56;
 std::uint64_t whole_array_word(std::size_t count);
@@ -177,4 +183,5 @@ requires(!std::is_same_v<T, received<T>>) struct received_as<std::map<Key, T, Co
   using type = std::map<Key, received<T>, Compare>;
 };
 
-}  // namespace mobula::detail
+}  // namespace detail
+}  // namespace mobula

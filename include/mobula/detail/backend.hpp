@@ -10,18 +10,19 @@
 #include <string_view>
 #include <vector>
 
+#include "mobula/detail/api.hpp"
+
 // What the templates of the public headers call: the compiled library, without types. Not for
 // users.
 
-namespace mobula {
+namespace MOBULA_API mobula {
 struct runtime_options;
 struct task_options;
 struct actor_options;
 struct call_options;
 class time_limit;
-}  // namespace mobula
 
-namespace mobula::detail {
+namespace detail {
 
 /// This process's record of one remote object. Counted: every `object*` that a function below gives
 /// out is a count of the receiver's, who ends it with `release`.
@@ -78,6 +79,15 @@ class handle {
 
 class new_array;
 
+/// Where an encoder's bytes may go as they come, instead of being kept: a file.
+class byte_sink {
+ public:
+  virtual void take(std::span<const std::byte> bytes) = 0;
+
+ protected:
+  ~byte_sink() = default;
+};
+
 /// Bytes being written, and the refs that were written into them. Small values need no allocation.
 ///
 /// A large value takes no memory here: pieces that last are kept by their address (see `lasting`),
@@ -114,6 +124,13 @@ class encoder {
     writer_ = &write;
   }
 
+  /// Before the first write: bytes leave for the file as they come, the last of them by
+  /// `pour_rest`. What is read there must stand by itself: arrays are written with their elements,
+  /// refs are refused.
+  void pour_into(byte_sink& file) { sink_ = &file; }
+  void pour_rest();
+  bool is_poured() const { return sink_ != nullptr; }
+
   /// How many bytes were written.
   std::size_t size() const { return kept_ || measured_ != 0 ? whole_size() : size_; }
   /// Those bytes, in a row. Valid until more is written.
@@ -144,6 +161,7 @@ class encoder {
   struct kept_pieces;
   static constexpr std::size_t inline_bytes = 224;
   bool is_elsewhere(const void* bytes, std::size_t size);
+  void pour(const void* bytes, std::size_t size);
   void place(const void* bytes, std::size_t size);
   void begin_measuring(std::size_t size);
   void write_again(std::byte* room);
@@ -157,6 +175,7 @@ class encoder {
   std::size_t capacity_ = inline_bytes;
   kept_pieces* kept_ = nullptr;
   const new_array* array_ = nullptr;
+  byte_sink* sink_ = nullptr;
   bool lasting_ = false;
   void (*again_)(const void* writer) = nullptr;
   const void* writer_ = nullptr;
@@ -330,4 +349,5 @@ class value_view {
   alignas(void*) std::byte scope_[scope_bytes];
 };
 
-}  // namespace mobula::detail
+}  // namespace detail
+}  // namespace mobula

@@ -12,12 +12,14 @@
 #include <vector>
 
 #include "mobula/codec.hpp"
+#include "mobula/detail/api.hpp"
 #include "mobula/detail/arrays.hpp"
 #include "mobula/detail/backend.hpp"
 
 // How the parameters of remote functions are written by callers and read by those who run them.
 
-namespace mobula::detail {
+namespace MOBULA_API mobula {
+namespace detail {
 
 template <class... Each>
 struct type_list {
@@ -429,4 +431,5 @@ struct incoming<std::index_sequence<At...>, Declared...> : incoming_one<At, Decl
 template <class... Declared>
 using incoming_for = incoming<std::index_sequence_for<Declared...>, Declared...>;
 
-}  // namespace mobula::detail
+}  // namespace detail
+}  // namespace mobula

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "mobula/detail/api.hpp"
 #include "mobula/detail/archive.hpp"
 #include "mobula/detail/backend.hpp"
 #include "mobula/detail/form.hpp"
@@ -13,7 +14,8 @@
 // How one type is written and read. Specialised for the standard library's types in containers.hpp
 // and values.hpp, for refs in object_ref.hpp.
 
-namespace mobula::detail {
+namespace MOBULA_API mobula {
+namespace detail {
 
 /// What every codec says of itself.
 struct codec_defaults {
@@ -101,4 +103,5 @@ T decode(decoder& from) {
   return codec<T>::decode(from);
 }
 
-}  // namespace mobula::detail
+}  // namespace detail
+}  // namespace mobula

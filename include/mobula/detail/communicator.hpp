@@ -2,14 +2,15 @@
 
 #include <cstddef>
 
+#include "mobula/detail/api.hpp"
+
 // How mobula/mpi.hpp hands a communicator to the library, whose headers know nothing of MPI. Not
 // for users.
 
-namespace mobula {
+namespace MOBULA_API mobula {
 struct runtime_options;
-}
 
-namespace mobula::detail {
+namespace detail {
 
 struct communicator {
   const void* handle = nullptr;  // an MPI_Comm*
@@ -18,4 +19,5 @@ struct communicator {
 
 void init(const communicator& ranks, runtime_options options);
 
-}  // namespace mobula::detail
+}  // namespace detail
+}  // namespace mobula

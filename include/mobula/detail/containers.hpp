@@ -8,12 +8,14 @@
 #include <utility>
 #include <vector>
 
+#include "mobula/detail/api.hpp"
 #include "mobula/detail/codec.hpp"
 
 // Containers: a count of 64 bits, then the elements. Only the most used ones are named here; the
 // others are known by their shape, so that their headers aren't included for everybody.
 
-namespace mobula::detail {
+namespace MOBULA_API mobula {
+namespace detail {
 
 /// Whether the elements lie in a row and travel as their bytes.
 template <class T>
@@ -151,4 +153,5 @@ struct codec<Container<Parameters...>> : codec_defaults {
   }
 };
 
-}  // namespace mobula::detail
+}  // namespace detail
+}  // namespace mobula

@@ -9,6 +9,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "mobula/detail/api.hpp"
 #include "mobula/detail/names.hpp"
 
 // Decides how a type travels, or why it can't.
@@ -17,7 +18,8 @@ namespace boost::serialization {
 class access;
 }
 
-namespace mobula::detail {
+namespace MOBULA_API mobula {
+namespace detail {
 
 enum class form {
   own,  // through its serialize
@@ -195,4 +197,5 @@ consteval form form_of() {
   }
 }
 
-}  // namespace mobula::detail
+}  // namespace detail
+}  // namespace mobula

@@ -4,14 +4,15 @@
 #include <cstdint>
 #include <string_view>
 
+#include "mobula/detail/api.hpp"
+
 // What the templates of the public headers throw when they are called wrongly. Compiled, so that
 // no user's file pays for the sentences. Not for users.
 
-namespace mobula {
+namespace MOBULA_API mobula {
 class time_limit;
-}
 
-namespace mobula::detail {
+namespace detail {
 
 /// @throws std::invalid_argument: parts{n} with n out of range
 [[noreturn]] void throw_bad_parts();
@@ -27,4 +28,5 @@ namespace mobula::detail {
 /// @throws mobula::error: the bytes name an alternative that the type doesn't have
 [[noreturn]] void throw_bad_encoding(std::string_view type);
 
-}  // namespace mobula::detail
+}  // namespace detail
+}  // namespace mobula

@@ -3,10 +3,13 @@
 #include <cstddef>
 #include <string_view>
 
+#include "mobula/detail/api.hpp"
+
 // Names of types and of template arguments, as the compiler writes them. For people, and to tell
 // what is the standard library's; never an identity: two lambdas may have the same one.
 
-namespace mobula::detail {
+namespace MOBULA_API mobula {
+namespace detail {
 
 /// What stands after `mark` in a pretty function name, up to the end of that template argument.
 constexpr std::string_view after_mark(std::string_view pretty, std::string_view mark) {
@@ -33,4 +36,5 @@ constexpr auto name_of_type() {
 template <class T>
 inline constexpr bool is_of_std = name_of_type<T>().starts_with("std::");
 
-}  // namespace mobula::detail
+}  // namespace detail
+}  // namespace mobula

@@ -5,11 +5,13 @@
 #include <utility>
 #include <vector>
 
+#include "mobula/detail/api.hpp"
 #include "mobula/detail/call.hpp"
 
 // What a function, a captureless lambda or a method takes and returns.
 
-namespace mobula::detail {
+namespace MOBULA_API mobula {
+namespace detail {
 
 template <class Function>
 struct signature {
@@ -97,4 +99,5 @@ struct split_result<std::vector<T, Allocator>> {
   using refs = std::vector<object_ref<T>>;
 };
 
-}  // namespace mobula::detail
+}  // namespace detail
+}  // namespace mobula

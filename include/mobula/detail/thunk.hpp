@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "mobula/detail/api.hpp"
 #include "mobula/detail/backend.hpp"
 #include "mobula/detail/call.hpp"
 #include "mobula/detail/names.hpp"
@@ -13,7 +14,8 @@
 // What runs where a task does. Each thunk is registered before main, by the static member that
 // whoever submits it mentions.
 
-namespace mobula::detail {
+namespace MOBULA_API mobula {
+namespace detail {
 
 /// Makes `Thunk::run` known; mentioned, so that it is initialised.
 template <class Thunk>
@@ -135,4 +137,5 @@ struct method_thunk {
   }
 };
 
-}  // namespace mobula::detail
+}  // namespace detail
+}  // namespace mobula

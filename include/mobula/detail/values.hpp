@@ -11,6 +11,7 @@
 #include <utility>
 #include <variant>
 
+#include "mobula/detail/api.hpp"
 #include "mobula/detail/codec.hpp"
 #include "mobula/detail/containers.hpp"
 #include "mobula/detail/misuse.hpp"
@@ -18,7 +19,8 @@
 // Pairs, tuples, and what may hold a value. Times, bit sets and complex numbers travel as their
 // bytes.
 
-namespace mobula::detail {
+namespace MOBULA_API mobula {
+namespace detail {
 
 template <class T, std::size_t Size>
 struct codec<std::array<T, Size>> : codec_defaults {
@@ -161,4 +163,5 @@ struct codec<T> : codec_defaults {
   static T decode(decoder& from) { return T{detail::decode<std::string>(from)}; }
 };
 
-}  // namespace mobula::detail
+}  // namespace detail
+}  // namespace mobula

@@ -48,6 +48,7 @@ void network::carry(process_id from, process_id to, std::vector<std::byte> bytes
 }
 
 void network::deliver_next(channel& on) {
+  if (is_cut(on)) return held_up_.push_back(&on);
   const auto to = members_.find(on.to);
   if (on.messages.empty()) {
     // Closing, or cut short by a kill.
@@ -94,6 +95,16 @@ void network::leave(process_id process) { end(process); }
 
 void network::told_of_end(process_id listener, process_id ended) {
   if (!is_here(ended)) close(between(ended, listener));
+}
+
+void network::mend(wire::node_id one, wire::node_id other) {
+  cuts_.erase(std::minmax(one, other));
+  std::erase_if(held_up_, [this](channel* on) {
+    if (is_cut(*on)) return false;
+    on->last_ns = arrival(*on);
+    time_.at(on->last_ns, [this, on] { deliver_next(*on); });
+    return true;
+  });
 }
 
 }  // namespace mobula::sim

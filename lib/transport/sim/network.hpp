@@ -1,12 +1,15 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <map>
 #include <memory>
 #include <random>
+#include <set>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "transport/sim/timeline.hpp"
@@ -53,6 +56,11 @@ class network {
   /// also if they never talked.
   void told_of_end(wire::process_id listener, wire::process_id ended);
 
+  /// From now on nothing passes between the two nodes, no word of an end either. What was sent, and
+  /// what is sent meanwhile, arrives after they are mended.
+  void cut(wire::node_id one, wire::node_id other) { cuts_.insert(std::minmax(one, other)); }
+  void mend(wire::node_id one, wire::node_id other);
+
   bool is_here(wire::process_id process) const { return members_.contains(process); }
   std::uint64_t delivered() const { return delivered_; }
 
@@ -85,6 +93,9 @@ class network {
   void close(channel& on);
   void end(wire::process_id process);
   std::uint64_t arrival(const channel& on);
+  bool is_cut(const channel& on) const {
+    return !cuts_.empty() && cuts_.contains(std::minmax(on.from.node(), on.to.node()));
+  }
 
   timeline& time_;
   std::mt19937_64 random_;
@@ -93,6 +104,8 @@ class network {
   std::unordered_map<wire::process_id, std::unique_ptr<sender>> senders_;
   // Ordered, so that a seed means the same everywhere.
   std::map<wire::process_id, std::map<wire::process_id, channel>> channels_;
+  std::set<std::pair<wire::node_id, wire::node_id>> cuts_;
+  std::vector<channel*> held_up_;  // once for each arrival that a cut has prevented
   std::uint64_t delivered_ = 0;
 };
 

@@ -123,6 +123,7 @@ void links::start_send(link& to, frame_ptr next) {
   next->header.sequence = to.next_sequence++;
   next->link = &to;
   ++counters_.frames_sent;
+  counters_.bytes_sent += sizeof next->header + next->used;
 
   ucp_request_param_t param{};
   param.op_attr_mask =

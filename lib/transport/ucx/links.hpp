@@ -31,6 +31,7 @@ struct link_settings {
 /// What a test or a status page may ask.
 struct link_counters {
   std::uint64_t frames_sent = 0;
+  std::uint64_t bytes_sent = 0;  // in these
   std::uint64_t frames_received = 0;
   std::uint64_t messages_sent = 0;
   std::uint64_t messages_received = 0;

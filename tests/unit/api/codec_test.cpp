@@ -209,6 +209,47 @@ struct made_while_written {
   }
 };
 
+// Keeps what an encoder pours into it, and how large the largest piece was.
+struct bucket final : detail::byte_sink {
+  void take(std::span<const std::byte> bytes) override {
+    for (const std::byte one : bytes) text.push_back(static_cast<char>(one));
+    largest = std::max(largest, bytes.size());
+  }
+  std::string text;
+  std::size_t largest = 0;
+};
+
+template <class T>
+bucket poured(const T& value) {
+  bucket into;
+  detail::encoder bytes;
+  bytes.pour_into(into);
+  {
+    const detail::lasting large_parts{bytes};
+    detail::encode<T>(bytes, value);
+  }
+  bytes.pour_rest();
+  return into;
+}
+
+TEST(Encoder, PoursTheSameBytesThatItKeeps) {
+  const auto expect_poured = [](const auto& value) {
+    detail::encoder kept;
+    detail::encode<std::remove_cvref_t<decltype(value)>>(kept, value);
+    EXPECT_EQ(poured(value).text, in_place::text_of(kept));
+  };
+  expect_poured(7);
+  expect_poured(std::string{});
+  expect_poured(std::string(1'000'000, 'x'));
+  expect_poured(std::vector<double>(100'000, 0.5));
+  expect_poured(
+      std::map<std::string, std::vector<int>>{{"a", {1, 2}}, {"b", std::vector<int>(9'999)}});
+  expect_poured(person{"somebody", {1, std::nullopt, 3}});
+  // Large pieces leave as they are, small ones in one.
+  EXPECT_EQ(poured(std::string(1'000'000, 'x')).largest, 1'000'000U);
+  EXPECT_LT(poured(std::vector<std::string>(1'000, "short")).largest, 1'000U);
+}
+
 TEST(Encoder, CopiesWhatASerializeWritesOfItsOwn) {
   const made_while_written value{std::string(2 * detail::encoder::kept_bytes_min, 'a')};
   detail::encoder to;

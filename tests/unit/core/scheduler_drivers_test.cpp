@@ -38,6 +38,8 @@ TEST_F(Scheduler, OfAnotherNodeAsksTheFirstInTheNameOfItsDrivers) {
   node_totals there{"there", {cpus(2)}};
   there.drivers = 2;
   scheduler second{1, {{"here", {cpus(2)}}, there}, starter_, out_};
+  second.driver_joined({1, 1});
+  second.driver_joined({1, 2});
   const auto hears = [&](process_id from, const auto& message) {
     second.on_message(from, encoded(message));
   };
@@ -83,6 +85,28 @@ TEST_F(Scheduler, TellsAllDriversOfItsNodeOfDeaths) {
   std::vector<process_id> told;
   for (process_id to; out_.take<wire::process_ended>(&to);) told.push_back(to);
   EXPECT_THAT(told, testing::UnorderedElementsAre(driver, process_id{0, 2}, process_id{0, 3}));
+}
+
+// What it is told before is lost, and the scheduler would take it for ended.
+TEST_F(Scheduler, TellsADriverOfNothingBeforeItHasJoined) {
+  node_totals here{"here", {cpus(1)}};
+  here.drivers = 2;
+  scheduler one{0, {here}, starter_, out_};
+  const process_id second{0, 2};
+  const auto told_second = [&](const auto& message) {
+    bool found = false;
+    for (process_id to; out_.take<std::remove_cvref_t<decltype(message)>>(&to);)
+      found = found || to == second;
+    return found;
+  };
+  one.driver_joined(driver);
+  one.process_ended({1, 7});
+  EXPECT_FALSE(told_second(wire::process_ended{}));
+  one.process_ended(driver);
+  ASSERT_TRUE(one.shutting_down());
+  EXPECT_FALSE(told_second(wire::shutdown{}));
+  one.driver_joined(second);
+  EXPECT_TRUE(told_second(wire::shutdown{}));
 }
 
 }  // namespace

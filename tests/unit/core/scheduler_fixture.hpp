@@ -51,6 +51,8 @@ class Scheduler : public testing::Test {
     scheduler_ =
         std::make_unique<scheduler>(wire::node_id{0}, std::move(nodes), starter_, out_, limits);
     scheduler_->tick(now_);
+    for (std::uint32_t i = 1; i <= scheduler_->peers()[0].drivers; ++i)
+      scheduler_->driver_joined({0, i});
   }
   template <class Message>
   void receive(process_id from, const Message& message) {

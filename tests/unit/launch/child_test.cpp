@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "launch/processes.hpp"
+#include "launch/warnings.hpp"
 
 namespace mobula::launch {
 namespace {
@@ -116,8 +117,17 @@ TEST_P(Child, OutlivesTheThreadThatStartedIt) {
   std::thread{[&] { one.emplace(recipe("stay")); }}.join();
   // Whoever dies of its starter's end does so at once; this one comes to nobody's end but ours.
   EXPECT_FALSE(is_readable(one->descriptor(), 200));
-  one->signal(SIGTERM);
-  EXPECT_EQ(one->wait().text(), "killed by signal 15 (Terminated)");
+  one->signal(SIGINT);
+  EXPECT_EQ(one->wait().text(), "killed by signal 2 (Interrupt)");
+}
+
+// From its first instruction on, whenever they come.
+TEST_P(Child, OutlivesWarnings) {
+  for (int i = 0; i < 20; ++i) {
+    child one{recipe("exit 7")};
+    for (const int warning : warnings) one.signal(warning);
+    EXPECT_EQ(one.wait().text(), "exited with status 7");
+  }
 }
 
 TEST_P(Child, GetsWhatItIsMeantToAndNothingElse) {

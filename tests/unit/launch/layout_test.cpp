@@ -71,6 +71,37 @@ TEST(Layout, WhereAllDriveEachIsAProcessOfItsNodeAndNoneAWorkerRank) {
   EXPECT_EQ(plain.process_of(0), (wire::process_id{0, 1}));
 }
 
+TEST(Layout, SlurmsShareLimitsWhereNobodyIsBound) {
+  std::vector<rank_facts> ranks(2, facts(0, "0-7"));
+  for (rank_facts& one : ranks) one.slurm.of_host = 6;
+  EXPECT_EQ((layout{ranks, 0, std::nullopt}.nodes()[0].cpus), 6.0);
+  EXPECT_TRUE((layout{ranks, 0, std::nullopt}.nodes()[0].is_unbound));
+  // Each logical node has a part of it.
+  EXPECT_EQ((layout{ranks, 1, std::nullopt}.nodes()[1].cpus), 3.0);
+  // So has each task of a step that leaves something free.
+  for (rank_facts& one : ranks) one.slurm.of_rank = 1;
+  EXPECT_EQ((layout{ranks, 0, std::nullopt}.nodes()[0].cpus), 2.0);
+  EXPECT_EQ((layout{ranks, 0, 8.0}.nodes()[0].cpus), 8.0);
+}
+
+TEST(Layout, SlurmsShareIsOfHardwareThreads) {
+  std::vector<rank_facts> ranks{facts(0, "0-7")};
+  for (const char* const core : {"0,4", "1,5", "2,6", "3,7"})
+    ranks[0].wide_cores.push_back(*hardware::thread_set::parse(core));
+  ranks[0].slurm.of_host = 4;
+  EXPECT_EQ((layout{ranks, 0, std::nullopt}.nodes()[0].cpus), 2.0);
+  ranks[0].slurm.of_host = 8;
+  EXPECT_EQ((layout{ranks, 0, std::nullopt}.nodes()[0].cpus), 4.0);
+  EXPECT_FALSE((layout{ranks, 0, std::nullopt}.nodes()[0].is_unbound));
+}
+
+TEST(Layout, WhoWasBoundKeepsItsCoresWhateverSlurmCounts) {
+  std::vector<rank_facts> ranks{facts(0, "0-3")};
+  ranks[0].slurm.of_host = 4;
+  EXPECT_EQ((layout{ranks, 0, std::nullopt}.nodes()[0].cpus), 4.0);
+  EXPECT_FALSE((layout{ranks, 0, std::nullopt}.nodes()[0].is_unbound));
+}
+
 TEST(Layout, TheQuotaLimitsButLeavesOne) {
   const std::vector<rank_facts> some{facts(0, "0-7", 2.5)};
   EXPECT_EQ((layout{some, 0, std::nullopt}.nodes()[0].cpus), 2.0);

@@ -121,9 +121,9 @@ TEST_F(Seats, TellHowAChildElsewhereEnded) {
   EXPECT_EQ(ended_[3], "exited with status 5");
   const pid_t pid = start_one(4);
   EXPECT_EQ(parent_of(pid), ranks_[0]->pid());
-  under_test_->signal(4, SIGTERM);
+  under_test_->signal(4, SIGINT);
   ASSERT_TRUE(until([&] { return ended_.contains(4); }));
-  EXPECT_EQ(ended_[4], "killed by signal 15 (Terminated)");
+  EXPECT_EQ(ended_[4], "killed by signal 2 (Interrupt)");
   EXPECT_FALSE(is_alive(pid));
 }
 

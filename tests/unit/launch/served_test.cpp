@@ -13,8 +13,10 @@
 #include <thread>
 
 #include "launch/child.hpp"
+#include "launch/command.hpp"
 #include "launch/processes.hpp"
 #include "launch/seat.hpp"
+#include "launch/warden.hpp"
 
 namespace mobula::launch::tests {
 
@@ -109,6 +111,7 @@ void report(const entry& start, int argc, char** argv) {
 
 int mobula::detail::serve(const launch::entry& start, int argc, char** argv) {
   using namespace mobula::launch;
+  if (start.as == role::warden) return serve_as_warden();
   std::istringstream words{start.start};
   std::string what;
   words >> what;
@@ -131,6 +134,16 @@ int mobula::detail::serve(const launch::entry& start, int argc, char** argv) {
     const child own{recipe};
     tests::say("child=" + std::to_string(own.pid()) + "\n");
     tests::stay();
+  }
+  if (what == "command") {
+    // One that tells of a process in a session of its own, on the given descriptor, and stays.
+    command_line line;
+    line.arguments = {"sh", "-c",
+                      "setsid sleep 1000 & echo below=$! > /proc/" + std::to_string(::getpid()) +
+                          "/fd/3; sleep 1000"};
+    line.variables = this_environment();
+    run_command(line, argv[0]);
+    return 0;
   }
   if (what == "seat") {
     std::string address;

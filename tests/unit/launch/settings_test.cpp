@@ -7,6 +7,7 @@
 namespace mobula::launch {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 std::string refusal(const environment& variables) {
@@ -66,6 +67,22 @@ TEST(Settings, RefuseABadValueInASentence) {
         "MOBULA_RESERVED_CORES=nan"}) {
     EXPECT_NE(refusal({bad}), "") << bad;
   }
+}
+
+TEST(SettingsOfAJob, AreRankZerosUnlessTheRankHasItsOwn) {
+  const environment first = users_settings({"PATH=/bin", "MOBULA_CPUS=2", "MOBULA_WAIT=spin",
+                                            "MOBULA_UCX_TLS=tcp", "MOBULA_ROLE=worker"});
+  EXPECT_THAT(first, ElementsAre("MOBULA_CPUS=2", "MOBULA_WAIT=spin", "MOBULA_UCX_TLS=tcp"));
+  EXPECT_THAT(settings_of_job({"HOME=/root", "MOBULA_CPUS=3"}, first),
+              ElementsAre("HOME=/root", "MOBULA_CPUS=3", "MOBULA_WAIT=spin", "MOBULA_UCX_TLS=tcp"));
+}
+
+TEST(SettingsOfAJob, CutIntoNodesInOneWay) {
+  const environment twos{"MOBULA_RANKS_PER_NODE=2"};
+  EXPECT_EQ(settings_of_job({}, twos), twos);
+  EXPECT_EQ(settings_of_job(twos, twos), twos);
+  EXPECT_THROW(settings_of_job({"MOBULA_RANKS_PER_NODE=3"}, twos), start_error);
+  EXPECT_THROW(settings_of_job(twos, {}), start_error);
 }
 
 TEST(Settings, KnowEachNameOnceAndSayWhatItMeans) {

@@ -10,6 +10,7 @@
 
 #include "wire/codec.hpp"
 #include "wire/group_messages.hpp"
+#include "wire/membership_messages.hpp"
 #include "wire/reading_messages.hpp"
 #include "wire/store_messages.hpp"
 #include "wire/wait_messages.hpp"
@@ -79,6 +80,8 @@ void for_each_message(auto&& visit) {
   MOBULA_VISIT(nodes_query);
   MOBULA_VISIT(nodes_reply);
   MOBULA_VISIT(free_amounts);
+  MOBULA_VISIT(heartbeat);
+  MOBULA_VISIT(node_silent);
   MOBULA_VISIT(wait_query);
   MOBULA_VISIT(wait_reply);
 #undef MOBULA_VISIT

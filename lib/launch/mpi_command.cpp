@@ -1,0 +1,189 @@
+#include "launch/mpi_command.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numeric>
+#include <string_view>
+
+#include "launch/command.hpp"
+
+namespace mobula::launch {
+
+namespace {
+
+// $1 has a word for each rank: its cores, a slash, its GPUs. No cores: not bound.
+constexpr std::string_view rank_script =
+    R"(at=${OMPI_COMM_WORLD_RANK:-${PMI_RANK:-${PMIX_RANK:-$SLURM_PROCID}}}
+for place in $1; do [ $at -gt 0 ] || break; at=$((at - 1)); done
+shift
+export CUDA_VISIBLE_DEVICES="${place#*/}"
+[ -z "${place%%/*}" ] || taskset -pc "${place%%/*}" $$ > /dev/null || exit 126
+exec "$@")";
+
+std::vector<std::string> words_of_ranks(const mpi_program& program) {
+  std::string places;
+  for (const rank_place& one : program.places)
+    places += (places.empty() ? "" : " ") + one.threads + "/" + one.gpus;
+  std::vector<std::string> words{"sh", "-c", std::string{rank_script}, "sh", places};
+  words.insert(words.end(), program.arguments.begin(), program.arguments.end());
+  return words;
+}
+
+/// "node1:2,node2:1"
+std::string hosts_with_counts(const std::vector<rank_place>& places) {
+  std::string text;
+  for (std::size_t at = 0; at < places.size();) {
+    std::size_t end = at;
+    while (end < places.size() && places[end].host == places[at].host) ++end;
+    text += (text.empty() ? "" : ",") + places[at].host + ":" + std::to_string(end - at);
+    at = end;
+  }
+  return text;
+}
+
+std::string slurm_hosts(const std::vector<rank_place>& places) {
+  std::string text;
+  for (const rank_place& one : places)
+    text += (text.empty() ? "" : ",") + (one.slurm_host.empty() ? one.host : one.slurm_host);
+  return text;
+}
+
+std::string_view name_in(std::string_view entry) { return entry.substr(0, entry.find('=')); }
+
+// What srun would take for options of ours: it reads the variables that steps have as such. Left is
+// what names the job, and how ranks of PMIx meet.
+bool is_option_of_srun(std::string_view name) {
+  constexpr std::array<std::string_view, 9> kept{
+      "SLURM_JOB_ID",       "SLURM_JOBID",    "SLURM_CONF",
+      "SLURM_CLUSTER_NAME", "SLURM_CLUSTERS", "SLURM_WORKING_CLUSTER",
+      "SLURM_CONF_SERVER",  "SLURM_JWT",      "SLURM_TMPDIR"};
+  return name.starts_with("SLURM_") && !name.starts_with("SLURM_PMIX_") &&
+         std::find(kept.begin(), kept.end(), name) == kept.end();
+}
+
+void append(std::vector<std::string>& words, std::initializer_list<std::string_view> more) {
+  for (const std::string_view one : more) words.emplace_back(one);
+}
+
+std::vector<std::string> srun(const mpi_program& program, bool mpi_is_mpich) {
+  std::vector<std::string> words{"srun"};
+  // Not --exact: the step would have so many cores of Slurm's choice, which may be those of a
+  // second command beside it, since steps that overlap don't count each other's. It has all that
+  // the job has on these nodes, and each rank keeps to those of its lease.
+  append(words, {"--overlap", "--overcommit", "--mem=0", "--quiet", "--kill-on-bad-exit=1",
+                 "--cpu-bind=none", "--distribution=arbitrary"});
+  words.push_back(mpi_is_mpich ? "--mpi=pmi2" : "--mpi=pmix");
+  words.push_back(program.has_input ? "--input=0" : "--input=none");
+  words.push_back("--ntasks=" + std::to_string(program.places.size()));
+  words.push_back("--nodelist=" + slurm_hosts(program.places));
+  return words;
+}
+
+// Of Open MPI's mpirun each host beyond its own is told only what is named.
+std::vector<std::string> open_mpi(const mpi_program& program) {
+  std::vector<std::string> words{"mpirun"};
+  append(words, {"--bind-to", "none", "--map-by", "slot", "--oversubscribe", "-np"});
+  words.push_back(std::to_string(program.places.size()));
+  words.push_back("--host");
+  words.push_back(hosts_with_counts(program.places));
+  for (const std::string& one : program.more_variables) {
+    words.emplace_back("-x");
+    words.emplace_back(name_in(one));
+  }
+  return words;
+}
+
+std::vector<std::string> mpich(const mpi_program& program) {
+  std::vector<std::string> words{"mpiexec", "-bind-to", "none", "-n"};
+  words.push_back(std::to_string(program.places.size()));
+  words.push_back("-hosts");
+  words.push_back(hosts_with_counts(program.places));
+  for (const std::string& one : program.more_variables) {
+    const std::string_view name = name_in(one);
+    append(words, {"-genv", name, std::string_view{one}.substr(name.size() + 1)});
+  }
+  return words;
+}
+
+}  // namespace
+
+launch_command command_for(mpi_launcher which, const mpi_program& program, bool mpi_is_mpich) {
+  launch_command made;
+  for (const std::string& one : program.variables)
+    if (which != mpi_launcher::srun || !is_option_of_srun(name_in(one)))
+      made.variables.push_back(one);
+  for (const std::string& one : program.more_variables) {
+    const std::string_view name = name_in(one);
+    set_variable(made.variables, name, std::string_view{one}.substr(name.size() + 1));
+  }
+  switch (which) {
+    case mpi_launcher::srun:
+      made.arguments = srun(program, mpi_is_mpich);
+      break;
+    case mpi_launcher::open_mpi:
+      made.arguments = open_mpi(program);
+      break;
+    case mpi_launcher::mpich:
+      made.arguments = mpich(program);
+      break;
+  }
+  const std::vector<std::string> ranks = words_of_ranks(program);
+  made.arguments.insert(made.arguments.end(), ranks.begin(), ranks.end());
+  return made;
+}
+
+mpi_launcher default_launcher(const environment& variables, bool mpi_is_mpich) {
+  std::string refusal;
+  if (find_variable(variables, "SLURM_JOB_ID") &&
+      !find_program("srun", variables, "", refusal).empty())
+    return mpi_launcher::srun;
+  return mpi_is_mpich ? mpi_launcher::mpich : mpi_launcher::open_mpi;
+}
+
+std::vector<std::vector<std::string>> divide(const std::vector<std::string>& list,
+                                             std::uint32_t ranks, double each) {
+  std::vector<std::vector<std::string>> parts(ranks);
+  if (list.empty() || each <= 0) return parts;
+  const auto size = static_cast<double>(list.size());
+  // A list that is too short is shared: rank by rank, in turn.
+  const double step = std::min(each, size / ranks);
+  for (std::uint32_t rank = 0; rank < ranks; ++rank) {
+    // The sum of many parts may come out a little short of a whole.
+    constexpr double rounding = 1e-9;
+    const auto begin = static_cast<std::size_t>(step * rank + rounding);
+    const auto end = static_cast<std::size_t>(std::ceil(step * (rank + 1) - rounding));
+    for (std::size_t i = begin; i < std::min(std::max(end, begin + 1), list.size()); ++i)
+      parts[rank].push_back(list[i]);
+  }
+  return parts;
+}
+
+std::vector<std::uint32_t> share_ranks(std::span<const std::uint32_t> room, std::uint32_t ranks,
+                                       bool wide) {
+  const std::uint64_t all = std::accumulate(room.begin(), room.end(), std::uint64_t{0});
+  if (all < ranks) return {};
+  // Those with most room first; of equal ones in their order.
+  std::vector<std::size_t> order(room.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return room[a] > room[b]; });
+  std::size_t nodes = 0;
+  for (std::uint64_t held = 0; held < ranks || (wide && nodes < order.size()); ++nodes) {
+    if (room[order[nodes]] == 0) break;
+    held += room[order[nodes]];
+  }
+  std::vector<std::uint32_t> shares(room.size(), 0);
+  // One each, again and again: even, and nobody has more than room.
+  for (std::uint32_t left = ranks; left > 0;) {
+    for (std::size_t i = 0; i < nodes && left > 0; ++i) {
+      std::uint32_t& share = shares[order[i]];
+      if (share == room[order[i]]) continue;
+      ++share;
+      --left;
+    }
+  }
+  return shares;
+}
+
+}  // namespace mobula::launch

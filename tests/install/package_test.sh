@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# Usage: package_test.sh BUILD_FOLDER SCRATCH_FOLDER
+#
+# The Debian package, installed by dpkg in a root of its own, where the template is built and run.
+# That root has this machine's system, without this repository; what is changed there nobody else
+# sees. Skipped, saying why, where no such root can be made.
+set -euo pipefail
+build=$1 scratch=$2
+here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)"
+repository="$(cd "$here/../.." && pwd -P)"
+source "$here/common.sh"
+
+skip() { echo "skipped, since no root can be made here: $*" && exit 77; }
+[[ $(id -u) -eq 0 ]] || skip "only root may"
+for tool in unshare chroot dpkg; do command -v "$tool" > /dev/null || skip "there is no $tool"; done
+folder="$scratch/root"
+mkdir -p "$folder"
+apart=(unshare --mount --pid --fork --kill-child=KILL bash "$here/package_root.sh" "$folder")
+why="$("${apart[@]}" "$repository" true 2>&1 < /dev/null)" || skip "$why"
+
+cpack --config "$build/CPackConfig.cmake" -G DEB -B "$scratch/package" \
+      -D CPACK_DEBIAN_COMPRESSION_TYPE=gzip > "$scratch/package.log" 2>&1 || { cat "$scratch/package.log" && exit 1; }
+package="$(find "$scratch/package" -maxdepth 1 -name '*.deb')"
+dpkg-deb --info "$package" | grep -E '^ (Package|Version|Architecture|Depends|Recommends):'
+for needed in libboost libopenmpi-dev libucx-dev libhwloc-dev; do
+  dpkg-deb --field "$package" Depends | grep -q "$needed" || die "it does not depend on $needed"
+done
+
+# There: nothing of this environment, and the package's file and the template are all that is new.
+"${apart[@]}" "$repository" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C \
+  OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 bash -euc '
+    cd /root
+    dpkg --install mobula.deb
+    dpkg --verify libmobula-dev
+    cmake -S template -B build
+    cmake --build build
+    build/program
+    mpirun --oversubscribe -n 2 build/program
+    echo == removed ==
+    dpkg --remove libmobula-dev
+    if cmake -S template -B after > after.log 2>&1; then echo "it is still found" && exit 1; fi
+    grep -q "mobulaConfig.cmake" after.log' < "$package" > "$scratch/package.log" 2>&1 || {
+  cat "$scratch/package.log"
+  die "in the root of its own: status $?"
+}
+[[ $(grep -cxE 'pi is about 3\.1426: 8000000 darts on 1 node' "$scratch/package.log") -eq 2 ]] || {
+  cat "$scratch/package.log"
+  die "the program was not right twice"
+}

@@ -1,0 +1,96 @@
+#include "launch/mpi_command.hpp"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+
+namespace mobula::launch {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::Not;
+using words = std::vector<std::string>;
+
+mpi_program solver() {
+  mpi_program program;
+  program.arguments = {"./solver", "in put"};
+  program.variables = {"PATH=/bin", "SLURM_JOB_ID=7", "SLURM_NTASKS=9", "SLURM_CPU_BIND=quiet",
+                       "SLURM_PMIX_FENCE=ring"};
+  program.more_variables = {"OMP_NUM_THREADS=2", "PATH=/opt"};
+  program.places = {
+      {"a", "node1", "0-1", "GPU-1"}, {"a", "node1", "2-3", "GPU-2"}, {"b", "", "", ""}};
+  return program;
+}
+
+bool has_in_a_row(const words& all, const words& some) {
+  return std::ranges::search(all, some).size() == some.size();
+}
+
+TEST(MpiCommand, IsOpenMpisWithHostsAndVariables) {
+  const auto made = command_for(mpi_launcher::open_mpi, solver(), false);
+  EXPECT_TRUE(has_in_a_row(made.arguments, {"-np", "3", "--host", "a:2,b:1"}));
+  EXPECT_TRUE(has_in_a_row(made.arguments, {"-x", "OMP_NUM_THREADS", "-x", "PATH"}));
+  EXPECT_TRUE(has_in_a_row(made.arguments, {"--bind-to", "none"}));
+  EXPECT_TRUE(has_in_a_row(made.arguments, {"sh", "0-1/GPU-1 2-3/GPU-2 /", "./solver", "in put"}));
+  EXPECT_THAT(made.variables, Contains("OMP_NUM_THREADS=2"));
+  EXPECT_THAT(made.variables, Contains("PATH=/opt"));
+  EXPECT_THAT(made.variables, Not(Contains("PATH=/bin")));
+}
+
+TEST(MpiCommand, IsMpichsWithHostsAndVariables) {
+  const auto made = command_for(mpi_launcher::mpich, solver(), true);
+  EXPECT_EQ(made.arguments.front(), "mpiexec");
+  EXPECT_TRUE(has_in_a_row(made.arguments, {"-n", "3", "-hosts", "a:2,b:1"}));
+  EXPECT_TRUE(
+      has_in_a_row(made.arguments, {"-genv", "OMP_NUM_THREADS", "2", "-genv", "PATH", "/opt"}));
+}
+
+// Those of the step that it is started in would be options of the new one.
+TEST(MpiCommand, IsAStepOfSlurmsWithoutTheOtherSteps) {
+  mpi_program program = solver();
+  const auto made = command_for(mpi_launcher::srun, program, false);
+  EXPECT_THAT(made.arguments, Contains("--nodelist=node1,node1,b"));
+  EXPECT_THAT(made.arguments, Contains("--ntasks=3"));
+  EXPECT_THAT(made.arguments, Contains("--overlap"));
+  EXPECT_THAT(made.arguments, Contains("--mpi=pmix"));
+  EXPECT_THAT(made.arguments, Contains("--input=none"));
+  EXPECT_THAT(made.variables, ElementsAre("PATH=/opt", "SLURM_JOB_ID=7", "SLURM_PMIX_FENCE=ring",
+                                          "OMP_NUM_THREADS=2"));
+  program.has_input = true;
+  EXPECT_THAT(command_for(mpi_launcher::srun, program, true).arguments, Contains("--mpi=pmi2"));
+  EXPECT_THAT(command_for(mpi_launcher::srun, program, true).arguments, Contains("--input=0"));
+}
+
+TEST(DefaultLauncher, IsThatOfTheMpiOutsideOfSlurm) {
+  EXPECT_EQ(default_launcher({"PATH=/bin"}, false), mpi_launcher::open_mpi);
+  EXPECT_EQ(default_launcher({"PATH=/bin"}, true), mpi_launcher::mpich);
+  // A job of Slurm's in a container that has none of its programs.
+  EXPECT_EQ(default_launcher({"PATH=/no/such", "SLURM_JOB_ID=7"}, false), mpi_launcher::open_mpi);
+}
+
+TEST(Divide, GivesEachRankAsMuchInARow) {
+  EXPECT_THAT(divide({"0", "1", "2", "3"}, 2, 2), ElementsAre(words{"0", "1"}, words{"2", "3"}));
+  EXPECT_THAT(divide({"0", "1"}, 4, 0.5),
+              ElementsAre(words{"0"}, words{"0"}, words{"1"}, words{"1"}));
+  EXPECT_THAT(divide({"0"}, 3, 1), ElementsAre(words{"0"}, words{"0"}, words{"0"}));
+  EXPECT_THAT(divide({}, 2, 1), ElementsAre(words{}, words{}));
+  EXPECT_THAT(divide({"0", "1"}, 2, 0), ElementsAre(words{}, words{}));
+  // Thirds, of which three make one.
+  EXPECT_THAT(divide({"0", "1"}, 6, 1.0 / 3),
+              ElementsAre(words{"0"}, words{"0"}, words{"0"}, words{"1"}, words{"1"}, words{"1"}));
+}
+
+TEST(ShareRanks, TakesFewNodesOrAllAndEvenly) {
+  using shares = std::vector<std::uint32_t>;
+  EXPECT_EQ(share_ranks(shares{4, 4, 4}, 6, false), (shares{3, 3, 0}));
+  EXPECT_EQ(share_ranks(shares{4, 4, 4}, 6, true), (shares{2, 2, 2}));
+  EXPECT_EQ(share_ranks(shares{1, 8, 0}, 9, false), (shares{1, 8, 0}));
+  EXPECT_EQ(share_ranks(shares{1, 8, 0}, 6, true), (shares{1, 5, 0}));
+  EXPECT_EQ(share_ranks(shares{2, 8, 3}, 4, false), (shares{0, 4, 0}));
+  EXPECT_TRUE(share_ranks(shares{1, 1}, 3, false).empty());
+  EXPECT_TRUE(share_ranks(shares{}, 1, true).empty());
+}
+
+}  // namespace
+}  // namespace mobula::launch
