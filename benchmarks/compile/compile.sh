@@ -4,6 +4,7 @@
 # Compiles one file of this folder as a user would, and prints the size of the object as micro wants
 # to hear it.
 set -euo pipefail
+export CCACHE_DISABLE=1 # it would be a copy that is timed
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 object="$(mktemp)"
 trap 'rm -f "$object"' EXIT
