@@ -250,7 +250,11 @@ void crowd::worker::on_message(process_id from, wire::blob message) {
     where_.ends(revoked->lease);
     wire::send(out_, from, wire::lease_over{revoked->lease});
   } else if (const auto push = wire::decode<wire::task_push>(message)) {
-    pushed_.push_back({from, {.attempt = push->attempt, .task = push->task, .lease = push->lease}});
+    wire::task_done answer;
+    answer.attempt = push->attempt;
+    answer.task = push->task;
+    answer.lease = push->lease;
+    pushed_.push_back({from, std::move(answer)});
     if (pushed_.size() == 1) run_next();
   } else if (const auto reclaim = wire::decode<wire::task_reclaim>(message)) {
     give_back(from, *reclaim);

@@ -166,7 +166,7 @@ TEST(Crowd, NoRequestIsLostWithANodeThatEnds) {
     options.messages.most_ns = millisecond;
     crowd it{options};
     std::uint64_t wanted = 0;
-    for (wire::node_id node = 0; node + 1 < nodes; ++node) {
+    for (wire::node_id node = 0; node + std::size_t{1} < nodes; ++node) {
       crowd_owner& one = it.add_owner(node);
       for (int i = 0; i < 3; ++i, ++wanted) {
         it.time().at(end_ns + random() % (2 * millisecond),
