@@ -5,11 +5,12 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <set>
 #include <string>
+
+#include "launch/parent_of.hpp"
 
 namespace mobula::launch {
 
@@ -39,13 +40,6 @@ std::set<std::string> sockets_to(unsigned port) {
   return names;
 }
 
-int parent_of(int process) {
-  std::ifstream status{"/proc/" + std::to_string(process) + "/status"};
-  for (std::string line; std::getline(status, line);)
-    if (line.starts_with("PPid:")) return std::atoi(line.c_str() + 5);
-  return 0;
-}
-
 bool has_one_of(int process, const std::set<std::string>& sockets) {
   std::error_code refused;
   const std::filesystem::path folder{"/proc/" + std::to_string(process) + "/fd"};
@@ -64,7 +58,7 @@ bool has_rank_above(const environment& variables) {
   if (port == 0) return false;
   const std::set<std::string> sockets = sockets_to(port);
   if (sockets.empty()) return false;
-  for (int above = ::getppid(); above > 1; above = parent_of(above))
+  for (pid_t above = ::getppid(); above > 1; above = parent_of(above))
     if (has_one_of(above, sockets)) return true;
   return false;
 }

@@ -14,9 +14,9 @@
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 
+#include "launch/parent_of.hpp"
 #include "wire/codec.hpp"
 
 namespace mobula::launch {
@@ -41,22 +41,12 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
   return pointers;
 }
 
-/// The parent of a process; 0 if there is none of that number.
-pid_t parent_of(const std::filesystem::path& process) {
-  std::ifstream file{process / "stat"};
-  std::string text;
-  if (!std::getline(file, text)) return 0;
-  // After the name, which may have any sign in it: ") S 123".
-  const std::size_t end = text.rfind(')');
-  return end == std::string::npos || end + 4 > text.size() ? 0 : std::atoi(text.c_str() + end + 4);
-}
-
 std::vector<pid_t> own_children() {
   std::vector<pid_t> found;
   std::error_code refused;
   for (const auto& entry : std::filesystem::directory_iterator{"/proc", refused}) {
     const pid_t process = std::atoi(entry.path().filename().c_str());
-    if (process > 0 && parent_of(entry.path()) == ::getpid()) found.push_back(process);
+    if (process > 0 && parent_of(process) == ::getpid()) found.push_back(process);
   }
   return found;
 }

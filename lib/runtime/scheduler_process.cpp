@@ -39,12 +39,6 @@ launch::child_recipe recipe_for_workers(const scheduler_start& told,
   return recipe;
 }
 
-std::vector<std::string> hosts_of(const job_cards& job) {
-  std::vector<std::string> hosts;
-  for (const node_card& card : job.nodes) hosts.push_back(card.host);
-  return hosts;
-}
-
 // A file that would be larger than the limit is an error then. Children have their own.
 void ignore_limit_of_files() { ::signal(SIGXFSZ, SIG_IGN); }
 
@@ -178,9 +172,8 @@ void scheduler_process::meet_the_others() {
     pollfd readable{parent_.descriptor(), POLLIN, 0};
     ::poll(&readable, 1, -1);
   }
-  const auto job = part_of_bytes<job_cards>(answer.bytes);
-  make_books(job);
-  make_members(job);
+  make_books(part_of_bytes<job_cards>(answer.bytes));
+  make_members();
   parent_.send({"ready", {}});
 }
 
@@ -225,23 +218,24 @@ void scheduler_process::make_books(const job_cards& job) {
   };
 }
 
-void scheduler_process::make_members(const job_cards& job) {
-  core::membership_limits limits{told_.node_silence_ns};
-  members_ = std::make_unique<core::membership>(told_.node, job.nodes.size(), *gateway_, limits);
-  members_->on_death = [this, hosts = hosts_of(job)](wire::node_id node) {
+void scheduler_process::make_members() {
+  const core::peer_nodes& nodes = scheduler_->peers();
+  const core::membership_limits limits{told_.node_silence_ns};
+  members_ = std::make_unique<core::membership>(told_.node, nodes.size(), *gateway_, limits);
+  members_->on_death = [this, &nodes](wire::node_id node) {
     std::fprintf(stderr,
                  "mobula: node %u on %s has not been heard of for %.3g s and counts as dead "
                  "(MOBULA_NODE_TIMEOUT_MS)\n",
-                 unsigned{node}, hosts[node].c_str(),
+                 unsigned{node}, nodes[node].host.c_str(),
                  static_cast<double>(told_.node_silence_ns) / 1e9);
     links_->cut(node);
     on_closed(process_id::scheduler_of(node));
   };
-  members_->on_driver_lost = [this, host = job.nodes[told_.node].host] {
+  members_->on_driver_lost = [this, &nodes] {
     std::fprintf(stderr,
                  "mobula: node %u on %s has heard nothing of the driver's node for too long, and "
                  "ends (MOBULA_NODE_TIMEOUT_MS)\n",
-                 unsigned{told_.node}, host.c_str());
+                 unsigned{told_.node}, nodes[told_.node].host.c_str());
     on_closed(process_id::scheduler_of(0));
   };
 }

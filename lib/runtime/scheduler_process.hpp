@@ -73,7 +73,7 @@ class scheduler_process final : wire::receiver,
   void say_done();
   void prestart_once_drivers_are_here();
   void lose_driver(const std::string& who);
-  void make_members(const job_cards& job);
+  void make_members();
   void tell_of_unused_fabric();
 
   void on_message(wire::process_id from, wire::blob message) override;
