@@ -234,14 +234,16 @@ TEST(Gpus, WholeOnesAreSeenByOneTaskAtATime) {
 }
 
 TEST(Gpus, PartsOfOneAreSeenTogether) {
+  // As many as two devices hold: which of them fills first is not told here, since a scheduler that
+  // is asked again while processes come up grants more than are used.
   shared_numbers shared;
-  std::vector<object_ref<std::string>> four;
-  for (int i = 0; i < 4; ++i)
-    four.push_back(remote<visible_together>.with({.cpus = 0, .gpus = 0.25})(shared.path(), 4));
-  const auto seen = got(four);
+  std::vector<object_ref<std::string>> parts;
+  for (int i = 0; i < 8; ++i)
+    parts.push_back(remote<visible_together>.with({.cpus = 0, .gpus = 0.25})(shared.path(), 8));
+  const auto seen = got(parts);
   EXPECT_THAT(seen, Each(testing::AnyOf("0", "1")));
   if (node_count() == 1) {
-    EXPECT_THAT(seen, Each(seen.front()));
+    EXPECT_EQ(std::ranges::count(seen, "0"), 4);
   }
   EXPECT_EQ(got(remote<[] { return gpu_ids(); }>.with({.gpus = 0.5})()), std::vector<int>{0});
 }

@@ -86,7 +86,7 @@ void report(const entry& start, int argc, char** argv) {
   text += "\n";
   std::string rank;
   for (const std::string& entry : this_environment()) {
-    if (entry.starts_with("OMPI_") || entry.starts_with("MOBULA_")) rank += entry + " ";
+    if (entry.starts_with("OMPI_COMM_") || entry.starts_with("MOBULA_")) rank += entry + " ";
   }
   text += "rank_variables=" + rank + "\n";
   const char* kept = std::getenv("KEPT");
