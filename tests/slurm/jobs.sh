@@ -22,3 +22,27 @@ await_job() {
   said="$(output_of "$1")"
   [[ $(state_of "$1") == COMPLETED ]] || die "job $1: $(state_of "$1"), status $(exit_code_of "$1"): $said"
 }
+
+# het_job ARGUMENT...: a job whose run has several parts, submitted with a script's name and awaited.
+# Again if only srun is left of it: that of Slurm 22.05 starts a thread for each part and now and
+# then waits for ever for one of them twice (pmixp_abort_agent_stop; 4 of 45 runs, both cores busy).
+het_job() {
+  local job try
+  for try in 1 2 3 4 5; do
+    job="$(submit "$@")"
+    await 100 "job $job to end" ended_or_stuck "$job" || { output_of "$job" >&2 && exit 1; }
+    if ended "$job"; then
+      await_job "$job"
+      return
+    fi
+    echo "srun is stuck after run $try of job $job, which has ended"
+    scancel "$job"
+    await 30 "the cancelled job $job to end" ended "$job"
+  done
+  die "srun is stuck in each of $try runs"
+}
+ended_or_stuck() {
+  ended "$1" || { only_srun_is_left "$1" && sleep 3 && only_srun_is_left "$1" && ! ended "$1"; }
+}
+# No step of any job runs on any host, and the program has said its last word.
+only_srun_is_left() { has_said "$1" "^$right" && ! ps -eo args | grep -qE '^slurmstepd: \[[0-9+]+\.[0-9]'; }

@@ -55,15 +55,14 @@ END
     [[ $(times_right "$said") -eq 2 ]] || die "not both steps are right: $said"
     ;;
   heterogeneous)
-    job="$(submit << END
+    cat > "$scratch/both.sbatch" << END
 #!/bin/bash
 #SBATCH --nodes=1 --ntasks=1 --cpus-per-task=2
 #SBATCH hetjob
 #SBATCH --nodes=2 --ntasks-per-node=1 --gres=gpu:2
 srun --mpi=pmix --het-group=0,1 $PROGRAMS/walkthrough
 END
-    )"
-    await_job "$job"
+    het_job "$scratch/both.sbatch"
     [[ $(times_right "$said") -eq 1 ]] || die "not right: $said"
     for node in "0 on node1" "1 on node2" "2 on node3"; do
       [[ $said == *"node $node:"* ]] || die "not on $node: $said"

@@ -38,7 +38,9 @@ expect_times 2 '^devices 0,1$'
 expect_times 2 '^  gpus +2 offered'
 expect '^node 0 on node2$'
 
-try heterogeneous.sbatch "$PROGRAMS/walkthrough"
+script=heterogeneous.sbatch
+tried=$((tried + 1))
+het_job "$scripts/$script" "$PROGRAMS/walkthrough"
 expect "^$right"
 expect '^  node 0 on node1'
 expect_times 3 '^  node [0-9]+ on node'
