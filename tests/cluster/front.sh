@@ -28,7 +28,9 @@ mount --bind "$CLUSTER_STATE/hosts" /etc/hosts
 
 without_ipv6
 ip link set lo up
-ip link add lan type bridge
+# With an address of its own: it has the lowest of its nodes' otherwise, another one after a crash,
+# and nobody reaches this host for a while.
+ip link add lan address 02:00:0a:58:00:fe type bridge
 ip address add 10.88.0.254/24 dev lan
 ip link set lan up
 for name in $CLUSTER_NODES; do boot "$name"; done

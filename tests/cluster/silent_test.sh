@@ -18,6 +18,11 @@ trap 'cat "$scratch/said" "$scratch/log"; kill -KILL $job 2> /dev/null || true' 
 await 60 "tasks on all hosts" says "on all hosts"
 
 case $case in
+  crashed_host)
+    crash node3
+    await 60 "the driver to go on without node3" says right
+    says_of_node 2 "counts as dead" || die "nothing was said of node3"
+    ;;
   frozen_host)
     freeze node3
     await 60 "the driver to go on without node3" says right
