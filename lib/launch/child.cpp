@@ -78,11 +78,7 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
 
 environment variables_for(const child_recipe& recipe) {
   environment variables = without_rank(recipe.variables);
-  for (const std::string& one : recipe.more_variables) {
-    const std::size_t name = one.find('=');
-    set_variable(variables, std::string_view{one}.substr(0, name),
-                 std::string_view{one}.substr(name + 1));
-  }
+  set_variables(variables, recipe.more_variables);
   set_variable(variables, role_variable, name_of(recipe.as));
   set_variable(variables, parent_variable, std::to_string(::getpid()));
   set_variable(variables, start_variable, recipe.start);

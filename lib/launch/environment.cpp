@@ -49,4 +49,14 @@ void set_variable(environment& variables, std::string_view name, std::string_vie
   }
 }
 
+void set_variables(environment& variables, const environment& more) {
+  for (const std::string& one : more) set_variable(variables, name_in(one), value_in(one));
+}
+
+std::string_view name_in(std::string_view entry) { return entry.substr(0, entry.find('=')); }
+
+std::string_view value_in(std::string_view entry) {
+  return entry.substr(std::min(name_in(entry).size() + 1, entry.size()));
+}
+
 }  // namespace mobula::launch

@@ -23,4 +23,11 @@ std::optional<std::string_view> find_variable(const environment& variables, std:
 /// Sets a variable, in place if it is there already.
 void set_variable(environment& variables, std::string_view name, std::string_view value);
 
+/// Sets all of `more`.
+void set_variables(environment& variables, const environment& more);
+
+/// What stands before the first '=' of an entry and behind it; of one without, all and nothing.
+std::string_view name_in(std::string_view entry);
+std::string_view value_in(std::string_view entry);
+
 }  // namespace mobula::launch

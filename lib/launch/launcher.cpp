@@ -203,7 +203,7 @@ bool is_per_rank(std::string_view name) {
 environment without_rank(const environment& variables) {
   environment kept;
   for (const std::string& entry : variables) {
-    if (!is_per_rank(std::string_view{entry}.substr(0, entry.find('=')))) kept.push_back(entry);
+    if (!is_per_rank(name_in(entry))) kept.push_back(entry);
   }
   return kept;
 }

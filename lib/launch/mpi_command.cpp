@@ -49,8 +49,6 @@ std::string slurm_hosts(const std::vector<rank_place>& places) {
   return text;
 }
 
-std::string_view name_in(std::string_view entry) { return entry.substr(0, entry.find('=')); }
-
 // What srun would take for options of ours: it reads the variables that steps have as such. Left is
 // what names the job, and how ranks of PMIx meet.
 bool is_option_of_srun(std::string_view name) {
@@ -100,8 +98,7 @@ std::vector<std::string> mpich(const mpi_program& program) {
   words.push_back("-hosts");
   words.push_back(hosts_with_counts(program.places));
   for (const std::string& one : program.more_variables) {
-    const std::string_view name = name_in(one);
-    append(words, {"-genv", name, std::string_view{one}.substr(name.size() + 1)});
+    append(words, {"-genv", name_in(one), value_in(one)});
   }
   return words;
 }
@@ -113,10 +110,7 @@ launch_command command_for(mpi_launcher which, const mpi_program& program, bool 
   for (const std::string& one : program.variables)
     if (which != mpi_launcher::srun || !is_option_of_srun(name_in(one)))
       made.variables.push_back(one);
-  for (const std::string& one : program.more_variables) {
-    const std::string_view name = name_in(one);
-    set_variable(made.variables, name, std::string_view{one}.substr(name.size() + 1));
-  }
+  set_variables(made.variables, program.more_variables);
   switch (which) {
     case mpi_launcher::srun:
       made.arguments = srun(program, mpi_is_mpich);

@@ -230,13 +230,13 @@ std::span<const setting_row> setting_table() { return table; }
 settings read_settings(const environment& variables) {
   settings result;
   for (const std::string& entry : variables) {
-    const std::string_view name = std::string_view{entry}.substr(0, entry.find('='));
+    const std::string_view name = name_in(entry);
     if (!name.starts_with("MOBULA_") || name.starts_with("MOBULA_UCX_")) continue;
     const auto row = std::find_if(table.begin(), table.end(),
                                   [&](const setting_row& one) { return one.name == name; });
     if (row == table.end()) throw start_error{refuse_unknown(name)};
     if (row->internal) continue;
-    const std::string_view value = std::string_view{entry}.substr(name.size() + 1);
+    const std::string_view value = value_in(entry);
     if (!row->take(result, value)) {
       std::string text{"the environment sets "};
       text.append(name).append(" to \"").append(value).append("\", but it must be ");
@@ -249,7 +249,7 @@ settings read_settings(const environment& variables) {
 environment users_settings(const environment& variables) {
   environment found;
   for (const std::string& entry : variables) {
-    const std::string_view name = std::string_view{entry}.substr(0, entry.find('='));
+    const std::string_view name = name_in(entry);
     const bool is_internal = std::any_of(table.begin(), table.end(), [&](const setting_row& one) {
       return one.internal && one.name == name;
     });
@@ -269,7 +269,7 @@ environment settings_of_job(const environment& own, const environment& first) {
   }
   environment all = own;
   for (const std::string& entry : first) {
-    const std::string_view name = std::string_view{entry}.substr(0, entry.find('='));
+    const std::string_view name = name_in(entry);
     if (!find_variable(own, name)) all.push_back(entry);
   }
   return all;

@@ -185,21 +185,11 @@ std::vector<launch::rank_place> places_here(const order& told, std::uint32_t ran
   return places;
 }
 
-std::string_view name_in(std::string_view variable) {
-  return variable.substr(0, variable.find('='));
-}
-
-void set_all(launch::environment& variables, const launch::environment& more) {
-  for (const std::string& one : more)
-    launch::set_variable(variables, name_in(one),
-                         std::string_view{one}.substr(name_in(one).size() + 1));
-}
-
 // What counts the threads of each rank: the calling process may have been told of all of them.
 launch::environment counts_of_a_rank(const order& told, const launch::environment& variables) {
   launch::environment users = variables;
   std::erase_if(users, [](const std::string& one) {
-    return std::ranges::count(this_workers_lease().counts, name_in(one)) != 0;
+    return std::ranges::count(this_workers_lease().counts, launch::name_in(one)) != 0;
   });
   launch::environment counts = launch::thread_counts(static_cast<std::uint32_t>(told.cpus), users);
   // Other hosts have the user's only if they are told.
@@ -213,7 +203,7 @@ command_result run_ranks(const order& told, std::vector<launch::rank_place> plac
   program.arguments = told.arguments;
   program.variables = variables_for_commands();
   program.more_variables = counts_of_a_rank(told, program.variables);
-  set_all(program.more_variables, told.variables);
+  launch::set_variables(program.more_variables, told.variables);
   program.places = std::move(places);
   program.has_input = !told.input.empty();
   const bool is_mpich = launch::mpi_is_mpich();
@@ -224,7 +214,7 @@ command_result run_ranks(const order& told, std::vector<launch::rank_place> plac
   // What a launcher says of that is long, and not the same of each.
   std::string refusal;
   launch::environment variables = program.variables;
-  set_all(variables, told.variables);
+  launch::set_variables(variables, told.variables);
   if (launch::find_program(told.arguments.front(), variables, told.folder, refusal).empty())
     throw error{refusal};
   return run(told, launch::command_for(which, program, is_mpich), patience_of_launchers_ms);
@@ -235,7 +225,7 @@ command_result run_here(std::string bytes) {
   const auto told = part_of_bytes<order>(bytes);
   if (told.ranks > 1) return run_ranks(told, places_here(told, told.ranks));
   launch::launch_command what{told.arguments, variables_for_commands()};
-  set_all(what.variables, told.variables);
+  launch::set_variables(what.variables, told.variables);
   return run(told, std::move(what), 0);
 }
 

@@ -508,7 +508,7 @@ void scheduler_process::start_worker(process_id process, const core::process_set
   // none.
   launch::environment variables = launch::thread_counts(
       static_cast<std::uint32_t>(set.cpus / wire::resource_amounts::unit), variables_);
-  for (const std::string& one : variables) text.counts.push_back(one.substr(0, one.find('=')));
+  for (const std::string& one : variables) text.counts.emplace_back(launch::name_in(one));
   variables.push_back("CUDA_VISIBLE_DEVICES=" + visible_devices(set.devices));
   seats_->start(process.incarnation(), to_hex(bytes_of_part(text)), std::move(variables), threads);
 }

@@ -176,6 +176,16 @@ TEST(SetVariable, ReplacesInPlaceAndKeepsLongerNames) {
   EXPECT_THAT(variables, ElementsAre("AB=1", "A=3", "C=4"));
   EXPECT_EQ(find_variable(variables, "A"), "3");
   EXPECT_EQ(find_variable(variables, "B"), std::nullopt);
+  set_variables(variables, {"A=5=5", "D="});
+  EXPECT_THAT(variables, ElementsAre("AB=1", "A=5=5", "C=4", "D="));
+}
+
+// An environment may have entries that are no variables.
+TEST(NameIn, IsAllOfAnEntryWithoutAValue) {
+  EXPECT_EQ(name_in("A=b=c"), "A");
+  EXPECT_EQ(value_in("A=b=c"), "b=c");
+  EXPECT_EQ(name_in("A"), "A");
+  EXPECT_EQ(value_in("A"), "");
 }
 
 }  // namespace

@@ -64,7 +64,7 @@ TEST(Settings, RefuseABadValueInASentence) {
         "MOBULA_RANKS_PER_NODE=0", "MOBULA_STORE_BYTES=8GX", "MOBULA_STORE_BYTES=0",
         "MOBULA_DUMP_STORE=yes", "MOBULA_DEADLOCK_AFTER_MS=0", "MOBULA_DEADLOCK_AFTER_MS=1s",
         "MOBULA_BIND=maybe", "MOBULA_RESERVED_CORES=-1", "MOBULA_RESERVED_CORES=1.5",
-        "MOBULA_RESERVED_CORES=nan"}) {
+        "MOBULA_RESERVED_CORES=nan", "MOBULA_CPUS"}) {
     EXPECT_NE(refusal({bad}), "") << bad;
   }
 }
