@@ -1,5 +1,7 @@
 #include "core/accusations.hpp"
 
+#include <algorithm>
+
 namespace mobula::core {
 
 bool accusations::accuse(wire::node_id node, wire::node_id by, std::uint64_t now_ns) {
@@ -25,15 +27,21 @@ void accusations::died(wire::node_id node) {
 }
 
 std::optional<wire::node_id> accusations::dead(std::uint64_t now_ns) {
+  bool is_enough = false;
   for (auto at = suspects_.begin(); at != suspects_.end();) {
     auto& [node, one] = *at;
     std::erase_if(one.accusers,
                   [&](const auto& each) { return now_ns - each.second >= limits_.forget_ns; });
     if (!one.answered && now_ns - one.asked_ns >= limits_.answer_ns) return node;
-    if (!one.accusers.empty() && now_ns - one.since_ns >= limits_.endure_ns) return node;
+    is_enough |= !one.accusers.empty() && now_ns - one.since_ns >= limits_.endure_ns;
     at = one.answered && one.accusers.empty() ? suspects_.erase(at) : std::next(at);
   }
-  return std::nullopt;
+  if (!is_enough) return std::nullopt;
+  const auto worst = std::ranges::max_element(suspects_, {}, [&](const auto& entry) {
+    const suspect& one = entry.second;
+    return now_ns - one.since_ns >= limits_.endure_ns / 2 ? one.accusers.size() : 0;
+  });
+  return worst->first;
 }
 
 }  // namespace mobula::core

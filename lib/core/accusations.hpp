@@ -19,7 +19,9 @@ namespace mobula::core {
 /// | cleared                    | no accusation for `forget_ns`                  | not accused |
 /// | asked or cleared           | accusations of somebody living for `endure_ns` | dead    |
 ///
-/// The last: a link between two living nodes is cut, and so one of them has to go.
+/// The last: links between living nodes are cut, and so somebody has to go. It is the one whom most
+/// accuse, and that for half as long at least: one that reaches nobody but the driver's node
+/// accuses all that it watches, and each of them has fewer accusers than it has itself.
 class accusations {
  public:
   struct limits {

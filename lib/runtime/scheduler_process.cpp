@@ -366,6 +366,9 @@ void scheduler_process::on_message(process_id from, wire::blob message) {
       std::fprintf(stderr, "mobula: %s\n", altered.c_str());
   }
   if (directory_->on_message(from, message) || members_->on_message(from, message)) return;
+  // It leaves in order: whoever else takes longer, nobody is to miss it.
+  if (wire::type_of(message) == wire::message_type::shutdown_done && from.is_scheduler())
+    members_->died(from.node());
   if (wire::type_of(message) == wire::message_type::process_ended) {
     if (const auto told = wire::decode<wire::process_ended>(message)) {
       for (const process_id ended : told->processes) {

@@ -271,6 +271,19 @@ TEST(Membership, ACutLinkBetweenTwoWhoBothReachTheDriverCostsOneOfThem) {
   }
 }
 
+TEST(Membership, WhoReachesNobodyButTheDriverIsTheOneToGo) {
+  for (const node_id nodes : {node_id{4}, node_id{5}, node_id{10}, node_id{30}}) {
+    for (node_id alone = 1; alone < nodes; ++alone) {
+      camp it{nodes};
+      it.run(second);
+      for (node_id other = 1; other < nodes; ++other)
+        if (other != alone) it.net().cut(alone, other);
+      it.run(6 * silence);
+      EXPECT_EQ(it.declared(), std::vector{alone}) << nodes << " nodes";
+    }
+  }
+}
+
 TEST(Membership, WhoWatchesTheDriversNodeAndHearsItOnlyThroughOthersHasLostIt) {
   camp it{6};
   it.net().cut(0, 1);
