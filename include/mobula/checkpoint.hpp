@@ -23,14 +23,16 @@ namespace MOBULA_API mobula {
 /// What the folder held before is replaced in one step, when all is written: whenever the job dies,
 /// one of the two is there, whole. Only then the old one's files are removed, and what saves that
 /// died have left; files of others are left alone. Of two saves into one folder at the same time
-/// each is whole, and the one that ends last stays.
+/// each is whole, and the one that ends last stays, where the file system's locks (flock) hold
+/// between the nodes that save; where they don't (a Lustre mounted with localflock), don't save
+/// into one folder from two jobs at once.
 ///
 /// Refs inside of what is saved are refused; arrays inside of it are saved with it. In the driver,
 /// in tasks, in actors and among peers (each rank its own folder). Thread-safe.
 /// @param folder  a path; also a std::filesystem::path
 /// @throws what get of the first ref that failed throws; checkpoint_error if a file can't be
 ///   written, or a node does not see the folder; timed_out if it has not been done within the
-///   limit. The former checkpoint stays then
+///   limit; what is being written then is waited for 10 s more at most. The former checkpoint stays
 /// @throws std::invalid_argument if the folder's name is empty or the limit negative
 /// @throws error if a ref is empty, before init or after shutdown
 template <class T>

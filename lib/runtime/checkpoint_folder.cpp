@@ -44,7 +44,7 @@ std::string absolute(const std::string& folder) {
   std::error_code error;
   const fs::path path = fs::absolute(folder, error);
   if (error) throw_io_error("find", folder, error.value());
-  return path.lexically_normal().string();
+  return path.string();
 }
 
 std::string list_in(const std::string& folder) { return folder + "/" + std::string{list_file}; }
@@ -75,49 +75,82 @@ void check_list_may_be_replaced(const std::string& folder) {
                            "move it away, or take another folder"};
 }
 
+// With all above it that is missing; their names are safe, too.
 void make_folder(const std::string& folder) {
   std::error_code error;
+  std::vector<fs::path> parents;
+  for (fs::path at{folder}; !at.empty() && !fs::exists(at, error); at = at.parent_path())
+    parents.push_back(at.parent_path());
   fs::create_directories(folder, error);
   if (error) throw_io_error("make the folder", folder, error.value());
+  for (const fs::path& one : parents) make_names_safe(one.empty() ? "." : one.string());
 }
 
-/// Waits for its turn; where the file system has no locks, nobody waits. @returns whether it has it
+/// Where the file system has no locks, nobody waits. @returns whether it has it
 bool lock(int file, int how) {
   while (::flock(file, how) != 0)
     if (errno != EINTR) return false;
   return true;
 }
 
-/// Looks which of the checkpoints in a folder are still being written.
+/// Looks which of the checkpoints in a folder are still being written, or have replaced the one
+/// whose save looks.
 class others_saves {
  public:
-  explicit others_saves(const std::string& folder) : folder_{folder} {}
+  /// @param own  the file of the save that looks: the list, unless another has replaced it
+  others_saves(const std::string& folder, int own) : folder_{folder}, own_{own} {}
 
-  bool goes_on(std::uint64_t generation) {
-    const auto [known, is_new] = known_.emplace(generation, false);
+  bool are_needed(std::uint64_t generation) {
+    const auto [known, is_new] = known_.try_emplace(generation);
     if (is_new) known->second = look(generation);
-    return known->second;
+    return known->second.is_needed;
   }
 
  private:
-  bool look(std::uint64_t generation) const {
+  struct save {
+    bool is_needed = true;
+    // Of one that is over: nobody may begin by that name before its files are removed.
+    launch::descriptor locked;
+  };
+
+  save look(std::uint64_t generation) const {
     const std::string path = folder_ + "/" + saving_file(generation);
-    const launch::descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    launch::descriptor file{::open(path.c_str(), O_RDWR | O_CLOEXEC)};
+    if (!file && errno != ENOENT) return {};
     // Where nothing can be locked nobody knows.
-    return file ? !lock(file.get(), LOCK_EX | LOCK_NB) : errno != ENOENT;
+    if (file && !lock(file.get(), LOCK_EX | LOCK_NB)) return {};
+    if (file && ::access(path.c_str(), F_OK) == 0) return {false, std::move(file)};
+    // It was removed, or has become the list: that before it was looked for here.
+    return {is_the_list(generation), {}};
+  }
+
+  bool is_the_list(std::uint64_t generation) const {
+    const std::string list = list_in(folder_);
+    struct stat mine {};
+    struct stat there {};
+    if (::fstat(own_, &mine) == 0 && ::stat(list.c_str(), &there) == 0 &&
+        mine.st_ino == there.st_ino && mine.st_dev == there.st_dev)
+      return false;
+    try {
+      const auto text = text_of_file(list);
+      return text && read_list(*text, list).generation == generation;
+    } catch (const checkpoint_error&) {
+      return true;  // for all that is known
+    }
   }
 
   const std::string& folder_;
-  std::map<std::uint64_t, bool> known_;
+  int own_;
+  std::map<std::uint64_t, save> known_;
 };
 
 /// Of checkpoints that were replaced, and of saves that died. Of others nothing.
-void remove_all_but(std::uint64_t generation, const std::string& folder) {
-  others_saves others{folder};
+void remove_all_but(std::uint64_t generation, const std::string& folder, int own) {
+  others_saves others{folder, own};
   std::error_code error;
   for (fs::directory_iterator one{folder, error}, end; !error && one != end; one.increment(error)) {
     const auto found = generation_of(one->path().filename().native());
-    if (found && *found != generation && !others.goes_on(*found)) ::unlink(one->path().c_str());
+    if (found && *found != generation && !others.are_needed(*found)) ::unlink(one->path().c_str());
   }
 }
 
@@ -171,18 +204,14 @@ struct folder_writer::state {
     const std::string text = list.text();
     write_all(file.get(), std::as_bytes(std::span{text}), path);
     make_safe(file.get(), path);
-    const launch::descriptor here{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-    if (!here) throw_io_error("read", folder);
-    // One after the other: each removes what it has replaced.
-    lock(here.get(), LOCK_EX);
     check_list_may_be_replaced(folder);
     // The names of the objects first: nobody may find a list of what is not there.
-    make_safe(here.get(), folder);
+    make_names_safe(folder);
     if (::rename(path.c_str(), list_in(folder).c_str()) != 0)
       throw_io_error("write", list_in(folder));
     is_finished = true;
-    make_safe(here.get(), folder);
-    remove_all_but(list.generation, folder);
+    make_names_safe(folder);
+    remove_all_but(list.generation, folder, file.get());
   }
 
   void remove() const {

@@ -1,5 +1,6 @@
 #include "runtime/checkpoint_io.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -62,6 +63,12 @@ void make_safe(int file, const std::string& path) {
     if (errno == EINVAL || errno == ENOTSUP) return;
     if (errno != EINTR) throw_io_error("write", path);
   }
+}
+
+void make_names_safe(const std::string& folder) {
+  const launch::descriptor here{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (!here) throw_io_error("read", folder);
+  make_safe(here.get(), folder);
 }
 
 }  // namespace mobula::detail

@@ -21,5 +21,7 @@ void write_all(int file, std::span<const std::byte> bytes, const std::string& pa
 std::size_t read_some(int file, std::span<std::byte> into, const std::string& path);
 /// What was written is safe. @throws checkpoint_error
 void make_safe(int file, const std::string& path);
+/// So are the names in that folder. @throws checkpoint_error
+void make_names_safe(const std::string& folder);
 
 }  // namespace mobula::detail

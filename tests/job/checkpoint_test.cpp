@@ -400,6 +400,49 @@ int save_there(std::vector<object_ref<int>> refs, std::string folder) {
   return sum;
 }
 
+int save_again_and_again(int who, std::string folder) {
+  int count = 0;
+  for (; count < 20; ++count) save(std::vector{put(who), put(who), put(who)}, folder);
+  return count;
+}
+
+// Each removes what others have left, and nothing of the one in place.
+TEST_F(Checkpoint, MayBeWrittenByProcessesAtOnce) {
+  std::vector<object_ref<int>> savers;
+  for (int who = 0; who < 4; ++who)
+    savers.push_back(remote<save_again_and_again>.with({.cpus = 0.5})(who, path().string()));
+  int looks = 0;
+  while (wait(savers, {.count = savers.size(), .timeout = std::chrono::seconds{0}}).ready.size() <
+         savers.size()) {
+    const std::string list = contents(path() / list_file);
+    const auto at = list.find("generation ");
+    if (at == std::string::npos) continue;
+    const std::string generation = list.substr(at + 11, 16);
+    bool is_whole = true;
+    for (int i = 0; i < 3; ++i)
+      is_whole &=
+          fs::exists(path() / ("mobula." + generation + "." + std::to_string(i) + ".object"));
+    // Another one may have come since.
+    EXPECT_TRUE(is_whole || contents(path() / list_file) != list) << generation;
+    ++looks;
+  }
+  EXPECT_EQ(got(savers), std::vector(4, 20));
+  EXPECT_GT(looks, 0);
+  const auto values = got(load<int>(path()));
+  EXPECT_EQ(values, std::vector<int>(3, values.at(0)));
+  EXPECT_EQ(files().size(), 4U);
+}
+
+TEST_F(Checkpoint, IsWhereTheKernelFindsItsFolder) {
+  fs::create_directories(path() / "far" / "away");
+  fs::create_directory_symlink(path() / "far" / "away", path() / "link");
+  const std::string folder = (path() / "link" / ".." / "new" / "one").string();
+  save(std::vector{put(7)}, folder);
+  EXPECT_TRUE(has_checkpoint(folder));
+  EXPECT_TRUE(has_checkpoint((path() / "far" / "new" / "one").string()));
+  EXPECT_EQ(got(load<int>(folder)), std::vector{7});
+}
+
 struct keeper {
   std::vector<object_ref<int>> refs;
   int keep(int value, std::string folder) {
