@@ -37,6 +37,22 @@ result run_case(int number, double seconds) {
   return {number, std::sqrt(number)};
 }
 
+// Of those that are ready: one that failed has no value, and is tried again later.
+std::vector<mobula::object_ref<result>> done_by_now(
+    const std::vector<mobula::object_ref<result>>& cases) {
+  const mobula::wait_options now{.count = cases.size(), .timeout = std::chrono::seconds{0}};
+  std::vector<mobula::object_ref<result>> good;
+  for (const auto& one : mobula::wait(cases, now).ready) {
+    try {
+      mobula::get(one);
+      good.push_back(one);
+    } catch (const mobula::error& failed) {
+      fmt::print(stderr, "sweep: {}\n", failed.what());
+    }
+  }
+  return good;
+}
+
 int run(const options& asked) {
   // What was done before, and the cases that are left.
   std::vector<mobula::object_ref<result>> cases;
@@ -51,10 +67,9 @@ int run(const options& asked) {
   }
   // Before the job is ended: what is done by then. It runs beside main.
   mobula::on_preempt([cases, folder = asked.folder] {
-    const auto now =
-        mobula::wait(cases, {.count = cases.size(), .timeout = std::chrono::seconds{0}});
-    mobula::save(now.ready, folder);
-    fmt::print("saved {} cases; the others are left for later\n", now.ready.size());
+    const auto good = done_by_now(cases);
+    mobula::save(good, folder);
+    fmt::print("saved {} cases; the others are left for later\n", good.size());
   });
 
   fmt::print("{} of {} cases were done before; start {} of the job, on {} nodes\n", before,

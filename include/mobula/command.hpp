@@ -50,7 +50,8 @@ class command_with;
 ///
 /// It has the cores and GPUs of the task and keeps them while it runs: 1 cpu, or for each of its
 /// ranks what `with` says. The task ends when the program does, and then, or if the job ends or the
-/// task's process dies, nothing that it has started is left. Its environment is that of the job,
+/// task's process dies, nothing that it has started is left. Signals that are sent to every process
+/// of the job, as Slurm does before it ends one, reach it, too. Its environment is that of the job,
 /// without what is Mobula's or a rank's own, and with CUDA_VISIBLE_DEVICES and OMP_NUM_THREADS of
 /// its lease.
 ///

@@ -19,12 +19,15 @@ namespace MOBULA_API mobula {
 /// that the job is to be put into the queue once more (slurm/preemptible.sbatch). Main does not
 /// return then, and no destructor runs, as in std::quick_exit; C streams and std::cout are flushed.
 /// What the callback throws is printed, and the exit status is 1. If main returns, exits or shuts
-/// down before the callback has returned, that is the end, with its status.
+/// down before the callback has returned, that is the end, with its status. It may begin at any
+/// moment until main does so: what it uses it owns (capture by value), or outlives `runtime`.
 ///
 /// In the driver, while the job runs; thread-safe. From then on all other processes of the job, on
-/// all nodes, outlive these two signals, which Slurm sends to everyone, and end with the driver;
-/// before, and without a callback, the driver does with them what the program says: without a
-/// handler of its own it ends. A later call replaces the callback; an empty one takes it back. The
+/// all nodes, outlive these two signals, which Slurm sends to everyone, and end with the driver.
+/// Programs that tasks start, `command`s among them, get them as ever, and may end by them: that is
+/// a result like any other, to be told from one that is done by command_result::signal. The driver,
+/// before, and without a callback, does with them what the program says: without a handler of its
+/// own it ends. A later call replaces the callback; an empty one takes it back. The
 /// program's own handlers of the two signals are replaced, until it is taken back or the job is
 /// shut down.
 /// @throws error before init, after shutdown, in a task or actor, and in ranks of a program that is

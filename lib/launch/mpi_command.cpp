@@ -143,6 +143,10 @@ std::vector<std::vector<std::string>> divide(const std::vector<std::string>& lis
   // A list that is too short is shared: rank by rank, in turn.
   const double step = std::min(each, size / ranks);
   for (std::uint32_t rank = 0; rank < ranks; ++rank) {
+    if (step < 1) {
+      parts[rank].push_back(list[rank * list.size() / ranks]);
+      continue;
+    }
     // The sum of many parts may come out a little short of a whole.
     constexpr double rounding = 1e-9;
     const auto begin = static_cast<std::size_t>(step * rank + rounding);

@@ -1,12 +1,13 @@
 #include "launch/spawning_thread.hpp"
 
-#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <condition_variable>
 #include <mutex>
 #include <thread>
+
+#include "launch/blocked_signals.hpp"
 
 namespace mobula::launch {
 
@@ -15,13 +16,8 @@ namespace {
 class lasting_thread {
  public:
   lasting_thread() {
-    // The user's signal handlers are not to run here.
-    sigset_t all;
-    sigset_t before;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);
+    const blocked_signals blocked;
     std::thread{[this] { serve(); }}.detach();
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
 
   int run(const std::function<int()>& work) {

@@ -55,13 +55,16 @@ class warden {
  public:
   explicit warden(warden_order told) : told_{std::move(told)} {
     // Its own session, so that nobody ends it with a group or a terminal, and the father of all
-    // below it that lose theirs.
+    // below it that lose theirs. A signal is not for it: what is to end the command closes the
+    // lifeline, and a launcher that warns every process of a job warns the command, too.
     ::setsid();
     ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+    sigset_t all;
+    ::sigfillset(&all);
+    ::sigprocmask(SIG_SETMASK, &all, nullptr);
     sigset_t watched;
     ::sigemptyset(&watched);
-    for (const int one : {SIGCHLD, SIGTERM, SIGINT, SIGHUP}) ::sigaddset(&watched, one);
-    ::sigprocmask(SIG_BLOCK, &watched, nullptr);
+    ::sigaddset(&watched, SIGCHLD);
     signals_ = launch::descriptor{::signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK)};
   }
 
@@ -140,17 +143,11 @@ class warden {
       std::array<pollfd, 2> watched{
           {{signals_.get(), POLLIN, 0}, {is_to_end ? -1 : lifeline, POLLIN, 0}}};
       ::poll(watched.data(), watched.size(), static_cast<int>(left));
-      if (!is_to_end && (watched[1].revents != 0 || was_told_to_end())) return false;
-      if (is_to_end) was_told_to_end();
+      if (watched[1].revents != 0) return false;
+      signalfd_siginfo ignored{};
+      while (::read(signals_.get(), &ignored, sizeof ignored) > 0) {
+      }
     }
-  }
-
-  bool was_told_to_end() {
-    bool told = false;
-    signalfd_siginfo one{};
-    while (::read(signals_.get(), &one, sizeof one) == sizeof one)
-      if (one.ssi_signo != SIGCHLD) told = true;
-    return told;
   }
 
   static std::int64_t now_ms() {

@@ -5,6 +5,7 @@
 
 #include <chrono>
 
+#include "launch/blocked_signals.hpp"
 #include "launch/seat.hpp"
 #include "runtime/scheduler_process.hpp"
 
@@ -57,17 +58,12 @@ duty_end node_duty::conclude() {
 }
 
 void node_duty::begin(std::function<void()> when_over) {
-  // Signals are the program's: its own threads take them.
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  const launch::blocked_signals blocked;
   thread_ = std::thread{[this, told = std::move(when_over)] {
     wait_until_over();
     over_.store(true, std::memory_order_release);
     told();
   }};
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 bool node_duty::join(std::chrono::milliseconds patience) {

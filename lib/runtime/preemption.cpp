@@ -18,6 +18,8 @@
 #include <thread>
 #include <utility>
 
+#include "launch/blocked_signals.hpp"
+#include "launch/descriptor.hpp"
 #include "launch/warnings.hpp"
 #include "mobula/errors.hpp"
 #include "runtime/errors.hpp"
@@ -28,9 +30,16 @@ namespace {
 
 // Read by signal handlers.
 std::atomic<int> news{-1};
+std::atomic<pid_t> warned_process{0};
 
-void on_warning(int) {
+void on_warning(int which) {
   const int error = errno;
+  if (::getpid() != warned_process) {
+    // One that the program has forked: this is no warning for the job.
+    ::signal(which, SIG_DFL);
+    ::raise(which);
+    return;
+  }
   static_cast<void>(::eventfd_write(news, 1));
   errno = error;
 }
@@ -48,9 +57,14 @@ class watch {
     take_signals();
   }
 
+  void disarm() {
+    const std::lock_guard held{lock_};
+    callback_ = nullptr;
+  }
+
   void forget() {
     const std::lock_guard held{lock_};
-    if (!has_begun_) give_signals_back();
+    give_signals_back();
   }
 
  private:
@@ -61,21 +75,25 @@ class watch {
       throw error{
           "on_preempt has no descriptor to wait on: the limit of open files is reached "
           "(ulimit -n)"};
-    news = made;
+    launch::descriptor kept{made};
     // The user's handlers are not to run in this thread; but somebody must take the warnings, also
     // where all others block them.
-    sigset_t others;
-    sigset_t before;
-    ::sigfillset(&others);
+    sigset_t others = launch::blocked_signals::all();
     for (const int one : launch::warnings) ::sigdelset(&others, one);
-    ::pthread_sigmask(SIG_SETMASK, &others, &before);
-    std::thread{[this] { serve(); }}.detach();
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    const launch::blocked_signals blocked{others};
+    try {
+      std::thread{[this, made] { serve(made); }}.detach();
+    } catch (const std::system_error&) {
+      throw error{
+          "on_preempt has no thread to wait in: the limit of processes is reached (ulimit -u)"};
+    }
+    news = kept.release();
   }
 
   void take_signals() {
     if (has_signals_) return;
     has_signals_ = true;
+    warned_process = ::getpid();
     struct sigaction action {};
     action.sa_handler = on_warning;
     action.sa_flags = SA_RESTART;
@@ -90,10 +108,10 @@ class watch {
       ::sigaction(launch::warnings[i], &before_[i], nullptr);
   }
 
-  std::function<void()> await_warning() {
+  std::function<void()> await_warning(int heard_on) {
     for (;;) {
       eventfd_t ignored = 0;
-      while (::eventfd_read(news, &ignored) != 0) {
+      while (::eventfd_read(heard_on, &ignored) != 0) {
       }
       const std::lock_guard held{lock_};
       if (!callback_) continue;
@@ -102,11 +120,9 @@ class watch {
     }
   }
 
-  void serve() {
-    const std::function<void()> callback = await_warning();
-    sigset_t all;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, nullptr);
+  void serve(int heard_on) {
+    const std::function<void()> callback = await_warning(heard_on);
+    const launch::blocked_signals blocked;
     std::string failure;
     try {
       callback();
@@ -137,6 +153,8 @@ watch& only() {
 void set(std::function<void()> callback, void (*over)(const std::string& failure)) {
   only().set(std::move(callback), over);
 }
+
+void disarm() { only().disarm(); }
 
 void forget() { only().forget(); }
 

@@ -10,7 +10,11 @@ namespace mobula::detail::preemption {
 /// was called; an empty one takes it back.
 void set(std::function<void()> callback, void (*over)(const std::string& failure));
 
-/// The job has ended: warnings are the program's again. Not called from now on, if it was not yet.
+/// The job is about to end: the callback is not called from now on, if it was not yet, and warnings
+/// do nothing.
+void disarm();
+
+/// The job has ended: warnings are the program's again.
 void forget();
 
 /// What the driver ends with, so that it is tried again: EX_TEMPFAIL.

@@ -176,8 +176,11 @@ namespace {
 void end_job(jobs& mine, const shutdown_options& options) {
   detail::deadline_of(options.timeout);  // what is refused must not end the job halfway
   const auto session = std::move(mine.running);
+  // What a callback uses may be gone by now; while it is waited for what runs, it may be needed.
+  if (!options.drain) detail::preemption::disarm();
   const std::size_t unfinished = session->end(options, mine.is_hurried);
-  detail::preemption::forget();
+  // Another warning must not make another end of one that ends by the first.
+  if (!mine.is_preempted) detail::preemption::forget();
   mine.ended.push_back(session->take_process());
   if (unfinished == 0) return;
   if (options.drain && mine.is_hurried) mine.is_preempted = true;

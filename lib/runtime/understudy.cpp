@@ -1,9 +1,8 @@
 #include "runtime/understudy.hpp"
 
-#include <signal.h>
-
 #include <chrono>
 
+#include "launch/blocked_signals.hpp"
 #include "runtime/process.hpp"
 
 namespace mobula::detail {
@@ -12,13 +11,8 @@ constinit thread_local bool understudy::is_this_thread_ = false;
 
 void understudy::start() {
   if (thread_.joinable()) return;
-  // Signals are the program's: its own threads take them.
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  const launch::blocked_signals blocked;
   thread_ = std::thread{[this] { run(); }};
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void understudy::stop() {

@@ -3,6 +3,7 @@
 // warned.
 
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -11,6 +12,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <map>
 #include <mobula/mobula.hpp>
@@ -185,6 +187,50 @@ const std::map<std::string, int (*)()> ways{
        callback_runs.pass();
        mobula::shutdown();
        return 4;
+     }},
+    // From then on they are the program's.
+    {"shut_down_signal",
+     [] {
+       mobula::on_preempt([] {
+         callback_runs.open();
+         never.pass();
+       });
+       ready();
+       callback_runs.pass();
+       mobula::shutdown();
+       std::cout << std::endl;
+       ::raise(SIGUSR1);
+       return 98;
+     }},
+    // What it runs has a process of Mobula's above it, which is warned, too.
+    {"commands_75",
+     [] {
+       const std::string folder = std::getenv("PREEMPT_FOLDER");
+       const auto begun = folder + ".begun", ends = folder + ".ends";
+       const auto wait = "touch $0; until [ -e $1 ]; do sleep 0.02; done; echo all of it";
+       const auto run = mobula::command{{"sh", "-c", wait, begun, ends}}();
+       mobula::on_preempt([run, ends] {
+         std::this_thread::sleep_for(300ms);
+         std::ofstream{ends};
+         const auto result = mobula::get(run);
+         std::cout << "status " << result.status << ", " << result.output << std::flush;
+       });
+       while (!std::filesystem::exists(begun)) std::this_thread::sleep_for(10ms);
+       ready();
+       wait_for_ever();
+       return 99;
+     }},
+    {"forks_0",
+     [] {
+       mobula::on_preempt([] { std::cout << "the wrong one" << std::endl; });
+       const pid_t child = ::fork();
+       if (child == 0) wait_for_ever();
+       ::kill(child, SIGTERM);
+       int status = 0;
+       ::waitpid(child, &status, 0);
+       std::this_thread::sleep_for(100ms);
+       ready();
+       return WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM ? 0 : 97;
      }},
     {"replaced_75",
      [] {

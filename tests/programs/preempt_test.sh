@@ -69,7 +69,7 @@ warned() {
   if ! said ready; then
     fail "it has ended before it was warned"
     return 0
-  elif [[ $way != in_tasks_0 ]]; then
+  elif [[ $signal != none ]]; then
     if [[ $whom == driver ]]; then
       kill "-$signal" "$(driver)"
     else
@@ -113,6 +113,11 @@ expect called
 warned returns_3 USR1 all
 expect_last_words
 warned shuts_down_4 TERM all
+warned shut_down_signal USR1 driver
+warned commands_75 TERM all
+expect 'status 0, all of it'
+warned forks_0 none nobody
+! grep -q 'the wrong one' "$work/output" || fail "a signal to a forked child was taken for a warning"
 warned replaced_75 USR1 driver
 expect 'the right one'
 ! grep -q 'the wrong one' "$work/output" || fail "the wrong callback was called"

@@ -96,6 +96,15 @@ TEST(RunCommand, EndsAllThatItHasStarted) {
   EXPECT_EQ(count, 2);
 }
 
+// As a launcher does that warns every process of a job: the command has its own warning.
+TEST(RunCommand, IsNotEndedByASignalToWhoWatchesOverIt) {
+  for (const char* const signal : {"TERM", "INT", "HUP", "USR1"}) {
+    const auto end = run(shell("kill -" + std::string{signal} + " $PPID; sleep 0.1; echo whole"));
+    EXPECT_EQ(end.status.text(), "exited with status 0") << signal;
+    EXPECT_EQ(end.output, "whole\n") << signal;
+  }
+}
+
 // What the test program's child does is said by its start text: a command, here, that it waits for.
 TEST(RunCommand, EndsWithTheProcessThatWantedIt) {
   int ends[2];

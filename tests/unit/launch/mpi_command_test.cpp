@@ -79,6 +79,10 @@ TEST(Divide, GivesEachRankAsMuchInARow) {
   // Thirds, of which three make one.
   EXPECT_THAT(divide({"0", "1"}, 6, 1.0 / 3),
               ElementsAre(words{"0"}, words{"0"}, words{"0"}, words{"1"}, words{"1"}, words{"1"}));
+  // A part of one is never a part of two.
+  EXPECT_THAT(divide({"0", "1"}, 2, 0.7), ElementsAre(words{"0"}, words{"1"}));
+  EXPECT_THAT(divide({"0", "1"}, 3, 0.4), ElementsAre(words{"0"}, words{"0"}, words{"1"}));
+  EXPECT_THAT(divide({"0", "1"}, 3, 1), ElementsAre(words{"0"}, words{"0"}, words{"1"}));
 }
 
 TEST(ShareRanks, TakesFewNodesOrAllAndEvenly) {
