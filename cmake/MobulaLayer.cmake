@@ -24,7 +24,9 @@ function(mobula_layer name)
     target_link_libraries(mobula_${name} PUBLIC ${arg_DEPENDS} PRIVATE mobula_warnings mobula_sanitizers)
     target_compile_options(mobula_${name} PRIVATE -fno-semantic-interposition)
     # The shared library exports the API (include/mobula/detail/api.hpp), and nothing else.
-    set_target_properties(mobula_${name} PROPERTIES CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+    # Files have names of their own inside: a project's unity build is not for them.
+    set_target_properties(mobula_${name} PROPERTIES CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
+                                                    UNITY_BUILD OFF)
     set_property(GLOBAL APPEND PROPERTY mobula_layers mobula_${name})
     foreach(depends IN LISTS arg_DEPENDS)
       if(NOT depends MATCHES "^mobula_")

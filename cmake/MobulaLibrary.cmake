@@ -36,6 +36,8 @@ function(mobula_library target kind)
     target_include_directories(${target}_entry PRIVATE ${PROJECT_SOURCE_DIR}/lib)
     target_link_libraries(${target} INTERFACE ${target}_entry)
     add_dependencies(${target} ${target}_entry)
+    # Where it was linked from other places than the system's, it is also found from there.
+    set_target_properties(${target} PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
     # What it has of other libraries stays its own.
     target_link_options(${target} PRIVATE LINKER:--exclude-libs,ALL)
   endif()
@@ -62,13 +64,11 @@ function(mobula_install target)
   # Of one kind in one folder: CMake would write the files for both under one name otherwise.
   set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/${target})
   set(targets ${target})
-  set(boost_components "")
   set(pc_libraries " -lmobula")
   if(type STREQUAL "SHARED_LIBRARY")
     list(APPEND targets ${target}_entry)
     set(pc_libraries " -lmobula_entry -lmobula")
   else()
-    set(boost_components "COMPONENTS context")
     # A static library's own needs stand in Libs: nobody passes --static to find out.
     foreach(library IN LISTS link_with)
       if(library STREQUAL "Threads::Threads")
@@ -98,8 +98,16 @@ function(mobula_install target)
   install(FILES ${folder}/mobulaConfig.cmake ${folder}/mobulaConfigVersion.cmake
           DESTINATION ${package_folder} ${ARGN})
 
-  # The same for those who ask pkg-config.
-  file(RELATIVE_PATH pc_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+  # The same for those who ask pkg-config. It can be moved, unless a folder was given as absolute.
+  set(pc_libdir ${CMAKE_INSTALL_FULL_LIBDIR})
+  set(pc_includedir ${CMAKE_INSTALL_FULL_INCLUDEDIR})
+  set(pc_prefix ${CMAKE_INSTALL_PREFIX})
+  if(NOT IS_ABSOLUTE ${CMAKE_INSTALL_LIBDIR} AND NOT IS_ABSOLUTE ${CMAKE_INSTALL_INCLUDEDIR})
+    file(RELATIVE_PATH up /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+    set(pc_prefix "\${pcfiledir}/${up}")
+    set(pc_libdir "\${prefix}/${CMAKE_INSTALL_LIBDIR}")
+    set(pc_includedir "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
+  endif()
   configure_file(${PROJECT_SOURCE_DIR}/cmake/mobula.pc.in ${folder}/mobula.pc.in @ONLY)
   file(GENERATE OUTPUT ${folder}/mobula.pc INPUT ${folder}/mobula.pc.in)
   install(FILES ${folder}/mobula.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig ${ARGN})

@@ -133,6 +133,19 @@ bool is_of_another_process(const environment& variables, const surroundings& aro
 
 }  // namespace
 
+namespace {
+
+// A batch script has SLURM_PROCID=0 without being a task of srun, and salloc's shell on a node has
+// a step, one of those that Slurm counts from the other end; the step's number tells.
+bool is_task_of_srun(const environment& variables) {
+  constexpr std::uint32_t first_of_slurms_own = 0xfffffff0;
+  const auto step = number_in(find_variable(variables, "SLURM_STEP_ID").value_or(""));
+  const bool is_slurms_own = step && *step >= first_of_slurms_own;
+  return has(variables, "SLURM_STEP_ID") && has(variables, "SLURM_PROCID") && !is_slurms_own;
+}
+
+}  // namespace
+
 std::string rank_mark(const environment& variables, std::int64_t process) {
   return std::to_string(process) + ":" + name_of_rank(variables);
 }
@@ -144,8 +157,7 @@ slurm_share find_slurm_share(const environment& variables) {
   slurm_share share;
   share.of_host = number("SLURM_CPUS_ON_NODE");
   // Of a batch script, and of what mpirun starts from it, all that the job has is theirs.
-  const bool srun_task = has(variables, "SLURM_STEP_ID") && has(variables, "SLURM_PROCID");
-  if (srun_task && !has(variables, "OMPI_COMM_WORLD_RANK"))
+  if (is_task_of_srun(variables) && !has(variables, "OMPI_COMM_WORLD_RANK"))
     share.of_rank = number("SLURM_CPUS_PER_TASK");
   return share;
 }
@@ -162,8 +174,7 @@ launcher find_launcher(const environment& variables, const surroundings& around)
     require_mpirun(variables, around);
     return {launcher_kind::open_mpi, ranks};
   }
-  // A batch script has SLURM_PROCID=0 without being a task of srun; the step's number tells.
-  const bool srun_task = has(variables, "SLURM_STEP_ID") && has(variables, "SLURM_PROCID");
+  const bool srun_task = is_task_of_srun(variables);
   const std::uint32_t tasks =
       srun_task ? require_rank(variables, "SLURM_PROCID", "SLURM_STEP_NUM_TASKS") : 0;
   if (has(variables, "PMIX_RANK") || has(variables, "PMIX_NAMESPACE")) {

@@ -207,6 +207,13 @@ constexpr std::array<setting_row, 22> table{{
     {rank_variable, "", "", "the rank that started this process", true, nullptr, ""},
 }};
 
+// UCX's, and what CMake and environment modules say of where Mobula is installed.
+bool is_of_others(std::string_view name) {
+  constexpr std::array<std::string_view, 5> places{"MOBULA_ROOT", "MOBULA_DIR", "MOBULA_HOME",
+                                                   "MOBULA_PREFIX", "MOBULA_VERSION"};
+  return name.starts_with("MOBULA_UCX_") || std::ranges::find(places, name) != places.end();
+}
+
 std::string refuse_unknown(std::string_view name) {
   const setting_row* nearest = nullptr;
   std::size_t nearest_distance = std::numeric_limits<std::size_t>::max();
@@ -231,7 +238,7 @@ settings read_settings(const environment& variables) {
   settings result;
   for (const std::string& entry : variables) {
     const std::string_view name = name_in(entry);
-    if (!name.starts_with("MOBULA_") || name.starts_with("MOBULA_UCX_")) continue;
+    if (!name.starts_with("MOBULA_") || is_of_others(name)) continue;
     const auto row = std::find_if(table.begin(), table.end(),
                                   [&](const setting_row& one) { return one.name == name; });
     if (row == table.end()) throw start_error{refuse_unknown(name)};
@@ -259,11 +266,12 @@ environment users_settings(const environment& variables) {
 }
 
 environment settings_of_job(const environment& own, const environment& first) {
-  constexpr std::string_view cut = "MOBULA_RANKS_PER_NODE";
-  const auto mine = find_variable(own, cut);
-  const auto theirs = find_variable(first, cut);
-  if (mine && mine != theirs) {
-    throw start_error{std::string{cut} + " is " + std::string{*mine} + " here, and " +
+  // How nodes are cut, and when they take each other for dead.
+  for (const std::string_view of_all : {"MOBULA_RANKS_PER_NODE", "MOBULA_NODE_TIMEOUT_MS"}) {
+    const auto mine = find_variable(own, of_all);
+    const auto theirs = find_variable(first, of_all);
+    if (!mine || mine == theirs) continue;
+    throw start_error{std::string{of_all} + " is " + std::string{*mine} + " here, and " +
                       (theirs ? std::string{*theirs} : std::string{"not set"}) +
                       " for rank 0: it must be the same for all ranks"};
   }

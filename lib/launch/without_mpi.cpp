@@ -1,4 +1,5 @@
 #include "launch/mpi_bootstrap.hpp"
+#include "launch/rank_above.hpp"
 
 // What stands for mpi_bootstrap.cpp in a Mobula that is built with MOBULA_MPI=OFF: a program is one
 // rank.
@@ -10,7 +11,7 @@ bool mpi_is_mpich() { return false; }
 bool mpi_is_running() { return false; }
 
 std::unique_ptr<bootstrap> find_ranks(const environment& variables) {
-  const launcher from = find_launcher(variables);
+  const launcher from = has_rank_above(variables) ? launcher{} : find_launcher(variables);
   if (!from.has_others()) return std::make_unique<lone_bootstrap>();
   const std::string ranks =
       from.ranks == 0 ? "several ranks, as it seems" : std::to_string(from.ranks) + " ranks";

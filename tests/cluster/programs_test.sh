@@ -44,7 +44,7 @@ case $1 in
     said="$(own MOBULA_CPUS=5)" || die "status $?: $said"
     [[ $(offered) == "3 5 3" ]] || die "not a host's own: $said"
     # What one can't use, all are told of, and nobody waits.
-    for bad in MOBULA_CPUS=five MOBULA_CPU=5 MOBULA_RANKS_PER_NODE=1; do
+    for bad in MOBULA_CPUS=five MOBULA_CPU=5 MOBULA_RANKS_PER_NODE=1 MOBULA_NODE_TIMEOUT_MS=3000; do
       status=0
       said="$(own "$bad" 2>&1)" || status=$?
       [[ $status -ne 0 && $status -ne 124 && $said == *"rank 1: "*"${bad%=*}"* ]] || die "status $status for $bad: $said"

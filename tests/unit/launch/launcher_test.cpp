@@ -151,6 +151,9 @@ TEST(SlurmShare, IsThatOfTheNodeAndOfEachTaskOfSrun) {
   // What mpirun starts has the variables of its daemon, a task that is the only one of its node.
   EXPECT_EQ(find_slurm_share(with(with(job, task_of_srun), rank_of_open_mpi)).of_rank, 0U);
   EXPECT_EQ(find_slurm_share({"SLURM_CPUS_ON_NODE=many"}).of_host, 0U);
+  // salloc's shell on the first node, where a cluster has that, stands for the job.
+  const environment shell{"SLURM_STEP_ID=4294967290", "SLURM_PROCID=0", "SLURM_STEP_NUM_TASKS=1"};
+  EXPECT_EQ(find_slurm_share(with(job, shell)).of_rank, 0U);
 }
 
 TEST(WithoutRank, KeepsTheJobsVariablesAndDropsTheRanks) {

@@ -57,6 +57,11 @@ TEST(Settings, RefuseAnUnknownNameWithTheNearestKnown) {
 
 TEST(Settings, LeaveUcxItsOwn) { EXPECT_NO_THROW(read_settings({"MOBULA_UCX_TLS=tcp"})); }
 
+TEST(Settings, LeaveWhereMobulaIsInstalledToOthers) {
+  EXPECT_NO_THROW(read_settings({"MOBULA_ROOT=/opt/mobula", "MOBULA_DIR=/opt", "MOBULA_HOME=/opt",
+                                 "MOBULA_PREFIX=/opt", "MOBULA_VERSION=0.1"}));
+}
+
 TEST(Settings, RefuseABadValueInASentence) {
   EXPECT_THAT(refusal({"MOBULA_WAIT=sometimes"}), HasSubstr("spin, auto or block"));
   for (const char* bad :
@@ -83,6 +88,8 @@ TEST(SettingsOfAJob, CutIntoNodesInOneWay) {
   EXPECT_EQ(settings_of_job(twos, twos), twos);
   EXPECT_THROW(settings_of_job({"MOBULA_RANKS_PER_NODE=3"}, twos), start_error);
   EXPECT_THROW(settings_of_job(twos, {}), start_error);
+  // What a node beats by the others must expect.
+  EXPECT_THROW(settings_of_job({"MOBULA_NODE_TIMEOUT_MS=0"}, {}), start_error);
 }
 
 TEST(Settings, KnowEachNameOnceAndSayWhatItMeans) {

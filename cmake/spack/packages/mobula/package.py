@@ -30,6 +30,7 @@ class Mobula(CMakePackage, CudaPackage):
     depends_on("cxx", type="build")
     depends_on("cmake@3.25:", type="build")
     depends_on("pkgconfig", type="build")
+    depends_on("xxhash@0.8:", type="build")
     depends_on("boost@1.74: +context")
     depends_on("hwloc@2.0:")
     depends_on("ucx@1.13:")
