@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "holds_within.hpp"
 #include "stopped_process.hpp"
 
 // Goal: kill -9 in the middle of a read from another node's store costs what died and nothing else:
@@ -82,15 +83,6 @@ auto got(const object_ref<T>& ref) {
   return mobula::get(ref, patience);
 }
 
-bool eventually(const auto& holds) {
-  const auto deadline = std::chrono::steady_clock::now() + patience;
-  while (!holds()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(200us);
-  }
-  return true;
-}
-
 /// A read that has begun and can't end: its answer, from whom it comes, and what holds that up.
 struct stuck_read {
   object_ref<std::string> answer;
@@ -116,7 +108,7 @@ class FetchDeaths : public testing::Test {
   }
   void TearDown() override {
     at_.clear();
-    EXPECT_TRUE(eventually([] {
+    EXPECT_TRUE(mobula::holds_within(patience, [] {
       for (const auto& node : mobula::nodes(patience))
         if (node.alive && (node.store_objects != 0 || node.store_used_bytes != 0)) return false;
       return true;
@@ -134,7 +126,7 @@ class FetchDeaths : public testing::Test {
     stuck_read begun;
     const auto before = mobula::nodes(patience);
     begun.answer = reader.call<&resident::read>(std::vector{object});
-    const bool has_begun = eventually([&] {
+    const bool has_begun = mobula::holds_within(patience, [&] {
       for (const auto& now : mobula::nodes(patience)) {
         begun.holder = static_cast<int>(now.node);
         if (now.store_reads != before[now.node].store_reads) return true;
@@ -175,8 +167,8 @@ class FetchDeaths : public testing::Test {
   }
   void kill_node(int node) {
     ::kill(schedulers_.at(node), SIGKILL);
-    EXPECT_TRUE(
-        eventually([&] { return !mobula::nodes(patience)[static_cast<std::size_t>(node)].alive; }));
+    EXPECT_TRUE(mobula::holds_within(
+        patience, [&] { return !mobula::nodes(patience)[static_cast<std::size_t>(node)].alive; }));
   }
 
   std::map<int, std::vector<resident_handle>> at_;  // by node

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "holds_within.hpp"
 #include "stopped_process.hpp"
 #include "temporary_folder.hpp"
 
@@ -38,15 +39,6 @@ std::size_t living() {
   std::size_t count = 0;
   for (const auto& one : mobula::nodes(patience)) count += one.alive ? 1 : 0;
   return count;
-}
-
-bool eventually(const auto& holds) {
-  const auto deadline = std::chrono::steady_clock::now() + patience;
-  while (!holds()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(1ms);
-  }
-  return true;
 }
 
 bool exists(const std::string& file) { return ::access(file.c_str(), F_OK) == 0; }
@@ -86,10 +78,10 @@ TEST(SilentNodes, CountAsDeadAndCostWhatRanThere) {
       if (exists(path + "/" + std::to_string(i) + "_on_2")) return true;
     return false;
   };
-  ASSERT_TRUE(eventually(begun_on_2));
+  ASSERT_TRUE(mobula::holds_within(patience, begun_on_2));
   {
     const stopped_process stands_still{scheduler};
-    EXPECT_TRUE(eventually([] { return living() == nodes_wanted - 1; }));
+    EXPECT_TRUE(mobula::holds_within(patience, [] { return living() == nodes_wanted - 1; }));
     int lost = 0;
     for (int i = 0; i < 12; ++i) {
       try {
@@ -104,7 +96,7 @@ TEST(SilentNodes, CountAsDeadAndCostWhatRanThere) {
         mobula::infeasible);
   }
   // It comes back after it was declared dead.
-  EXPECT_TRUE(eventually([&] { return ::kill(scheduler, 0) != 0; }));
+  EXPECT_TRUE(mobula::holds_within(patience, [&] { return ::kill(scheduler, 0) != 0; }));
   EXPECT_EQ(living(), nodes_wanted - 1);
 }
 

@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "holds_within.hpp"
 #include "unit/seed.hpp"
 
 // Goal: kill -9 in the middle of whatever a process does with the node's store leaks nothing and
@@ -118,15 +119,6 @@ int churn(std::uint64_t seed) {
   }
 }
 
-bool eventually(const auto& holds) {
-  const auto deadline = std::chrono::steady_clock::now() + patience;
-  while (!holds()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(1ms);
-  }
-  return true;
-}
-
 std::uint64_t sum_of(std::uint64_t mobula::node_state::*which) {
   std::uint64_t sum = 0;
   for (const auto& node : mobula::nodes(patience)) sum += node.*which;
@@ -155,9 +147,11 @@ TEST(StoreKills, InTheMiddleOfAnythingLeakNothingAndSpoilNothing) {
     }
     for (const auto& one : running) EXPECT_THROW(mobula::get(one, patience), mobula::worker_died);
   }
-  EXPECT_TRUE(eventually([] { return sum_of(&mobula::node_state::store_objects) == 0; }))
+  EXPECT_TRUE(mobula::holds_within(patience,
+                                   [] { return sum_of(&mobula::node_state::store_objects) == 0; }))
       << sum_of(&mobula::node_state::store_objects) << " objects are left";
-  EXPECT_TRUE(eventually([] { return sum_of(&mobula::node_state::store_used_bytes) == 0; }))
+  EXPECT_TRUE(mobula::holds_within(
+      patience, [] { return sum_of(&mobula::node_state::store_used_bytes) == 0; }))
       << sum_of(&mobula::node_state::store_used_bytes) << " bytes are in use";
   const std::uint64_t size = mobula::nodes(patience).front().store_bytes;
   EXPECT_NO_THROW(shared_array<std::byte>{size / 10 * 9});

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "holds_within.hpp"
+
 // What the tests of whole jobs share. Every wait in them has a limit, and tells on passing it what
 // the job's processes are doing.
 
@@ -48,12 +50,7 @@ auto got(const Refs& refs) {
 /// Whether `holds()` within `patience`.
 template <class Holds>
 bool eventually(Holds&& holds) {
-  const auto deadline = std::chrono::steady_clock::now() + patience;
-  while (!holds()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    std::this_thread::sleep_for(200us);
-  }
-  return true;
+  return holds_within(patience, std::forward<Holds>(holds));
 }
 
 /// Numbers that the driver and its tasks see at once, all on one machine: a file that each maps.
