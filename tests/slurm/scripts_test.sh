@@ -74,11 +74,15 @@ expect_times 2 '^node[0-9]: [0-9]+\.'
 # Warned before its time limit it saves, goes into the queue and comes back, here on more nodes.
 script=preemptible.sbatch
 tried=$((tried + 1))
-job="$(MOBULA_CPUS=4 submit --time=1 --signal=USR1@30 "$scripts/$script" \
+job="$(MOBULA_CPUS=4 submit --signal=USR1@30 "$scripts/$script" \
   "$PROGRAMS/sweep" --cases 240 --seconds 1.5 --folder "$scratch/sweep")"
+# Of a minute Slurm takes up to a half for the warning's sake: a job of one is at times warned before
+# its program runs. So it becomes one of a minute when some cases are done.
+await 30 "the sweep to begin" has_said "$job" '^0 of 240 cases were done before'
+sleep 6
+scontrol update JobId="$job" TimeLimit=1
 in_the_queue_again() { [[ $(restarts_of "$1") -eq 1 ]] && has_state "$1" PENDING; }
 await 100 "the job to be in the queue again" in_the_queue_again "$job"
-# And with time: of a minute Slurm may take half for the warning's sake at once.
 scontrol update JobId="$job" NumNodes=3-3 TimeLimit=10
 await_job "$job"
 [[ $(restarts_of "$job") -eq 1 ]] || die "$(restarts_of "$job") restarts: $said"
