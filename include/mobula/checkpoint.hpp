@@ -44,7 +44,7 @@ void save(const std::vector<object_ref<T>>& refs, const std::string& folder,
     std::vector<detail::object*> records;
     records.reserve(refs.size());
     for (const auto& ref : refs) records.push_back(detail::access::record_of(ref));
-    detail::await_made(records, limit);
+    detail::await_made({records.data(), records.size()}, limit);
     detail::folder_writer to{folder, detail::mark_of<T>(), refs.size()};
     for (std::size_t i = 0; i < refs.size(); ++i)
       to.add(

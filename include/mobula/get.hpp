@@ -60,7 +60,7 @@ auto get(const std::vector<object_ref<T>>& refs, time_limit limit = forever) {
   records.reserve(refs.size());
   for (const auto& ref : refs) records.push_back(detail::access::record_of(ref));
   const std::uint64_t deadline = detail::deadline_of(limit);
-  detail::await_all(records, deadline);
+  detail::await_all({records.data(), records.size()}, deadline);
   if constexpr (std::is_void_v<T>) {
     for (const auto& ref : refs) detail::value_of(ref, deadline);
   } else {

@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <initializer_list>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "mobula/amount.hpp"
@@ -37,8 +37,8 @@ struct on_node {
 class labels {
  public:
   labels() = default;
-  labels(std::initializer_list<std::pair<const std::string, std::string>> all) : all_{all} {}
-  explicit labels(std::map<std::string, std::string> all) : all_{std::move(all)} {}
+  labels(std::initializer_list<std::pair<const std::string, std::string>> all);
+  explicit labels(std::map<std::string, std::string> all);
   const std::map<std::string, std::string>& all() const { return all_; }
 
  private:
@@ -52,8 +52,19 @@ struct strict_pack {};
 /// A group's bundles each on a node of its own, or nowhere.
 struct strict_spread {};
 
-/// How the bundles of a group lie to each other.
-using group_strategy = std::variant<pack, spread, strict_pack, strict_spread>;
+/// How the bundles of a group lie to each other: one of pack, spread, strict_pack, strict_spread.
+class group_strategy {
+ public:
+  enum class kind : std::uint8_t { pack, spread, strict_pack, strict_spread };
+  constexpr group_strategy(pack = {}) noexcept {}
+  constexpr group_strategy(spread) noexcept : kind_{kind::spread} {}
+  constexpr group_strategy(strict_pack) noexcept : kind_{kind::strict_pack} {}
+  constexpr group_strategy(strict_spread) noexcept : kind_{kind::strict_spread} {}
+  constexpr kind which() const noexcept { return kind_; }
+
+ private:
+  kind kind_ = kind::pack;
+};
 
 /// Resources that a placement group reserves together, on one node. Something of it must be set.
 struct bundle {
@@ -69,6 +80,7 @@ struct bundle {
 
 class in_group;
 class placement_group;
+class scheduling_strategy;
 
 namespace detail {
 std::uint64_t number_of(const placement_group& group) noexcept;
@@ -142,8 +154,28 @@ class in_group {
   std::uint32_t bundle_ = any_bundle;
 };
 
-/// Where a task or an actor may be.
-using scheduling_strategy = std::variant<automatic, spread, on_node, labels, in_group>;
+namespace detail {
+struct chosen_place;
+const chosen_place& place_chosen_by(const scheduling_strategy& strategy) noexcept;
+}  // namespace detail
+
+/// Where a task or an actor may be: one of automatic, spread, on_node, labels and in_group. Cheap
+/// to copy. (Not a std::variant of them, which would be a tenth of what Mobula's headers cost to
+/// compile.)
+class scheduling_strategy {
+ public:
+  scheduling_strategy(automatic = {}) noexcept {}
+  scheduling_strategy(spread that);
+  scheduling_strategy(on_node that);
+  scheduling_strategy(labels wanted);
+  scheduling_strategy(in_group inside);
+  scheduling_strategy(placement_group any_of);
+
+ private:
+  friend const detail::chosen_place& detail::place_chosen_by(
+      const scheduling_strategy& strategy) noexcept;
+  std::shared_ptr<const detail::chosen_place> chosen_;  // none: automatic
+};
 
 /// Frees what the group has reserved. Tasks that run in it, and actors, are ended: they fail with
 /// worker_died and actor_died; what has not begun fails with `infeasible`. What they had put, or

@@ -43,10 +43,12 @@ wait_result<T> wait(std::vector<object_ref<T>> refs, wait_options how = {}) {
   std::vector<detail::object*> records;
   records.reserve(refs.size());
   for (const auto& ref : refs) records.push_back(detail::access::record_of(ref));
-  const std::size_t count = detail::checked_wait(records, how.count.value_or(1), how.timeout);
+  const std::size_t count =
+      detail::checked_wait({records.data(), records.size()}, how.count.value_or(1), how.timeout);
 
   const auto ready = std::make_unique<bool[]>(refs.size());
-  detail::await_some(records, count, how.timeout, {ready.get(), refs.size()});
+  detail::await_some({records.data(), records.size()}, count, how.timeout,
+                     {ready.get(), refs.size()});
   result.ready.reserve(count);
   std::size_t kept = 0;
   for (std::size_t i = 0; i < refs.size(); ++i) {

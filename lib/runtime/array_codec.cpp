@@ -40,9 +40,8 @@ sealed_elements read_here(decoder& from, std::size_t count, std::size_t element_
   const std::size_t bytes = from.checked_count(count, element_bytes) * element_bytes;
   if (bytes > small_array_bytes_max) return read_large(from, count, element_bytes);
   sealed_elements read;
-  std::shared_ptr<const std::byte> copy = aligned_copy(from.read(bytes), bytes, array_alignment);
-  read.begin = copy.get();
-  read.keeper = std::move(copy);
+  read.keeper = aligned_copy(from.read(bytes), bytes, array_alignment);
+  read.begin = static_cast<const std::byte*>(read.keeper.get());
   read.count = count;
   return read;
 }

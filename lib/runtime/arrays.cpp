@@ -2,12 +2,12 @@
 
 #include <cstring>
 #include <mutex>
-#include <new>
 #include <stdexcept>
 #include <string>
 
 #include "mobula/detail/call.hpp"
 #include "mobula/errors.hpp"
+#include "runtime/aligned_bytes.hpp"
 #include "runtime/casts.hpp"
 #include "runtime/decode_scope.hpp"
 #include "runtime/process.hpp"
@@ -43,12 +43,6 @@ static_assert(wire::array_seal::offset == value_offset + sizeof(std::uint64_t));
 // What a count of elements may be: the word has two bits less.
 constexpr std::size_t bytes_max = std::size_t{1} << 56;
 
-std::shared_ptr<std::byte> aligned_bytes(std::size_t bytes) {
-  constexpr std::align_val_t aligned{array_alignment};
-  auto* begin = static_cast<std::byte*>(::operator new(bytes, aligned));
-  return {begin, aligned_deleter{array_alignment}};
-}
-
 }  // namespace
 
 new_array::new_array(std::size_t count, std::size_t element_bytes, const time_limit& limit) {
@@ -63,7 +57,7 @@ new_array::new_array(std::size_t count, std::size_t element_bytes, const time_li
   made->count = count;
   static_assert(small_array_bytes_max + sizeof(std::uint64_t) == inline_bytes_max);
   if (bytes <= small_array_bytes_max) {
-    made->own = aligned_bytes(bytes);
+    made->own = aligned_bytes(bytes, array_alignment);
     begin_ = made->own.get();
   } else {
     made->room = home.store().allocate(elements_offset + bytes, deadline);

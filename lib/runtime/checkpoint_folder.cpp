@@ -229,7 +229,7 @@ struct folder_writer::state {
 };
 
 folder_writer::folder_writer(const std::string& folder, const type_mark& type, std::size_t count)
-    : state_{std::make_unique<state>(folder, type, count)} {}
+    : state_{std::make_shared<state>(folder, type, count)} {}
 
 folder_writer::~folder_writer() {
   if (state_->is_finished) return;
@@ -276,7 +276,7 @@ struct folder_reader::state {
 };
 
 folder_reader::folder_reader(const std::string& folder, const type_mark& type)
-    : state_{std::make_unique<state>()} {
+    : state_{std::make_shared<state>()} {
   process::require();
   state_->folder = absolute(folder);
   const std::string path = list_in(state_->folder);

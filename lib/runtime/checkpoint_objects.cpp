@@ -10,6 +10,7 @@
 
 #include "mobula/detail/checkpoint.hpp"
 #include "mobula/errors.hpp"
+#include "runtime/aligned_bytes.hpp"
 #include "runtime/checkpoint_io.hpp"
 #include "runtime/checkpoint_list.hpp"
 #include "runtime/checksum.hpp"
@@ -94,7 +95,7 @@ struct object_writer::state final : byte_sink {
   bool is_finished = false;
 };
 
-object_writer::object_writer(const file_order& where) : state_{std::make_unique<state>(where)} {}
+object_writer::object_writer(const file_order& where) : state_{std::make_shared<state>(where)} {}
 
 object_writer::~object_writer() = default;
 
@@ -157,7 +158,7 @@ struct object_reader::state {
   checksum sum;
 };
 
-object_reader::object_reader(const file_order& what) : state_{std::make_unique<state>(what)} {}
+object_reader::object_reader(const file_order& what) : state_{std::make_shared<state>(what)} {}
 
 object_reader::~object_reader() = default;
 
@@ -191,12 +192,13 @@ void object_reader::finish() {
     refuse(state_->path, "was changed: its checksum is another one");
 }
 
-file_bytes::file_bytes(const file_order& what) {
+file_bytes read_file(const file_order& what) {
   object_reader file{what};
-  size = file.left();
-  begin = std::make_unique_for_overwrite<std::byte[]>(size);
-  file.read(begin.get(), size);
+  const std::size_t size = file.left();
+  const std::shared_ptr<std::byte> bytes = aligned_bytes(size, alignof(std::max_align_t));
+  file.read(bytes.get(), size);
   file.finish();
+  return {{bytes.get(), size}, bytes};
 }
 
 void check_is_read(const decoder& bytes, const file_order& from) {

@@ -24,6 +24,7 @@
 #include "mobula/get.hpp"
 #include "mobula/placement.hpp"
 #include "mobula/remote.hpp"
+#include "runtime/chosen_place.hpp"
 #include "runtime/demands.hpp"
 #include "runtime/host_name.hpp"
 #include "runtime/node_cores.hpp"
@@ -360,7 +361,7 @@ order order_of(const command& what, const task_options& options) {
   told.input = what.input;
   told.output_bytes_max = whole_number(what.output_bytes_max, 0, 1e15, "output_bytes_max");
   told.launcher = what.launcher;
-  told.wide = std::holds_alternative<spread>(options.strategy);
+  told.wide = is_chosen<spread>(options.strategy);
   told.name = options.name.empty() ? what.argv.front() : options.name;
   told.cpus = options.cpus.value_or(1);
   told.gpus = options.gpus.value_or(0);
@@ -377,7 +378,7 @@ object_ref<command_result> command_with::operator()() const {
   detail::demand_of(options_);  // what is refused there, is here
   const detail::order told = detail::order_of(what_, options_);
   const std::string bytes = detail::bytes_of_part(told);
-  const bool anywhere = std::holds_alternative<automatic>(options_.strategy) || told.wide;
+  const bool anywhere = detail::is_chosen<automatic>(options_.strategy) || told.wide;
   if (told.ranks == 1 || !anywhere) {
     return remote<detail::run_here>.with(detail::lease_for(told, told.ranks, options_.strategy))(
         bytes);

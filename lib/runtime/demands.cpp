@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "runtime/casts.hpp"
+#include "runtime/chosen_place.hpp"
 #include "runtime/process.hpp"
 
 namespace mobula::detail {
@@ -75,7 +76,7 @@ struct in_words_of_the_wire {
 };
 
 wire::placement place_of(const scheduling_strategy& strategy) {
-  return std::visit(in_words_of_the_wire{}, strategy);
+  return std::visit(in_words_of_the_wire{}, place_chosen_by(strategy).which);
 }
 
 }  // namespace

@@ -22,11 +22,18 @@ namespace {
 
 using nodes_ref = object_ref<std::vector<std::uint32_t>>;
 
-wire::group_strategy on_the_wire(const group_strategy& strategy) {
-  constexpr wire::group_strategy all[] = {wire::group_strategy::pack, wire::group_strategy::spread,
-                                          wire::group_strategy::strict_pack,
-                                          wire::group_strategy::strict_spread};
-  return all[strategy.index()];
+wire::group_strategy on_the_wire(group_strategy strategy) {
+  switch (strategy.which()) {
+    case group_strategy::kind::pack:
+      return wire::group_strategy::pack;
+    case group_strategy::kind::spread:
+      return wire::group_strategy::spread;
+    case group_strategy::kind::strict_pack:
+      return wire::group_strategy::strict_pack;
+    case group_strategy::kind::strict_spread:
+      break;
+  }
+  return wire::group_strategy::strict_spread;
 }
 
 }  // namespace

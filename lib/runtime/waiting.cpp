@@ -266,7 +266,7 @@ struct completion_queue::state final : core::awaited_list {
 };
 
 completion_queue::completion_queue(std::span<object* const> records)
-    : state_{std::make_unique<state>(process::require())} {
+    : state_{std::make_shared<state>(process::require())} {
   process& home = state_->home;
   for (const object* record : records) home.record_here(record);
   state_->watches = std::vector<state::watch>(records.size());

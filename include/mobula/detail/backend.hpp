@@ -141,7 +141,7 @@ class encoder {
   /// Writes them to `room`, of size() bytes, each copied once. @throws what writing it again does,
   /// error if that comes out different
   void copy_to(std::byte* room);
-  std::span<const handle> refs() const { return refs_; }
+  const std::vector<handle>& refs() const { return refs_; }
   void clear() noexcept;
 
   /// The value is that array and nothing else: its memory becomes the value's, without a copy. It
@@ -212,7 +212,7 @@ class decoder {
   const std::byte* read(std::size_t size) {
     if (size > rest_.size()) too_short(size);
     const std::byte* at = rest_.data();
-    rest_ = rest_.subspan(size);
+    rest_ = {at + size, rest_.size() - size};
     return at;
   }
   template <class T>
@@ -327,7 +327,7 @@ class completion_queue {
 
  private:
   struct state;
-  std::unique_ptr<state> state_;
+  std::shared_ptr<state> state_;
 };
 
 /// The bytes of a ready object, kept in place while this lives.

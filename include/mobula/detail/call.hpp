@@ -104,14 +104,9 @@ struct parameter {
   };
 };
 
-struct aligned_deleter {
-  std::size_t alignment = 1;
-  void operator()(const std::byte* bytes) const noexcept;
-};
 /// The same bytes at an address that is a multiple of `alignment`.
-std::unique_ptr<const std::byte, aligned_deleter> aligned_copy(const std::byte* bytes,
-                                                               std::size_t size,
-                                                               std::size_t alignment);
+std::shared_ptr<const void> aligned_copy(const std::byte* bytes, std::size_t size,
+                                         std::size_t alignment);
 
 /// Elements in a row, of a vector or an array, in place where they are aligned there.
 template <class T>
@@ -132,7 +127,7 @@ class row {
       const std::byte* bytes = from.read(count * sizeof(T));
       if (reinterpret_cast<std::uintptr_t>(bytes) % alignof(T) != 0) {
         copy_ = aligned_copy(bytes, count * sizeof(T), alignof(T));
-        bytes = copy_.get();
+        bytes = static_cast<const std::byte*>(copy_.get());
       }
       all_ = {reinterpret_cast<const T*>(bytes), count};
     } else {
@@ -155,7 +150,7 @@ class row {
   };
   std::span<const T> all_;
   sealed_elements array_;
-  std::unique_ptr<const std::byte, aligned_deleter> copy_;
+  std::shared_ptr<const void> copy_;
   [[no_unique_address]] std::conditional_t<codec<T>::as_bytes, nothing, std::vector<T>> values_;
 };
 

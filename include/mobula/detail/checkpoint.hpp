@@ -148,7 +148,7 @@ class object_writer {
 
  private:
   struct state;
-  std::unique_ptr<state> state_;
+  std::shared_ptr<state> state_;
 };
 
 /// What a saving task takes a T as: where that can be, as a view of it in its store's memory.
@@ -200,7 +200,7 @@ class folder_writer {
  private:
   void take(std::size_t until, std::uint64_t deadline_ns);
   struct state;
-  std::unique_ptr<state> state_;
+  std::shared_ptr<state> state_;
 };
 
 /// Waits until all are made, or failed. @throws timed_out
@@ -221,7 +221,7 @@ class folder_reader {
 
  private:
   struct state;
-  std::unique_ptr<state> state_;
+  std::shared_ptr<state> state_;
 };
 
 /// The file of one object, being read.
@@ -244,16 +244,15 @@ class object_reader {
 
  private:
   struct state;
-  std::unique_ptr<state> state_;
+  std::shared_ptr<state> state_;
 };
 
-/// All that a file says.
 struct file_bytes {
-  explicit file_bytes(const file_order& what);
-  std::size_t size = 0;
-  std::unique_ptr<std::byte[]> begin;
-  std::span<const std::byte> all() const { return {begin.get(), size}; }
+  std::span<const std::byte> all;
+  std::shared_ptr<const void> keeper;  // of them
 };
+/// All that a file says.
+file_bytes read_file(const file_order& what);
 /// @throws checkpoint_error if the value ends before its bytes do
 void check_is_read(const decoder& bytes, const file_order& from);
 
@@ -262,7 +261,7 @@ void check_is_read(const decoder& bytes, const file_order& from);
 /// read.
 template <class T>
 struct loaded {
-  std::optional<file_bytes> bytes;
+  file_bytes bytes;
   std::optional<received<T>> value;
 };
 
@@ -270,7 +269,7 @@ template <class T>
 struct codec<loaded<T>> : codec_defaults {
   static void encode(encoder& to, const loaded<T>& one) {
     if (one.value) return detail::encode<received<T>>(to, *one.value);
-    to.write(one.bytes->all().data(), one.bytes->size);
+    to.write(one.bytes.all.data(), one.bytes.all.size());
   }
   static loaded<T> decode(decoder&);  // nobody does: the object is a T's
 };
@@ -278,12 +277,12 @@ struct codec<loaded<T>> : codec_defaults {
 template <class T>
 loaded<T> load_value(const file_order& what) {
   loaded<T> one;
-  one.bytes.emplace(what);
+  one.bytes = read_file(what);
   if constexpr (layout_of<T>.has_serialize || layout_of<T>.has_arrays) {
-    decoder from{one.bytes->all()};
+    decoder from{one.bytes.all};
     one.value.emplace(decode<received<T>>(from));
     check_is_read(from, what);
-    one.bytes.reset();
+    one.bytes = {};
   }
   return one;
 }
