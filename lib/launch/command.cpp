@@ -125,6 +125,9 @@ std::optional<warden_report> receive_report(int lifeline) {
   return from.finished() ? std::optional{report} : std::nullopt;
 }
 
+constexpr const char* too_long =
+    " (one of its arguments or variables may have 128 KiB, all together a fourth of `ulimit -s`)";
+
 void check(const warden_report& report, const command_line& what) {
   const std::string& program = what.arguments.front();
   switch (report.failed) {
@@ -140,7 +143,8 @@ void check(const warden_report& report, const command_line& what) {
   std::string refusal;
   if (find_program(program, what.variables, what.folder, refusal).empty())
     throw start_error{refusal};
-  refuse("can't start " + program, report.error);
+  const bool is_too_long = report.error == E2BIG;
+  refuse("can't start " + program + (is_too_long ? too_long : ""), report.error);
 }
 
 }  // namespace

@@ -12,20 +12,20 @@ namespace mobula::launch {
 
 namespace {
 
-// $1 has a word for each rank: its cores, a slash, its GPUs. No cores: not bound.
+// $1 is the number of ranks; for each there follows its place: its cores, a slash, its GPUs. No
+// cores: not bound. Each is an argument, since one alone may have 128 KiB at most.
 constexpr std::string_view rank_script =
     R"(at=${OMPI_COMM_WORLD_RANK:-${PMI_RANK:-${PMIX_RANK:-$SLURM_PROCID}}}
-for place in $1; do [ $at -gt 0 ] || break; at=$((at - 1)); done
-shift
+eval "place=\${$((at + 2))}"
+shift $(($1 + 1))
 export CUDA_VISIBLE_DEVICES="${place#*/}"
 [ -z "${place%%/*}" ] || taskset -pc "${place%%/*}" $$ > /dev/null || exit 126
 exec "$@")";
 
 std::vector<std::string> words_of_ranks(const mpi_program& program) {
-  std::string places;
-  for (const rank_place& one : program.places)
-    places += (places.empty() ? "" : " ") + one.threads + "/" + one.gpus;
-  std::vector<std::string> words{"sh", "-c", std::string{rank_script}, "sh", places};
+  std::vector<std::string> words{"sh", "-c", std::string{rank_script}, "sh",
+                                 std::to_string(program.places.size())};
+  for (const rank_place& one : program.places) words.push_back(one.threads + "/" + one.gpus);
   words.insert(words.end(), program.arguments.begin(), program.arguments.end());
   return words;
 }

@@ -73,6 +73,9 @@ TEST(RunCommand, RefusesInASentenceWhatCannotBeStarted) {
   line.arguments = {"true"};
   line.folder = "/no/such/folder";
   EXPECT_THAT(refusal(line), HasSubstr("in the folder /no/such/folder"));
+  line.folder.clear();
+  line.arguments = {"true", std::string(std::size_t{200} << 10, 'x')};
+  EXPECT_THAT(refusal(line), HasSubstr("may have 128 KiB"));
   line.arguments = {};
   EXPECT_THAT(refusal(line), HasSubstr("no program"));
 }

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "launch/command.hpp"
+
 namespace mobula::launch {
 namespace {
 
@@ -32,7 +34,8 @@ TEST(MpiCommand, IsOpenMpisWithHostsAndVariables) {
   EXPECT_TRUE(has_in_a_row(made.arguments, {"-np", "3", "--host", "a:2,b:1"}));
   EXPECT_TRUE(has_in_a_row(made.arguments, {"-x", "OMP_NUM_THREADS", "-x", "PATH"}));
   EXPECT_TRUE(has_in_a_row(made.arguments, {"--bind-to", "none"}));
-  EXPECT_TRUE(has_in_a_row(made.arguments, {"sh", "0-1/GPU-1 2-3/GPU-2 /", "./solver", "in put"}));
+  EXPECT_TRUE(has_in_a_row(made.arguments,
+                           {"sh", "3", "0-1/GPU-1", "2-3/GPU-2", "/", "./solver", "in put"}));
   EXPECT_THAT(made.variables, Contains("OMP_NUM_THREADS=2"));
   EXPECT_THAT(made.variables, Contains("PATH=/opt"));
   EXPECT_THAT(made.variables, Not(Contains("PATH=/bin")));
@@ -60,6 +63,25 @@ TEST(MpiCommand, IsAStepOfSlurmsWithoutTheOtherSteps) {
   program.has_input = true;
   EXPECT_THAT(command_for(mpi_launcher::srun, program, true).arguments, Contains("--mpi=pmi2"));
   EXPECT_THAT(command_for(mpi_launcher::srun, program, true).arguments, Contains("--input=0"));
+}
+
+// Each is told of all, which no single argument could hold.
+TEST(MpiCommand, TellsEachOfThousandsOfRanksItsPlace) {
+  mpi_program program;
+  program.arguments = {"sh", "-c", "echo $CUDA_VISIBLE_DEVICES in $0, $1", "this", "and that"};
+  for (int rank = 0; rank < 5000; ++rank) {
+    const std::string number = std::to_string(rank);
+    program.places.push_back({"a", "", "", "GPU-cd2ef1b5-1b2f-4f5a-9f0a-6ecbd2a1" + number});
+  }
+  const words all = command_for(mpi_launcher::open_mpi, program, false).arguments;
+  command_line line;
+  line.arguments.assign(std::ranges::find(all, "sh"), all.end());
+  line.output_bytes_max = 1000;
+  for (const std::string rank : {"0", "1", "17", "4999"}) {
+    line.variables = {"PATH=/bin:/usr/bin", "PMIX_RANK=" + rank};
+    EXPECT_EQ(run_command(line, "launch_test").output,
+              "GPU-cd2ef1b5-1b2f-4f5a-9f0a-6ecbd2a1" + rank + " in this, and that\n");
+  }
 }
 
 TEST(DefaultLauncher, IsThatOfTheMpiOutsideOfSlurm) {
