@@ -22,7 +22,6 @@ function(mobula_layer name)
     add_library(mobula_${name} OBJECT ${sources} ${headers})
     target_include_directories(mobula_${name} PUBLIC ${PROJECT_SOURCE_DIR}/lib ${PROJECT_SOURCE_DIR}/include)
     target_link_libraries(mobula_${name} PUBLIC ${arg_DEPENDS} PRIVATE mobula_warnings mobula_sanitizers)
-    target_compile_options(mobula_${name} PRIVATE -fno-semantic-interposition)
     # The shared library exports the API (include/mobula/detail/api.hpp), and nothing else.
     # Files have names of their own inside: a project's unity build is not for them.
     set_target_properties(mobula_${name} PROPERTIES CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON
