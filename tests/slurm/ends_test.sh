@@ -36,10 +36,10 @@ ended_as() {
   await 100 "job $1 to end" ended "$1" || { output_of "$1" >&2 && exit 1; }
   [[ $(state_of "$1") == "$2" && $(exit_code_of "$1") == $3 ]] ||
     die "$case: job $1 is $(state_of "$1") $(exit_code_of "$1"), not $2 $3: $(output_of "$1")"
-  await 20 "job $1 to be in the books as $2" is_in_books "$1" "$2"
+  await 20 "sacct to tell of job $1 $2 $3" is_in_books "$@"
   nothing_is_left
 }
-is_in_books() { [[ $(state_in_books "$1") == "$2" ]]; }
+is_in_books() { [[ $(in_books "$1") == "$2 "$3 ]]; }
 expect() { has_said "$1" "$2" || die "$case: job $1 has not said '$2': $(output_of "$1")"; }
 
 # run WAY [ARGUMENT...]: a job of the program's, on three nodes with a rank each.

@@ -6,8 +6,11 @@ state_of() { scontrol -o show job "$1" | grep -o ' JobState=[A-Z_]*' | head -n 1
 exit_code_of() { scontrol -o show job "$1" | grep -o ' ExitCode=[0-9:]*' | head -n 1 | sed 's/.*=//'; }
 
 restarts_of() { scontrol -o show job "$1" | grep -o ' Restarts=[0-9]*' | sed 's/.*=//'; }
-# As Slurm has it in its books once the job has ended; who runs a database of jobs asks sacct.
-state_in_books() { sed -n "s/^JobId=$1 .* JobState=\([A-Z_]*\) .*/\1/p" "$CLUSTER_SHARED/ended_jobs" | tail -n 1; }
+# What sacct tells of a job that has ended, from the plain file of such jobs: "STATE status:signal".
+# Who runs a database of jobs leaves --completion out.
+in_books() {
+  sacct --completion --jobs="$1" --format=state,exitcode --noheader --parsable2 | tail -n 1 | tr '|' ' '
+}
 
 # submit ARGUMENT...: a job by sbatch, whose script may come by standard input. Its number.
 submit() { sbatch --parsable --output="$scratch/%A.out" "$@"; }
