@@ -53,8 +53,11 @@ auto put(Value&& value, time_limit limit = forever) {
     using written = detail::parameter_of<detail::written_as<given, stored>>;
     detail::encoder bytes;
     const auto write = [&] { written::write(bytes, std::forward<Value>(value)); };
-    if constexpr (written::template repeats<Value>) bytes.repeat_with(write);
-    write();
+    if constexpr (written::template repeats<Value> && !detail::is_small<stored>) {
+      bytes.write_with(write);
+    } else {
+      write();
+    }
     return detail::access::adopt<object_ref<stored>>(
         detail::put(bytes, detail::deadline_of(limit)));
   }

@@ -115,13 +115,14 @@ class encoder {
   /// @throws mobula::error if `ref` is empty or the runtime has ended
   void ref(const handle& ref);
 
-  /// Before the first write: `write()` writes all of the value, and can do so once more, the same;
-  /// it lasts until the encoder has been read. A large value is then written straight to where it
-  /// goes.
+  /// Before the first write: calls `write()`, which writes all of the value, and can do so once
+  /// more, the same; it lasts until the encoder has been read. A large value is then written
+  /// straight to where it goes.
   template <class Write>
-  void repeat_with(const Write& write) {
-    again_ = [](const void* writer) { (*static_cast<const Write*>(writer))(); };
+  void write_with(const Write& write) {
+    again_ = &call<Write>;
     writer_ = &write;
+    again_(writer_);
   }
 
   /// Before the first write: bytes leave for the file as they come, the last of them by
@@ -159,6 +160,11 @@ class encoder {
  private:
   friend class lasting;
   struct kept_pieces;
+  // Not inlined: one copy of what writes a value is enough.
+  template <class Write>
+  [[gnu::noinline]] static void call(const void* write) {
+    (*static_cast<const Write*>(write))();
+  }
   static constexpr std::size_t inline_bytes = 224;
   bool is_elsewhere(const void* bytes, std::size_t size);
   void pour(const void* bytes, std::size_t size);

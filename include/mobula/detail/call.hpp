@@ -26,10 +26,14 @@ struct type_list {
   static constexpr std::size_t size = sizeof...(Each);
 };
 
+/// Its bytes are all of it, and few: they are written once, wherever it goes.
+template <class T>
+inline constexpr bool is_small = codec<T>::as_bytes && sizeof(T) < encoder::kept_bytes_min;
+
 /// Writes a value that lasts until the encoder has been read: no large part of it is copied here.
 template <class T>
 void encode_lasting(encoder& to, const T& value) {
-  if constexpr (codec<T>::as_bytes && sizeof(T) < encoder::kept_bytes_min) {
+  if constexpr (is_small<T>) {
     encode<T>(to, value);
   } else {
     const lasting large_parts{to};
@@ -126,8 +130,8 @@ class row {
       const std::size_t count = from.checked_count(word, sizeof(T));
       const std::byte* bytes = from.read(count * sizeof(T));
       if (reinterpret_cast<std::uintptr_t>(bytes) % alignof(T) != 0) {
-        copy_ = aligned_copy(bytes, count * sizeof(T), alignof(T));
-        bytes = static_cast<const std::byte*>(copy_.get());
+        array_.keeper = aligned_copy(bytes, count * sizeof(T), alignof(T));
+        bytes = static_cast<const std::byte*>(array_.keeper.get());
       }
       all_ = {reinterpret_cast<const T*>(bytes), count};
     } else {
@@ -149,8 +153,7 @@ class row {
     operator std::span<const T>() const { return all; }
   };
   std::span<const T> all_;
-  sealed_elements array_;
-  std::shared_ptr<const void> copy_;
+  sealed_elements array_;  // or the keeper of a copy
   [[no_unique_address]] std::conditional_t<codec<T>::as_bytes, nothing, std::vector<T>> values_;
 };
 
@@ -381,6 +384,16 @@ inline constexpr bool can_be_written_again =
     is_object_ref<std::remove_cvref_t<Argument>> || has_new_arrays<std::remove_cvref_t<Argument>> ||
     parameter_of<Declared>::template repeats<Argument>;
 
+/// Whether it takes few bytes, whatever it is: a ref does.
+template <class Declared, class Argument>
+constexpr bool is_small_argument() {
+  if constexpr (is_object_ref<std::remove_cvref_t<Argument>>) {
+    return true;
+  } else {
+    return is_small<typename parameter_of<Declared>::stored>;
+  }
+}
+
 /// Encodes the arguments of a call, and has `submit(call)` take them.
 template <class... Declared, std::size_t... At, class Submit, class... Arguments>
 void with_arguments(type_list<Declared...>, std::index_sequence<At...>, Submit&& submit,
@@ -390,8 +403,12 @@ void with_arguments(type_list<Declared...>, std::index_sequence<At...>, Submit&&
     call.ref_count = 0;
     (add_argument<Declared>(call, At, std::forward<Arguments>(arguments)), ...);
   };
-  if constexpr ((can_be_written_again<Declared, Arguments> && ...)) call.values.repeat_with(write);
-  write();
+  constexpr bool is_again = (can_be_written_again<Declared, Arguments> && ...);
+  if constexpr (is_again && !(is_small_argument<Declared, Arguments>() && ...)) {
+    call.values.write_with(write);
+  } else {
+    write();
+  }
   submit(call);
   (give_up<Arguments>(std::forward<Arguments>(arguments)), ...);
 }

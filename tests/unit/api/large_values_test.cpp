@@ -78,9 +78,8 @@ template <class T>
 std::size_t taken_for(const T& value, std::vector<std::byte>& written) {
   detail::encoder bytes;
   const auto write = [&] { detail::encode_lasting<T>(bytes, value); };
-  bytes.repeat_with(write);
   largest = 0;
-  write();
+  bytes.write_with(write);
   const std::size_t on_the_way = largest;
   written.resize(bytes.size());
   largest = 0;
