@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -13,6 +12,7 @@
 #include <sstream>
 
 #include "job/job.hpp"
+#include "temporary_folder.hpp"
 
 namespace mobula::job {
 namespace {
@@ -41,24 +41,16 @@ bool is_alive(int process) {
 /// A folder of this test, on this host.
 class scratch {
  public:
-  scratch() {
-    std::string path = std::filesystem::temp_directory_path() / "command.XXXXXX";
-    if (::mkdtemp(path.data()) == nullptr) std::abort();
-    path_ = path;
-  }
-  ~scratch() { std::filesystem::remove_all(path_); }
-  scratch(const scratch&) = delete;
-  scratch& operator=(const scratch&) = delete;
-  const std::string& path() const { return path_; }
+  std::string path() const { return folder_.path().string(); }
   std::string read(const std::string& name) const {
-    std::ifstream file{path_ + "/" + name};
+    std::ifstream file{folder_.path() / name};
     std::string text;
     std::getline(file, text);
     return text;
   }
 
  private:
-  std::string path_;
+  temporary_folder folder_;
 };
 
 TEST(Command, TellsItsStatusAndWhatItWrote) {
