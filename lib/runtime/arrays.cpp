@@ -5,7 +5,6 @@
 #include <stdexcept>
 #include <string>
 
-#include "mobula/detail/call.hpp"
 #include "mobula/errors.hpp"
 #include "runtime/aligned_bytes.hpp"
 #include "runtime/casts.hpp"
