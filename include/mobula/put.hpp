@@ -53,11 +53,7 @@ auto put(Value&& value, time_limit limit = forever) {
     using written = detail::parameter_of<detail::written_as<given, stored>>;
     detail::encoder bytes;
     const auto write = [&] { written::write(bytes, std::forward<Value>(value)); };
-    if constexpr (written::template repeats<Value> && !detail::is_small<stored>) {
-      bytes.write_with(write);
-    } else {
-      write();
-    }
+    bytes.write_with<written::template repeats<Value> && !detail::is_small<stored>>(write);
     return detail::access::adopt<object_ref<stored>>(
         detail::put(bytes, detail::deadline_of(limit)));
   }

@@ -27,11 +27,7 @@ void submit_task(const task_options* options, std::uint32_t result_count, bool r
                                {call.refs, call.ref_count},
                                result_count,
                                result_is_list};
-    if (options) {
-      submit(request, *options, results);
-    } else {
-      submit(request, results);
-    }
+    submit(request, options, results);
   };
   with_arguments(typename Thunk::called::parameters{}, std::index_sequence_for<Arguments...>{},
                  submit_with, std::forward<Arguments>(arguments)...);

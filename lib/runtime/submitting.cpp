@@ -74,19 +74,6 @@ void check_room(process& home) {
         "too many tasks wait for their arguments: get or wait for some before submitting more"};
 }
 
-void submit_as(process& home, const call_request& call, core::shape& demand, std::string_view name,
-               object** results) {
-  prepared_call prepared{home, call};
-  prepared.spec.name = name;
-  {
-    const std::lock_guard held{home.lock()};
-    check_room(home);
-    prepared.take_results(home.owner().submit(prepared.spec, demand), results);
-    after_submission(home);
-  }
-  home.rest();
-}
-
 core::shape& shape_of(process& home, const core::demand_key& key) {
   const std::lock_guard held{home.lock()};
   return home.owner().shape_for(key);
@@ -110,14 +97,18 @@ wire::caller_id this_caller(process& home) {
 
 }  // namespace
 
-void submit(const call_request& call, object** results) {
+void submit(const call_request& call, const task_options* options, object** results) {
   process& home = process::require();
-  submit_as(home, call, home.default_shape(), {}, results);
-}
-
-void submit(const call_request& call, const task_options& options, object** results) {
-  process& home = process::require();
-  submit_as(home, call, shape_of(home, demand_of(options)), options.name, results);
+  core::shape& demand = options ? shape_of(home, demand_of(*options)) : home.default_shape();
+  prepared_call prepared{home, call};
+  if (options) prepared.spec.name = options->name;
+  {
+    const std::lock_guard held{home.lock()};
+    check_room(home);
+    prepared.take_results(home.owner().submit(prepared.spec, demand), results);
+    after_submission(home);
+  }
+  home.rest();
 }
 
 object* create_actor(const call_request& call, const actor_options& options) {

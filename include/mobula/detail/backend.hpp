@@ -115,14 +115,19 @@ class encoder {
   /// @throws mobula::error if `ref` is empty or the runtime has ended
   void ref(const handle& ref);
 
-  /// Before the first write: calls `write()`, which writes all of the value, and can do so once
-  /// more, the same; it lasts until the encoder has been read. A large value is then written
-  /// straight to where it goes.
-  template <class Write>
+  /// Before the first write: calls `write()`, which writes all of the value and lasts until the
+  /// encoder has been read.
+  /// @tparam CanRepeat  whether it may be called once more, for the same: a large value is then
+  ///   written straight to where it goes. Not worth its code for values that are small anyway
+  template <bool CanRepeat, class Write>
   void write_with(const Write& write) {
-    again_ = &call<Write>;
-    writer_ = &write;
-    again_(writer_);
+    if constexpr (CanRepeat) {
+      again_ = &call<Write>;
+      writer_ = &write;
+      again_(writer_);
+    } else {
+      write();
+    }
   }
 
   /// Before the first write: bytes leave for the file as they come, the last of them by
@@ -291,9 +296,8 @@ struct call_request {
 };
 
 /// Submits a task; `results` takes result_count counts. Returns at once, but may wait for room.
-void submit(const call_request& call, const task_options& options, object** results);
-/// Submits a task with default options: the short path.
-void submit(const call_request& call, object** results);
+/// @param options  null: the defaults, which cost nothing to look up
+void submit(const call_request& call, const task_options* options, object** results);
 /// Creates an actor; the object is its handle.
 object* create_actor(const call_request& call, const actor_options& options);
 /// Calls an actor.

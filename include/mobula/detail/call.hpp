@@ -404,11 +404,8 @@ void with_arguments(type_list<Declared...>, std::index_sequence<At...>, Submit&&
     (add_argument<Declared>(call, At, std::forward<Arguments>(arguments)), ...);
   };
   constexpr bool is_again = (can_be_written_again<Declared, Arguments> && ...);
-  if constexpr (is_again && !(is_small_argument<Declared, Arguments>() && ...)) {
-    call.values.write_with(write);
-  } else {
-    write();
-  }
+  constexpr bool is_small = (is_small_argument<Declared, Arguments>() && ...);
+  call.values.template write_with<is_again && !is_small>(write);
   submit(call);
   (give_up<Arguments>(std::forward<Arguments>(arguments)), ...);
 }

@@ -32,11 +32,7 @@ template <class Value>
 void write_result(invocation& run, std::size_t index, const Value& value) {
   encoder& to = run.result(static_cast<std::uint32_t>(index));
   const auto write = [&] { encode_whole<Value>(to, value); };
-  if constexpr (is_small<Value>) {
-    write();
-  } else {
-    to.write_with(write);
-  }
+  to.write_with<!is_small<Value>>(write);
   run.end_result();
 }
 

@@ -136,15 +136,10 @@ bool register_worker_start(void (*hook)(int, char**)) noexcept {
   return true;
 }
 
-void submit(const call_request& call, const task_options& options, object** results) {
+void submit(const call_request& call, const task_options* options, object** results) {
   std::shared_ptr<void> none;
-  last_request.had_options = true;
-  last_request.task = options;
-  run(call, none, results);
-}
-void submit(const call_request& call, object** results) {
-  std::shared_ptr<void> none;
-  last_request.had_options = false;
+  last_request.had_options = options != nullptr;
+  if (options) last_request.task = *options;
   run(call, none, results);
 }
 object* create_actor(const call_request& call, const actor_options& options) {

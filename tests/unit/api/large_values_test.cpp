@@ -79,7 +79,7 @@ std::size_t taken_for(const T& value, std::vector<std::byte>& written) {
   detail::encoder bytes;
   const auto write = [&] { detail::encode_lasting<T>(bytes, value); };
   largest = 0;
-  bytes.write_with(write);
+  bytes.write_with<true>(write);
   const std::size_t on_the_way = largest;
   written.resize(bytes.size());
   largest = 0;
