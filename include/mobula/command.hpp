@@ -38,7 +38,7 @@ struct command_result {
 
 /// What starts the ranks of a command that has several.
 enum class mpi_launcher : std::uint8_t {
-  automatic,  // srun in a job of Slurm's, elsewhere that of the MPI that Mobula was built with
+  automatic,  // srun on the hosts of a job of Slurm's, elsewhere that of Mobula's own MPI
   srun,
   open_mpi,  // mpirun
   mpich,     // mpiexec
@@ -58,7 +58,8 @@ class command_with;
 /// Several ranks are an MPI program. They are on one node if they fit on one, else over as few as
 /// can be (`.strategy = spread{}`: over all), and reserved together. Each is bound to its cores,
 /// where Mobula binds tasks. Their launcher is started where the command was submitted, and must
-/// reach the other nodes from there: in a job of Slurm's srun does, mpirun needs ssh or an agent.
+/// reach the other nodes from there: in a job of Slurm's all do, elsewhere they need ssh or an
+/// agent.
 struct command {
   /// The program and its arguments. Without a slash it is looked for in PATH.
   std::vector<std::string> argv = {};

@@ -60,6 +60,31 @@ bool is_option_of_srun(std::string_view name) {
          std::find(kept.begin(), kept.end(), name) == kept.end();
 }
 
+// On one of the hosts of a job of Slurm's. A shell of salloc's on a login node has the job's
+// variables, too, but is on none of its hosts.
+bool is_in_job_of_slurms(const environment& variables) {
+  return find_variable(variables, "SLURM_JOB_ID") && find_variable(variables, "SLURMD_NODENAME");
+}
+
+// The other launchers start their helpers on other hosts of the job by a step of their own, which
+// would wait for ever for what our own step holds. Outside, they would look for our hosts in the
+// job.
+environment for_other_launchers(const environment& variables) {
+  environment kept = variables;
+  if (is_in_job_of_slurms(variables)) {
+    set_variable(kept, "SLURM_OVERLAP", "1");
+  } else {
+    std::erase_if(kept, [](const std::string& one) { return one.starts_with("SLURM_"); });
+  }
+  return kept;
+}
+
+environment for_srun(const environment& variables) {
+  environment kept = variables;
+  std::erase_if(kept, [](const std::string& one) { return is_option_of_srun(name_in(one)); });
+  return kept;
+}
+
 void append(std::vector<std::string>& words, std::initializer_list<std::string_view> more) {
   for (const std::string_view one : more) words.emplace_back(one);
 }
@@ -107,9 +132,8 @@ std::vector<std::string> mpich(const mpi_program& program) {
 
 launch_command command_for(mpi_launcher which, const mpi_program& program, bool mpi_is_mpich) {
   launch_command made;
-  for (const std::string& one : program.variables)
-    if (which != mpi_launcher::srun || !is_option_of_srun(name_in(one)))
-      made.variables.push_back(one);
+  made.variables = which == mpi_launcher::srun ? for_srun(program.variables)
+                                               : for_other_launchers(program.variables);
   set_variables(made.variables, program.more_variables);
   switch (which) {
     case mpi_launcher::srun:
@@ -129,8 +153,7 @@ launch_command command_for(mpi_launcher which, const mpi_program& program, bool 
 
 mpi_launcher default_launcher(const environment& variables, bool mpi_is_mpich) {
   std::string refusal;
-  if (find_variable(variables, "SLURM_JOB_ID") &&
-      !find_program("srun", variables, "", refusal).empty())
+  if (is_in_job_of_slurms(variables) && !find_program("srun", variables, "", refusal).empty())
     return mpi_launcher::srun;
   return mpi_is_mpich ? mpi_launcher::mpich : mpi_launcher::open_mpi;
 }

@@ -50,7 +50,8 @@ struct launch_command {
 /// on all hosts, or are taken from what the launcher itself has allotted.
 launch_command command_for(mpi_launcher which, const mpi_program& program, bool mpi_is_mpich);
 
-/// Under Slurm srun; elsewhere the launcher of the MPI that Mobula was built with.
+/// On the hosts of a job of Slurm's srun; elsewhere the launcher of the MPI that Mobula was built
+/// with.
 mpi_launcher default_launcher(const environment& variables, bool mpi_is_mpich);
 
 /// The cores, or GPUs, of each of `ranks` that share a list: as many for each, in a row; where they

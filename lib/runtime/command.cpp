@@ -159,7 +159,7 @@ command_result run(const order& told, launch::launch_command what, std::uint32_t
 }
 
 // Where so many ranks run in the lease of the calling process.
-std::vector<launch::rank_place> places_here(const order& told, std::uint32_t ranks) {
+std::vector<launch::rank_place> places_here(std::uint32_t ranks, double gpus_each) {
   std::string refusal;
   const auto machine = hardware::read_machine("", hardware::look_for::cores, refusal);
   const node_cores mine{machine, hardware::thread_set::of_this_thread()};
@@ -172,7 +172,7 @@ std::vector<launch::rank_place> places_here(const order& told, std::uint32_t ran
   for (std::string one; std::getline(visible, one, ',');) gpus.push_back(one);
   if (!this_workers_lease().is_bound) cores.clear();
   const auto cores_of = launch::divide(cores, ranks, static_cast<double>(cores.size()) / ranks);
-  const auto gpus_of_ranks = launch::divide(gpus, ranks, told.gpus);
+  const auto gpus_of_ranks = launch::divide(gpus, ranks, gpus_each);
   const char* const slurm_host = std::getenv("SLURMD_NODENAME");
   std::vector<launch::rank_place> places(ranks);
   const auto joined = [](const std::vector<std::string>& parts) {
@@ -224,7 +224,7 @@ command_result run_ranks(const order& told, std::vector<launch::rank_place> plac
 // In its lease.
 command_result run_here(std::string bytes) {
   const auto told = part_of_bytes<order>(bytes);
-  if (told.ranks > 1) return run_ranks(told, places_here(told, told.ranks));
+  if (told.ranks > 1) return run_ranks(told, places_here(told.ranks, told.gpus));
   launch::launch_command what{told.arguments, variables_for_commands()};
   launch::set_variables(what.variables, told.variables);
   return run(told, std::move(what), 0);
@@ -237,8 +237,8 @@ struct places_text {
 
 // Holds a share of a command's resources, or runs its launcher.
 struct command_host {
-  std::string places(std::string bytes, std::uint32_t ranks) {
-    return bytes_of_part(places_text{places_here(part_of_bytes<order>(bytes), ranks)});
+  std::string places(std::uint32_t ranks, double gpus_each) {
+    return bytes_of_part(places_text{places_here(ranks, gpus_each)});
   }
   command_result launch(std::string bytes, std::string places) {
     return run_ranks(part_of_bytes<order>(bytes), part_of_bytes<places_text>(places).places);
@@ -309,7 +309,7 @@ command_result run_over_nodes(std::string bytes) {
     options.resources = mine.resources;
     options.strategy = group.bundle(i);
     hosts.push_back(actor<command_host>.with(options)());
-    answers.push_back(hosts.back().call<&command_host::places>(bytes, shares[i]));
+    answers.push_back(hosts.back().call<&command_host::places>(shares[i], told.gpus));
   }
   places_text all;
   for (const std::string& answer : get(answers)) {

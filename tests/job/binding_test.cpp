@@ -106,6 +106,11 @@ thread_set threads_of_workers(std::uint32_t node = 0) {
   return all;
 }
 int cores_of_a_node() { return static_cast<int>(nodes().at(0).cores); }
+int cores_of_all_nodes() {
+  int count = 0;
+  for (const node_state& one : nodes()) count += static_cast<int>(one.cores);
+  return count;
+}
 
 std::string variable(std::string name) {
   const char* const value = std::getenv(name.c_str());
@@ -164,6 +169,29 @@ TEST(Binding, AnActorsCoresAreItsForLifeAndWithoutCpusItHasThemAll) {
   EXPECT_EQ(parsed(all.told), threads_of_workers(all.node));
   got(remote<here>());
   EXPECT_EQ(got(one.call<&resident::where>()).told, first.told);
+}
+
+// Over all nodes: a rank has the cores of its place, which is one of those that the command holds.
+TEST(CommandOfRanks, HasACoreForEachOnTheNodesOfItsLease) {
+  const int ranks = static_cast<int>(cluster_resources()["cpus"]);
+  const command_result result =
+      got(command{{"grep", "^Cpus_allowed_list:", "/proc/self/status"}, ranks}());
+  ASSERT_TRUE(result.good()) << result.last_error;
+  std::istringstream words{result.output};
+  thread_set used;
+  int seen = 0;
+  for (std::string name, threads; words >> name >> threads; ++seen) {
+    const thread_set mine = parsed(threads);
+    EXPECT_FALSE(used.overlaps(mine)) << threads << " is of two ranks";
+    used |= mine;
+  }
+  EXPECT_EQ(seen, ranks);
+  thread_set all;
+  for (std::uint32_t node = 0; node < nodes().size(); ++node) all |= threads_of_workers(node);
+  // A control group may allow fewer cpus than there are cores.
+  if (ranks == cores_of_all_nodes()) {
+    EXPECT_EQ(used, all);
+  }
 }
 
 TEST(Binding, AProcessKeepsItsCoresForItsLife) {

@@ -8,8 +8,10 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <set>
 #include <sstream>
+#include <thread>
 
 #include "job/job.hpp"
 #include "temporary_folder.hpp"
@@ -32,11 +34,21 @@ std::string failure_of(const object_ref<command_result>& ref) {
   return {};
 }
 
-bool is_alive(int process) {
+/// By the kernel: state and parent.
+std::pair<char, int> state_of(int process) {
   std::ifstream file{"/proc/" + std::to_string(process) + "/stat"};
   std::string text;
-  return std::getline(file, text) && text[text.rfind(')') + 2] != 'Z';
+  if (!std::getline(file, text)) return {'X', 0};
+  std::istringstream rest{text.substr(text.rfind(')') + 2)};
+  char state = 'X';
+  int parent = 0;
+  rest >> state >> parent;
+  return {state, parent};
 }
+bool is_alive(int process) {
+  return std::string{"ZX"}.find(state_of(process).first) == std::string::npos;
+}
+int parent_of(int process) { return state_of(process).second; }
 
 /// A folder of this test, on this host.
 class scratch {
@@ -52,6 +64,61 @@ class scratch {
  private:
   temporary_folder folder_;
 };
+
+/// Ranks, on whatever hosts, that write into files that all hosts see as long as they live.
+class beating_ranks {
+ public:
+  explicit beating_ranks(int count) : count_{count} {}
+
+  command program() const {
+    return {.argv = {"sh", "-c",
+                     "own=$(cat /proc/sys/kernel/hostname).$$; "
+                     "while :; do echo >> $own; sleep 0.02; done"},
+            .ranks = count_,
+            .folder = here_.path()};
+  }
+  bool all_beat() const { return beats().size() == static_cast<std::size_t>(count_); }
+  /// None of them has written for half a second.
+  bool are_silent() const {
+    const auto before = beats();
+    std::this_thread::sleep_for(500ms);
+    return beats() == before;
+  }
+
+ private:
+  std::map<std::string, std::uintmax_t> beats() const {
+    std::map<std::string, std::uintmax_t> found;
+    for (const auto& entry : std::filesystem::directory_iterator{here_.path()})
+      found[entry.path().filename()] = entry.file_size();
+    return found;
+  }
+
+  int count_;
+  scratch here_;
+};
+
+/// Of this host's processes that were started as such.
+std::vector<int> processes_named(const std::set<std::string>& names) {
+  std::vector<int> found;
+  for (const auto& entry : std::filesystem::directory_iterator{"/proc"}) {
+    std::ifstream file{entry.path() / "comm"};
+    std::string name;
+    if (std::getline(file, name) && names.contains(name))
+      found.push_back(std::stoi(entry.path().filename()));
+  }
+  return found;
+}
+
+/// The worker process, of this job or another, that it was started by; 0: it was none.
+int worker_above(int process) {
+  while (process > 1) {
+    std::ifstream file{"/proc/" + std::to_string(process) + "/environ"};
+    for (std::string one; std::getline(file, one, '\0');)
+      if (one == "MOBULA_ROLE=worker") return process;
+    process = parent_of(process);
+  }
+  return 0;
+}
 
 TEST(Command, TellsItsStatusAndWhatItWrote) {
   const command_result result = got(shell("echo out; echo err >&2; exit 3")());
@@ -191,21 +258,13 @@ TEST(CommandOfRanks, RunsBesideOthers) {
 }
 
 TEST(CommandOfRanks, DiesWithItsTask) {
-  const scratch here;
+  const beating_ranks ranks{2};
   const placement_group group{{{.cpus = 2}}};
-  command one{{"sh", "-c", "echo $$ > own.$$; mv own.$$ rank.$$; sleep 1000"}, 2};
-  one.folder = here.path();
-  const auto ref = one.with({.strategy = group.bundle(0)})();
-  std::set<int> ranks;
-  ASSERT_TRUE(eventually([&] {
-    for (const auto& entry : std::filesystem::directory_iterator{here.path()})
-      if (entry.path().stem() == "rank")
-        ranks.insert(std::stoi(entry.path().extension().string().substr(1)));
-    return ranks.size() == 2;
-  }));
+  const auto ref = ranks.program().with({.strategy = group.bundle(0)})();
+  ASSERT_TRUE(eventually([&] { return ranks.all_beat(); }));
   remove(group);
   EXPECT_THROW(got(ref), error);
-  EXPECT_TRUE(eventually([&] { return std::ranges::none_of(ranks, is_alive); }));
+  EXPECT_TRUE(eventually([&] { return ranks.are_silent(); }));
 }
 
 // Wants all cpus of all nodes.
@@ -221,6 +280,30 @@ TEST(CommandOverNodes, HasRanksOnEachNode) {
   for (const std::string& host : hosts)
     EXPECT_THAT(result.output, HasSubstr(" on " + host + " with"));
   EXPECT_TRUE(all_is_free());
+}
+
+TEST(CommandOverNodes, IsStartedByTheLauncherThatIsAskedFor) {
+  const auto count = static_cast<int>(cluster_resources().at("cpus"));
+  const command_result result =
+      got(command{.argv = {hello()}, .ranks = count, .launcher = mpi_launcher::open_mpi}());
+  EXPECT_EQ(result.status, 0) << result.last_error;
+  EXPECT_THAT(result.output, HasSubstr("rank 0 of " + std::to_string(count)));
+}
+
+// The ranks on other hosts, too, and whoever started them.
+TEST(CommandOverNodes, DiesWithTheProcessThatStartedIt) {
+  const beating_ranks ranks{static_cast<int>(cluster_resources().at("cpus"))};
+  const auto ref = ranks.program()();
+  ASSERT_TRUE(eventually([&] { return ranks.all_beat(); }));
+  std::set<int> workers;
+  for (const int launcher : processes_named({"mpirun", "srun"}))
+    workers.insert(worker_above(launcher));
+  workers.erase(0);  // those that started this job
+  ASSERT_EQ(workers.size(), 1U);
+  ::kill(*workers.begin(), SIGKILL);
+  EXPECT_THROW(got(ref), error);
+  EXPECT_TRUE(eventually([&] { return ranks.are_silent(); }));
+  EXPECT_TRUE(eventually([] { return all_is_free(); }));
 }
 
 TEST(CommandOverNodes, IsSpreadIfItIsAskedTo) {

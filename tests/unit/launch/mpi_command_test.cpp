@@ -3,15 +3,20 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <filesystem>
 
+#include "hardware/thread_set.hpp"
 #include "launch/command.hpp"
+#include "temporary_folder.hpp"
 
 namespace mobula::launch {
 namespace {
 
 using ::testing::Contains;
 using ::testing::ElementsAre;
+using ::testing::IsSupersetOf;
 using ::testing::Not;
+using ::testing::StartsWith;
 using words = std::vector<std::string>;
 
 mpi_program solver() {
@@ -65,6 +70,18 @@ TEST(MpiCommand, IsAStepOfSlurmsWithoutTheOtherSteps) {
   EXPECT_THAT(command_for(mpi_launcher::srun, program, true).arguments, Contains("--input=0"));
 }
 
+// Its own step on the other hosts would wait for what ours holds.
+TEST(MpiCommand, OfAnotherLauncherSharesTheJobOfSlurms) {
+  mpi_program program = solver();
+  program.variables.push_back("SLURMD_NODENAME=node1");
+  for (const auto which : {mpi_launcher::open_mpi, mpi_launcher::mpich})
+    EXPECT_THAT(command_for(which, program, false).variables,
+                IsSupersetOf({"SLURM_JOB_ID=7", "SLURM_NTASKS=9", "SLURM_OVERLAP=1"}));
+  // Not on one of its hosts it has nothing to do with it.
+  EXPECT_THAT(command_for(mpi_launcher::open_mpi, solver(), false).variables,
+              Not(Contains(StartsWith("SLURM_"))));
+}
+
 // Each is told of all, which no single argument could hold.
 TEST(MpiCommand, TellsEachOfThousandsOfRanksItsPlace) {
   mpi_program program;
@@ -84,11 +101,43 @@ TEST(MpiCommand, TellsEachOfThousandsOfRanksItsPlace) {
   }
 }
 
+TEST(MpiCommand, BindsEachRankToItsThreads) {
+  const auto mine = hardware::thread_set::of_this_thread().list();
+  mpi_program program;
+  program.arguments = {"grep", "^Cpus_allowed_list:", "/proc/self/status"};
+  const words threads{std::to_string(mine.front()), std::to_string(mine.back()), ""};
+  for (const std::string& one : threads) program.places.push_back({"a", "", one, ""});
+  const words all = command_for(mpi_launcher::open_mpi, program, false).arguments;
+  command_line line;
+  line.arguments.assign(std::ranges::find(all, "sh"), all.end());
+  line.output_bytes_max = 1000;
+  for (std::size_t rank = 0; rank < threads.size(); ++rank) {
+    line.variables = {"PATH=/bin:/usr/bin", "PMI_RANK=" + std::to_string(rank)};
+    const auto expected =
+        threads[rank].empty() ? hardware::thread_set::of_this_thread().text() : threads[rank];
+    EXPECT_EQ(run_command(line, "launch_test").output, "Cpus_allowed_list:\t" + expected + "\n");
+  }
+  // One that is not of this machine.
+  program.places = {{"a", "", "100000", ""}};
+  const words other = command_for(mpi_launcher::open_mpi, program, false).arguments;
+  line.arguments.assign(std::ranges::find(other, "sh"), other.end());
+  line.variables = {"PATH=/bin:/usr/bin", "PMI_RANK=0"};
+  EXPECT_EQ(run_command(line, "launch_test").status.number, 126);
+}
+
 TEST(DefaultLauncher, IsThatOfTheMpiOutsideOfSlurm) {
   EXPECT_EQ(default_launcher({"PATH=/bin"}, false), mpi_launcher::open_mpi);
   EXPECT_EQ(default_launcher({"PATH=/bin"}, true), mpi_launcher::mpich);
   // A job of Slurm's in a container that has none of its programs.
-  EXPECT_EQ(default_launcher({"PATH=/no/such", "SLURM_JOB_ID=7"}, false), mpi_launcher::open_mpi);
+  EXPECT_EQ(default_launcher({"PATH=/no/such", "SLURM_JOB_ID=7", "SLURMD_NODENAME=a"}, false),
+            mpi_launcher::open_mpi);
+  // The shell of salloc on a login node, which has them.
+  const temporary_folder programs;
+  const std::string path = "PATH=" + programs.path().string();
+  std::filesystem::create_symlink("/bin/true", programs.path() / "srun");
+  EXPECT_EQ(default_launcher({path, "SLURM_JOB_ID=7"}, true), mpi_launcher::mpich);
+  EXPECT_EQ(default_launcher({path, "SLURM_JOB_ID=7", "SLURMD_NODENAME=a"}, true),
+            mpi_launcher::srun);
 }
 
 TEST(Divide, GivesEachRankAsMuchInARow) {
