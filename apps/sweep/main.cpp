@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <exception>
 #include <mobula/mobula.hpp>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -59,8 +60,15 @@ int run(const options& asked) {
   if (mobula::has_checkpoint(asked.folder)) cases = mobula::load<result>(asked.folder);
   const std::size_t before = cases.size();
   std::vector<bool> is_done(static_cast<std::size_t>(asked.cases));
-  for (const result& one : mobula::get(cases))
-    is_done.at(static_cast<std::size_t>(one.number)) = true;
+  for (const result& one : mobula::get(cases)) {
+    if (one.number >= asked.cases)
+      throw std::invalid_argument{
+          fmt::format("the checkpoint in {} has case {}, so it is of more cases than {}: give "
+                      "--cases as it was "
+                      "then, or another --folder",
+                      asked.folder, one.number, asked.cases)};
+    is_done[static_cast<std::size_t>(one.number)] = true;
+  }
   for (int number = 0; number < asked.cases; ++number) {
     if (!is_done[static_cast<std::size_t>(number)])
       cases.push_back(mobula::remote<run_case>(number, asked.seconds));

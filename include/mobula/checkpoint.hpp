@@ -80,6 +80,8 @@ std::vector<object_ref<T>> load(const std::string& folder) {
 
 /// Whether the folder holds a checkpoint: what a program asks that may have been started anew. Does
 /// not look at its files. Thread-safe, also without a job.
+/// @throws checkpoint_error if that can't be told, as when a file system is not there yet: who took
+///   that for "none" would begin anew, and save over what it has
 [[nodiscard]] bool has_checkpoint(const std::string& folder);
 
 }  // namespace mobula

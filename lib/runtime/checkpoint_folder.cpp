@@ -49,10 +49,12 @@ std::string absolute(const std::string& folder) {
 
 std::string list_in(const std::string& folder) { return folder + "/" + std::string{list_file}; }
 
+bool means_there_is_none(int error) { return error == ENOENT || error == ENOTDIR; }
+
 /// What stands in a file; nothing: there is none.
 std::optional<std::string> text_of_file(const std::string& path) {
   const launch::descriptor file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-  if (!file && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
+  if (!file && means_there_is_none(errno)) return std::nullopt;
   if (!file) throw_io_error("read", path);
   std::string text;
   constexpr std::size_t piece_bytes = 65536;
@@ -311,7 +313,10 @@ file_order folder_reader::order(std::size_t index) const {
 namespace mobula {
 
 bool has_checkpoint(const std::string& folder) {
-  return ::access(detail::list_in(folder).c_str(), F_OK) == 0;
+  const std::string list = detail::list_in(folder);
+  if (::access(list.c_str(), F_OK) == 0) return true;
+  if (!detail::means_there_is_none(errno)) detail::throw_io_error("look for", list);
+  return false;
 }
 
 }  // namespace mobula

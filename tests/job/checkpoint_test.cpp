@@ -48,6 +48,15 @@ class Checkpoint : public testing::Test {
   temporary_folder folder_;
 };
 
+/// With a folder that this host alone sees.
+class CheckpointOfHosts : public Checkpoint {
+ protected:
+  CheckpointOfHosts() { fs::create_directory(own_); }
+  ~CheckpointOfHosts() override { fs::remove_all(own_); }
+
+  const fs::path own_{"/tmp/of_this_host"};
+};
+
 std::string contents(const fs::path& of) {
   std::stringstream text;
   text << std::ifstream{of, std::ios::binary}.rdbuf();
@@ -180,6 +189,15 @@ TEST_F(Checkpoint, MayBeEmpty) {
   save(std::vector<object_ref<int>>{}, path());
   EXPECT_TRUE(has_checkpoint(path()));
   EXPECT_THAT(load<int>(path()), IsEmpty());
+}
+
+// Who took it for "none" would save over what is there once the file system is back.
+TEST_F(Checkpoint, IsNotSaidToBeMissingWhereThatCannotBeSeen) {
+  const auto loop = path() / "loop";
+  std::filesystem::create_directory_symlink(loop, loop);
+  EXPECT_THROW(static_cast<void>(has_checkpoint(loop)), checkpoint_error);
+  std::ofstream{path() / "file"};
+  EXPECT_FALSE(has_checkpoint(path() / "file"));
 }
 
 TEST_F(Checkpoint, MayBeOfManyObjects) {
@@ -447,6 +465,44 @@ TEST_F(Checkpoint, IsWhereTheKernelFindsItsFolder) {
   EXPECT_TRUE(has_checkpoint(folder));
   EXPECT_TRUE(has_checkpoint((path() / "far" / "new" / "one").string()));
   EXPECT_EQ(got(load<int>(folder)), std::vector{7});
+}
+
+// Where nodes are hosts, with a /tmp of their own each.
+std::vector<object_ref<std::vector<double>>> large_on_each_node() {
+  std::vector<object_ref<std::vector<double>>> refs;
+  for (std::uint32_t node = 0; node < node_count(); ++node)
+    refs.push_back(remote<[] { return std::vector<double>(100'000, 2.0); }>.with(
+        {.strategy = on_node{node}})());
+  return refs;
+}
+
+TEST_F(CheckpointOfHosts, IsRefusedWhereNotAllSeeTheFolder) {
+  const auto refs = large_on_each_node();
+  try {
+    save(refs, own_);
+    ADD_FAILURE() << "saved";
+  } catch (const checkpoint_error& refused) {
+    EXPECT_THAT(refused.what(), HasSubstr("does not see the folder '" + own_.string() + "'"));
+  }
+  EXPECT_FALSE(has_checkpoint(own_));
+  EXPECT_TRUE(fs::is_empty(own_));
+}
+
+TEST_F(CheckpointOfHosts, IsNotReadFromACopyOnOneOfThem) {
+  save(large_on_each_node(), path());
+  fs::copy(path(), own_);
+  const auto refs = load<std::vector<double>>(own_);
+  ASSERT_EQ(refs.size(), node_count());
+  std::size_t unseen = 0;
+  for (const auto& one : refs) {
+    try {
+      EXPECT_EQ(got(one).size(), 100'000U);  // was read where the driver is
+    } catch (const checkpoint_error& refused) {
+      EXPECT_THAT(refused.what(), HasSubstr("which the program loads"));
+      ++unseen;
+    }
+  }
+  EXPECT_GT(unseen, 0U);
 }
 
 struct keeper {
