@@ -7,11 +7,12 @@
 
 namespace mobula::ucx {
 
-std::vector<std::string> fabric_devices(const std::string& folder) {
+std::vector<std::string> fabric_devices(const std::string& classes) {
   std::vector<std::string> found;
   std::error_code refused;
-  for (const auto& entry : std::filesystem::directory_iterator{folder, refused})
-    found.push_back(entry.path().filename().string());
+  for (const char* one : {"/infiniband", "/cxi"})
+    for (const auto& entry : std::filesystem::directory_iterator{classes + one, refused})
+      found.push_back(entry.path().filename().string());
   std::sort(found.begin(), found.end());
   return found;
 }
@@ -43,8 +44,9 @@ std::string unused_fabric(std::span<const std::string> devices, std::string_view
   for (const std::string& one : devices) names += (names.empty() ? "" : ", ") + one;
   return "the nodes have a fast network (" + names +
          "), but UCX links them by tcp alone, which is slower: see whether ucx_info -d lists these "
-         "devices (if not, UCX was built without their transport, or the process may not use "
-         "them), and whether MOBULA_UCX_TLS or MOBULA_UCX_NET_DEVICES leaves them out";
+         "devices (if not, UCX has no transport for them, as for cxi, or was built without, or the "
+         "process may not use them), and whether MOBULA_UCX_TLS or MOBULA_UCX_NET_DEVICES leaves "
+         "them out";
 }
 
 }  // namespace mobula::ucx

@@ -7,9 +7,10 @@
 
 namespace mobula::ucx {
 
-/// The devices of a fast network that this machine has, by the kernel's names: "mlx5_0", "efa_0".
-/// @param folder  where the kernel lists them
-std::vector<std::string> fabric_devices(const std::string& folder = "/sys/class/infiniband");
+/// The devices of a fast network that this machine has, by the kernel's names: "mlx5_0", "efa_0",
+/// "cxi0" (Slingshot's, for which UCX has no transport).
+/// @param classes  where the kernel lists devices by their kind
+std::vector<std::string> fabric_devices(const std::string& classes = "/sys/class");
 
 /// What to say of nodes that have such devices, but are linked by the kernel's TCP alone: every
 /// message and object takes that way.

@@ -31,10 +31,10 @@ TEST(UnusedFabric, IsNoneWhereTheFabricIsUsedOrThereIsNone) {
 
 TEST(FabricDevices, AreThoseThatTheKernelLists) {
   const temporary_folder folder;
-  std::filesystem::create_directory(folder.path() / "mlx5_1");
-  std::filesystem::create_directory(folder.path() / "mlx5_0");
-  EXPECT_THAT(fabric_devices(folder.path().string()), ElementsAre("mlx5_0", "mlx5_1"));
-  EXPECT_THAT(fabric_devices((folder.path() / "none").string()), ElementsAre());
+  EXPECT_THAT(fabric_devices(folder.path().string()), ElementsAre());
+  for (const char* one : {"infiniband/mlx5_1", "infiniband/mlx5_0", "cxi/cxi0", "net/eth0"})
+    std::filesystem::create_directories(folder.path() / one);
+  EXPECT_THAT(fabric_devices(folder.path().string()), ElementsAre("cxi0", "mlx5_0", "mlx5_1"));
 }
 
 }  // namespace
