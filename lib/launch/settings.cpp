@@ -171,7 +171,7 @@ constexpr std::array<setting_row, 22> table{{
     {"MOBULA_STORE_BYTES", "bytes", "a share of the node's memory",
      "memory of each node's object store", false, take_store_bytes,
      "a number of bytes, such as 8GiB"},
-    {"MOBULA_SPILL_DIR", "", "the first of $SLURM_TMPDIR, $TMPDIR, /tmp and /var/tmp on a disk",
+    {"MOBULA_SPILL_DIR", "", "$SLURM_TMPDIR or $TMPDIR, where neither is set /tmp or /var/tmp",
      "folder of each node's disk for objects that its memory has no room for", false,
      take_spill_folder, "the absolute path of a folder on a local disk, such as /scratch"},
     {"MOBULA_SPILL_BYTES", "bytes", "four fifths of what is free there",

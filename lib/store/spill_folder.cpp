@@ -60,9 +60,8 @@ std::vector<std::string> candidates(const spill_folder_search& search) {
     const auto value = search.variable ? search.variable(name) : std::nullopt;
     if (value && !value->empty()) all.emplace_back(*value);
   }
-  all.emplace_back("/tmp");
-  all.emplace_back("/var/tmp");
-  return all;
+  if (!all.empty()) return all;
+  return {"/tmp", "/var/tmp"};
 }
 
 }  // namespace

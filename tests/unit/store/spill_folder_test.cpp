@@ -39,6 +39,10 @@ TEST(SpillFolder, IsTheFirstOfSlurmsAndTheSystemsThatWillDo) {
       find("", {{"SLURM_TMPDIR", slurms.path().string() + "/gone"}, {"TMPDIR", own.path()}}).path,
       own.path());
   EXPECT_EQ(find("", {{"TMPDIR", ""}}).path, "/tmp");
+  // A job that has a folder of its own writes nowhere else.
+  EXPECT_EQ(find("", {{"TMPDIR", own.path().string() + "/gone"}}).path, "");
+  EXPECT_THAT(find("", {{"SLURM_TMPDIR", slurms.path().string() + "/gone"}}).refusal,
+              HasSubstr("/gone: No such file or directory); name one"));
   const spill_folder given = find(own.path(), {{"TMPDIR", slurms.path()}});
   EXPECT_EQ(given.path, own.path());
   EXPECT_GT(given.free_bytes, 0U);
