@@ -21,6 +21,8 @@ foreach(external IN LISTS externals)
   endif()
 endforeach()
 list(REMOVE_DUPLICATES link_with)
+set(link_with_files ${link_with})
+list(TRANSFORM link_with_files REPLACE "^(Boost::.+)$" "$<TARGET_LINKER_FILE:\\1>")
 
 # mobula_library(<target> STATIC|SHARED): libmobula of that kind, of the layers' objects.
 function(mobula_library target kind)
@@ -40,6 +42,8 @@ function(mobula_library target kind)
     set_target_properties(${target} PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
     # What it has of other libraries stays its own.
     target_link_options(${target} PRIVATE LINKER:--exclude-libs,ALL)
+    # By their files: a user's CMake would look for the targets, and has no need of them.
+    set(link_with ${link_with_files})
   endif()
   foreach(layer IN LISTS layers)
     set(objects $<TARGET_OBJECTS:${layer}>)
@@ -65,7 +69,9 @@ function(mobula_install target)
   set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/${target})
   set(targets ${target})
   set(pc_libraries " -lmobula")
+  set(boost_components "COMPONENTS context")
   if(type STREQUAL "SHARED_LIBRARY")
+    set(boost_components "")  # its headers alone
     list(APPEND targets ${target}_entry)
     set(pc_libraries " -lmobula_entry -lmobula")
   else()
