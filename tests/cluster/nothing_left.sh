@@ -5,6 +5,8 @@
 # wherever it can, then ends in the way END. Fails unless all of that is gone within ten seconds.
 set -euo pipefail
 
+runs_on_all_nodes() { [[ $(ps -eo args | grep -cE '^slurmstepd: \[[0-9]+\.0\]') -eq 3 ]]; }
+
 # What the bed runs.
 litter() {
   local mark=$1 end=$2 node litter
@@ -15,7 +17,11 @@ litter() {
     (trap "" HUP TERM INT; setsid sleep infinity) &'
   for node in $CLUSTER_NODES; do on "$node" bash -c "$litter" "$mark"; done
   bash -c "$litter" "$mark"
-  [[ -z ${SLURM_CONF:-} ]] || sbatch -Q -o /dev/null --wrap 'sleep infinity'
+  if [[ -n ${SLURM_CONF:-} ]]; then
+    sbatch -Q -o /dev/null -N 3 --wrap 'srun sleep infinity'
+    # Its step, too.
+    await 20 "the job to run on all nodes" runs_on_all_nodes
+  fi
   echo "networks: $(for node in $CLUSTER_NODES; do on "$node" readlink /proc/self/ns/net; done | xargs)"
   echo "littered"
   case $end in

@@ -63,14 +63,15 @@ scheduler_on() {
   done
 }
 
-has_begun_cases() { has_said "$1" '^0 of 200 cases were done before; start 1 of the job, on 3 nodes$'; }
+has_begun_cases() { has_said "$1" '^0 of 200 cases were done before; start 1 of the job'; }
 # A sweep that is in the midst of it, and how it ends that was interrupted once: right.
 start_sweep() {
-  local job
-  job="$(MOBULA_CPUS=4 submit -N 3 --exclusive "$scripts/preemptible.sbatch" \
+  job="$(MOBULA_CPUS=4 submit -N "$1" --exclusive "$scripts/preemptible.sbatch" \
     "$PROGRAMS/sweep" --cases 200 --seconds 0.3 --folder "$scratch/sweep")"
-  await 60 "job $job to run" has_begun_cases "$job" || return
-  echo "$job"
+  await 60 "job $job to run" has_begun_cases "$job"
+}
+expect_sum() {
+  expect "$job" "^the sum over 200 cases is $(awk 'BEGIN { for (i = 0; i < 200; ++i) s += sqrt(i); printf "%.6f", s }')\$"
 }
 ended_as_sweep() {
   ended_as "$job" COMPLETED 0:0
@@ -79,7 +80,7 @@ ended_as_sweep() {
   saved="$(output_of "$job" | sed -n 's/^saved \([0-9]*\) cases.*/\1/p')"
   [[ -n $saved ]] || die "nothing was saved: $(output_of "$job")"
   expect "$job" "^$saved of 200 cases were done before; start 2 of the job, on 3 nodes\$"
-  expect "$job" "^the sum over 200 cases is $(awk 'BEGIN { for (i = 0; i < 200; ++i) s += sqrt(i); printf "%.6f", s }')\$"
+  expect_sum
 }
 
 case=$1
@@ -141,19 +142,29 @@ case $case in
   time_limit)
     # Slurm looks every half minute.
     job="$(run "$preempt has_none_signal" --time=1)"
-    await 120 "job $job to be ended" has_state "$job" TIMEOUT
+    saves="$(run "$preempt saves_75" --time=1)"
+    for one in "$job" "$saves"; do await 120 "job $one to be ended" has_state "$one" TIMEOUT; done
     ended_as "$job" TIMEOUT '*'
+    # Between SIGTERM and SIGKILL.
+    ended_as "$saves" TIMEOUT '*'
+    expect "$saves" 'saved, with the sum 90'
     ;;
   preempted)
     # A more urgent job takes the nodes, then it goes on.
-    job="$(start_sweep)"
+    start_sweep 3
     urgent="$(submit --partition=urgent -N 3 --exclusive --wrap "srun hostname")"
     ended_as_sweep
+    ended_as "$urgent" COMPLETED 0:0
+    # Without --signal it is told by SIGTERM; not even requeued, if it ends by itself in time.
+    run_until_ready saves_75 --exclusive
+    urgent="$(submit --partition=urgent -N 3 --exclusive --wrap "srun hostname")"
+    ended_as "$job" FAILED 75:0
+    expect "$job" 'saved, with the sum 90'
     ended_as "$urgent" COMPLETED 0:0
     ;;
   requeued)
     # By hand.
-    job="$(start_sweep)"
+    start_sweep 3
     scontrol requeue "$job"
     ended_as_sweep
     ;;
@@ -163,6 +174,20 @@ case $case in
     crash node3
     nodes="node1 node2"
     ended_as "$job" NODE_FAIL '*'
+    # Slurm puts it into the queue again; what was saved before is there, for as many nodes as are left.
+    start_sweep 2
+    sleep 2 # some cases
+    scancel --signal=USR1 "$job"
+    await 60 "job $job to go on" has_said "$job" 'start 2 of the job'
+    saved="$(output_of "$job" | sed -n 's/^saved \([0-9]*\) cases.*/\1/p')"
+    crash node2
+    nodes=node1
+    await 100 "job $job to be in the queue again" has_state "$job" PENDING
+    scontrol update JobId="$job" NumNodes=1-1 NumTasks=1 NumCPUs=4
+    ended_as "$job" COMPLETED 0:0
+    [[ $saved -gt 0 ]] || die "saved '$saved' cases: $(output_of "$job")"
+    expect "$job" "^$saved of 200 cases were done before; start 3 of the job, on 1 nodes\$"
+    expect_sum
     ;;
   *) die "no case named $case" ;;
 esac

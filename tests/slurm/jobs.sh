@@ -48,4 +48,4 @@ ended_or_stuck() {
   ended "$1" || { only_srun_is_left "$1" && sleep 3 && only_srun_is_left "$1" && ! ended "$1"; }
 }
 # No step of any job runs on any host, and the program has said its last word.
-only_srun_is_left() { has_said "$1" "^$right" && ! ps -eo args | grep -qE '^slurmstepd: \[[0-9+]+\.[0-9]'; }
+only_srun_is_left() { has_said "$1" "${last_word:-^$right}" && ! ps -eo args | grep -qE '^slurmstepd: \[[0-9+]+\.[0-9]'; }

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Usage: with_slurm.sh programs_test.sh CASE [PROGRAM ARGUMENT...]
 #
-# Mobula's programs under srun, in sbatch and salloc, on three nodes; the case `command` runs the one
-# given.
+# Mobula's programs under srun, in sbatch and salloc, on three nodes; the cases `command` and `ranks`
+# run the one given.
 set -euo pipefail
 source "$CLUSTER_HOME/verbs.sh"
 source "$CLUSTER_HOME/right_answers.sh"
@@ -42,11 +42,18 @@ END
     [[ $(times_right "$said") -eq 1 && $said == *"1 rank on 1 node"* ]] || die "$said"
     ;;
   side_by_side)
-    # Two jobs, and two steps of a third, all of them on all nodes.
-    jobs=("$(submit -N 3 --ntasks-per-node=1 --wrap "srun --mpi=pmix $PROGRAMS/walkthrough")"
-      "$(submit -N 3 --ntasks-per-node=1 --wrap "srun --mpi=pmix $PROGRAMS/walkthrough")")
-    both="srun --mpi=pmix --exact -n 3 --ntasks-per-node=1 --mem=0 $PROGRAMS/walkthrough"
-    jobs+=("$(submit -N 3 --ntasks-per-node=2 --wrap "$both & $both & wait")")
+    # Two jobs, and two steps of a third, all of them on all nodes. Each waits for its neighbour before
+    # it runs, so both are there at once.
+    cat > "$scratch/beside" << 'END'
+touch "$scratch/here.$1.$SLURM_PROCID"
+for try in $(seq 600); do [[ ! -e $scratch/here.$2.$SLURM_PROCID ]] || exec "$PROGRAMS/walkthrough"; sleep 0.1; done
+echo "$1 has not seen $2" && exit 1
+END
+    export scratch
+    beside() { echo "srun --mpi=pmix --exact --ntasks=3 --ntasks-per-node=1 --mem=0 bash $scratch/beside $1 $2"; }
+    jobs=("$(submit -N 3 --ntasks-per-node=1 --wrap "$(beside job_a job_b)")"
+      "$(submit -N 3 --ntasks-per-node=1 --wrap "$(beside job_b job_a)")"
+      "$(submit -N 3 --ntasks-per-node=2 --wrap "$(beside step_a step_b) & $(beside step_b step_a) & wait")")
     for job in "${jobs[@]}"; do
       await_job "$job"
       [[ $(grep -cE '^  node [0-2] on node[1-3]:' <<< "$said") -eq $((3 * $(times_right "$said"))) ]] ||
@@ -86,11 +93,17 @@ END
     # Its tests and their tasks meet in files that all hosts must see. Its own count of cpus is smaller
     # than the job's.
     for launch in "srun -Q --mpi=pmix -N 3 --ntasks-per-node=1 --cpus-per-task=4" \
-      "salloc -Q -N 3 --ntasks-per-node=4 srun -Q --mpi=pmix -N 3 -n 3 --ntasks-per-node=1"; do
+      "salloc -Q -N 3 --ntasks-per-node=4 srun -Q --mpi=pmix -N 3 -n 3 --ntasks-per-node=1" \
+      "salloc -Q -N 2"; do # of that one the driver is on none of the job's hosts
       TMPDIR="$scratch" timeout 140 $launch "${@:2}" > "$scratch/log" 2>&1 ||
         { cat "$scratch/log" >&2 && die "status $? from $launch"; }
       await 30 "the ranks of its commands to end" no_process_named "sleep 4242"
     done
+    ;;
+  ranks)
+    # MPI's own, which spins: its ranks would take whole slices from each other.
+    OMPI_MCA_mpi_yield_when_idle=1 timeout 250 "${two_each[@]}" "${@:2}" 2> "$scratch/log" ||
+      { cat "$scratch/log" >&2 && die "status $?"; }
     ;;
   share)
     # Nobody is bound to cores here, and each node has 4 for Slurm, whatever this machine has.

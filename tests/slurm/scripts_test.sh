@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Usage: with_slurm.sh scripts_test.sh
+# Usage: with_slurm.sh scripts_test.sh GPU_TASKS
 #
 # Every script of slurm/, as users submit it.
 set -euo pipefail
@@ -9,6 +9,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/jobs.sh"
 scripts="$(cd "$CLUSTER_HOME/../../slurm" && pwd -P)"
 cd "$scratch"
 right="All as in Ray's walkthrough."
+gpu_tasks=$1
 head -n 1000 < <(yes 'some words') > input
 seq 5 > many # words
 
@@ -44,6 +45,10 @@ het_job "$scripts/$script" "$PROGRAMS/walkthrough"
 expect "^$right"
 expect '^  node 0 on node1'
 expect_times 3 '^  node [0-9]+ on node'
+# Who asks for GPUs is where the second part has them, each with its own.
+last_word="^node 2 device" het_job "$scripts/$script" bash -c "[[ \$SLURMD_NODENAME == node1 ]] || export MOBULA_GPUS=2; exec $gpu_tasks"
+[[ $(grep '^node' <<< "$said" | sort | xargs) == "node 1 device 0 node 1 device 1 node 2 device 0 node 2 device 1" ]] ||
+  die "$script: other GPUs: $said"
 
 # The case's number tells how many words are shown.
 array="$(sbatch --parsable --output="$scratch/%A-%a.out" "$scripts/sweep.sbatch" \
@@ -60,7 +65,7 @@ for number in $(seq 12); do echo "$PROGRAMS/wordcount $scratch/input --top 1"; d
 try packed.sbatch runs
 expect_times 12 '^ +1000 some$'
 expect '^0 of 12 runs failed$'
-echo "exit 3" >> runs
+printf "exit 3" >> runs # as an editor may leave it
 job="$(submit "$scripts/packed.sbatch" runs)"
 await 100 "the runs to end" ended "$job"
 said="$(output_of "$job")"
@@ -90,6 +95,7 @@ expect '^0 of 240 cases were done before; start 1 of the job, on 2 nodes$'
 saved="$(sed -n 's/^saved \([0-9]*\) cases.*/\1/p' <<< "$said")"
 [[ $saved -gt 0 && $saved -lt 240 ]] || die "saved '$saved' cases: $said"
 expect "^$saved of 240 cases were done before; start 2 of the job, on 3 nodes\$"
+[[ $(in_books "$job") == "COMPLETED 0:0" ]] || die "sacct tells $(in_books "$job")"
 expect "^the sum over 240 cases is $(awk 'BEGIN { for (i = 0; i < 240; ++i) s += sqrt(i); printf "%.6f", s }')\$"
 
 [[ $(ls "$scripts"/*.sbatch | wc -l) -eq $tried ]] || die "only $tried scripts were tried: $(ls "$scripts")"
