@@ -20,15 +20,19 @@ accusations::limits limits_for(std::uint64_t silence_ns) {
   return {.answer_ns = silence_ns / 2, .forget_ns = 4 * beat_ns, .endure_ns = 2 * silence_ns};
 }
 
+// 0: never, for there is nobody to hear it, or nobody who would mind the silence.
+std::uint64_t beat_of(std::size_t nodes, std::uint64_t silence_ns) {
+  if (nodes <= 1 || silence_ns == 0) return 0;
+  return std::max<std::uint64_t>(silence_ns / membership::beats, 1);
+}
+
 }  // namespace
 
 membership::membership(node_id self, std::size_t nodes, wire::outbox& out, membership_limits limits)
     : self_{self},
       out_{out},
       silence_ns_{limits.silence_ns},
-      beat_ns_{nodes > 1 ? std::max<std::uint64_t>(limits.silence_ns / beats,
-                                                   limits.silence_ns != 0 ? 1 : 0)
-                         : 0},
+      beat_ns_{beat_of(nodes, limits.silence_ns)},
       watchers_{nodes},
       my_watchers_{watchers_.of(self)},
       accusations_{limits_for(limits.silence_ns)} {}

@@ -6,9 +6,9 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <cstdlib>
 
+#include "launch/number_in.hpp"
 #include "launch/settings.hpp"
 #include "launch/warnings.hpp"
 
@@ -62,10 +62,7 @@ std::optional<entry> enter_role() {
   if (!role_text && !parent_text && !start) return std::nullopt;
 
   const auto as = role_named(role_text.value_or(""));
-  pid_t parent = 0;
-  if (parent_text) {
-    std::from_chars(parent_text->data(), parent_text->data() + parent_text->size(), parent);
-  }
+  const pid_t parent = number_in<pid_t>(parent_text.value_or("")).value_or(0);
   if (!as || parent <= 0 || !start) {
     throw start_error{
         "the environment sets MOBULA_ROLE, MOBULA_PARENT or MOBULA_START, which Mobula sets for "

@@ -5,10 +5,10 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <filesystem>
 #include <optional>
 
+#include "launch/number_in.hpp"
 #include "launch/settings.hpp"
 
 namespace mobula::launch {
@@ -46,18 +46,11 @@ bool has(const environment& variables, std::string_view name) {
                     "OMPI_*, PMIX_*, PMI_*, SLURM_PROCID) to run one by itself"};
 }
 
-std::optional<std::uint32_t> number_in(std::string_view text) {
-  std::uint32_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
-
 /// @throws start_error if it is set and no number
 std::optional<std::uint32_t> find_number(const environment& variables, std::string_view name) {
   const auto text = find_variable(variables, name);
   if (!text) return std::nullopt;
-  const auto number = number_in(*text);
+  const auto number = number_in<std::uint32_t>(*text);
   if (!number) refuse(std::string{name} + " is \"" + std::string{*text} + "\", which is no number");
   return number;
 }
@@ -139,7 +132,8 @@ namespace {
 // a step, one of those that Slurm counts from the other end; the step's number tells.
 bool is_task_of_srun(const environment& variables) {
   constexpr std::uint32_t first_of_slurms_own = 0xfffffff0;
-  const auto step = number_in(find_variable(variables, "SLURM_STEP_ID").value_or(""));
+  const auto step =
+      number_in<std::uint32_t>(find_variable(variables, "SLURM_STEP_ID").value_or(""));
   const bool is_slurms_own = step && *step >= first_of_slurms_own;
   return has(variables, "SLURM_STEP_ID") && has(variables, "SLURM_PROCID") && !is_slurms_own;
 }
@@ -152,7 +146,7 @@ std::string rank_mark(const environment& variables, std::int64_t process) {
 
 slurm_share find_slurm_share(const environment& variables) {
   const auto number = [&](std::string_view name) {
-    return number_in(find_variable(variables, name).value_or("")).value_or(0);
+    return number_in<std::uint32_t>(find_variable(variables, name).value_or("")).value_or(0);
   };
   slurm_share share;
   share.of_host = number("SLURM_CPUS_ON_NODE");
@@ -202,7 +196,8 @@ launcher find_launcher(const environment& variables, const surroundings& around)
 }
 
 std::uint32_t restart_count(const environment& variables) {
-  return number_in(find_variable(variables, "SLURM_RESTART_COUNT").value_or("")).value_or(0);
+  return number_in<std::uint32_t>(find_variable(variables, "SLURM_RESTART_COUNT").value_or(""))
+      .value_or(0);
 }
 
 bool is_per_rank(std::string_view name) {

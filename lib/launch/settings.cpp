@@ -8,22 +8,15 @@
 #include <string>
 #include <vector>
 
+#include "launch/number_in.hpp"
 #include "wire/edit_distance.hpp"
 
 namespace mobula::launch {
 
 namespace {
 
-template <class Number>
-std::optional<Number> parse_number(std::string_view text) {
-  Number number{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
-
 bool take_amount(std::optional<double>& into, std::string_view value) {
-  const auto number = parse_number<double>(value);
+  const auto number = number_in<double>(value);
   if (!number || !std::isfinite(*number) || *number < 0 || *number > 1e6) return false;
   into = *number;
   return true;
@@ -42,7 +35,7 @@ bool take_choice(Choice& into, std::string_view value,
 }
 
 bool take_ranks_per_node(settings& into, std::string_view value) {
-  const auto number = parse_number<std::uint32_t>(value);
+  const auto number = number_in<std::uint32_t>(value);
   if (!number || *number == 0) return false;
   into.ranks_per_node = *number;
   return true;
@@ -70,7 +63,7 @@ bool take_bind(settings& into, std::string_view value) {
 }
 
 bool take_reserved_cores(settings& into, std::string_view value) {
-  into.reserved_cores = parse_number<std::uint32_t>(value);
+  into.reserved_cores = number_in<std::uint32_t>(value);
   return into.reserved_cores.has_value();
 }
 
@@ -101,7 +94,7 @@ bool take_spill_bytes(settings& into, std::string_view value) {
 }
 
 bool take_store_wait(settings& into, std::string_view value) {
-  const auto number = parse_number<std::uint32_t>(value);
+  const auto number = number_in<std::uint32_t>(value);
   if (!number || *number == 0) return false;
   into.store_wait_ms = *number;
   return true;
@@ -112,14 +105,14 @@ bool take_dump_store(settings& into, std::string_view value) {
 }
 
 bool take_deadlock_after(settings& into, std::string_view value) {
-  const auto number = parse_number<std::uint32_t>(value);
+  const auto number = number_in<std::uint32_t>(value);
   if (!number || *number == 0) return false;
   into.deadlock_after_ms = *number;
   return true;
 }
 
 bool take_node_timeout(settings& into, std::string_view value) {
-  const auto number = parse_number<std::uint32_t>(value);
+  const auto number = number_in<std::uint32_t>(value);
   if (!number || (*number != 0 && *number < 100)) return false;
   into.node_timeout_ms = *number;
   return true;

@@ -2,16 +2,18 @@
 
 #include <array>
 #include <bit>
-#include <charconv>
 #include <cstdio>
 #include <span>
 
+#include "launch/number_in.hpp"
 #include "mobula/errors.hpp"
 #include "runtime/checksum.hpp"
 
 namespace mobula::detail {
 
 namespace {
+
+using launch::number_in;
 
 constexpr std::string_view magic = "mobula checkpoint ";
 constexpr std::string_view version = "1";
@@ -32,14 +34,6 @@ std::uint64_t checksum_of(std::string_view text) {
   checksum sum;
   sum.add(std::as_bytes(std::span{text}));
   return sum.value();
-}
-
-/// All of the text, or nothing.
-std::optional<std::uint64_t> number_in(std::string_view text, int base) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, base);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return number;
 }
 
 /// Takes a list apart, line by line, once it is known to be whole.
@@ -66,7 +60,7 @@ class lines {
     return line;
   }
   std::uint64_t number(std::string_view text, int base) const {
-    const auto number = number_in(text, base);
+    const auto number = number_in<std::uint64_t>(text, base);
     if (!number) refuse();
     return *number;
   }
@@ -83,8 +77,8 @@ std::string_view checked(std::string_view text, const std::string& path) {
   const std::size_t end = text.rfind(last);
   const bool is_whole =
       end != std::string_view::npos && text.ends_with('\n') &&
-      number_in(text.substr(end + last.size(), text.size() - end - last.size() - 1), 16) ==
-          checksum_of(text.substr(0, end + 1));
+      number_in<std::uint64_t>(text.substr(end + last.size(), text.size() - end - last.size() - 1),
+                               16) == checksum_of(text.substr(0, end + 1));
   if (!is_whole)
     throw checkpoint_error{"'" + path +
                            "' is torn or was changed: it does not end as it was written; restore "
@@ -107,13 +101,13 @@ std::optional<std::uint64_t> generation_of(std::string_view file) {
   if (!file.starts_with(prefix)) return std::nullopt;
   file.remove_prefix(prefix.size());
   if (file.size() < generation_digits) return std::nullopt;
-  const auto generation = number_in(file.substr(0, generation_digits), 16);
+  const auto generation = number_in<std::uint64_t>(file.substr(0, generation_digits), 16);
   file.remove_prefix(generation_digits);
   if (!generation || file == saving_suffix) return generation;
   if (!file.starts_with('.') || !file.ends_with(object_suffix)) return std::nullopt;
   file.remove_prefix(1);
   file.remove_suffix(std::min(file.size(), object_suffix.size()));
-  return number_in(file, 10) ? generation : std::nullopt;
+  return number_in<std::uint64_t>(file, 10) ? generation : std::nullopt;
 }
 
 std::string checkpoint_list::text() const {

@@ -1,7 +1,6 @@
 #include "store/file_queue.hpp"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include <utility>
 
 #include "store/file_blocks.hpp"
+#include "store/signals_blocked.hpp"
 
 namespace mobula::store {
 
@@ -49,20 +49,14 @@ void file_queue::add(std::deque<job>& line, job one) {
   work_.notify_one();
 }
 
-// Signals are the business of the other threads; with them blocked, a file that grows beyond its
-// limit is an error instead of SIGXFSZ.
 void file_queue::start() {
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
   int error = 0;
   try {
+    const signals_blocked here;
     thread_ = std::thread{[this] { run(); }};
   } catch (const std::system_error& refused) {
     error = refused.code().value();
   }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (error == 0) return;
   const std::scoped_lock held{lock_};
   for (auto* line : {&reads_, &writes_}) {

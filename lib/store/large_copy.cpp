@@ -1,6 +1,5 @@
 #include "store/large_copy.hpp"
 
-#include <signal.h>
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "store/populate.hpp"
+#include "store/signals_blocked.hpp"
 
 namespace mobula::store {
 
@@ -69,18 +69,13 @@ class copying {
 
 std::vector<std::thread> start_helpers(unsigned count, copying& work) {
   if (count == 0) return {};
-  // Signals are the business of the other threads.
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  const signals_blocked here;
   std::vector<std::thread> helpers;
   try {
     while (helpers.size() < count) helpers.emplace_back([&work] { work.take_part(); });
   } catch (const std::system_error&) {
     // Those that there are, then.
   }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return helpers;
 }
 

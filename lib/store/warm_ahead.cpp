@@ -1,11 +1,10 @@
 #include "store/warm_ahead.hpp"
 
-#include <signal.h>
-
 #include <algorithm>
 #include <system_error>
 
 #include "store/populate.hpp"
+#include "store/signals_blocked.hpp"
 
 namespace mobula::store {
 
@@ -26,18 +25,13 @@ void warm_ahead::add(std::uint32_t extent, int file, std::uint64_t offset,
   }
   changed_.notify_all();
   if (thread_.joinable()) return;
-  // Signals are the business of the other threads.
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  const signals_blocked here;
   try {
     thread_ = std::thread{[this] { run(); }};
   } catch (const std::system_error&) {
     // Without a thread the memory comes where it is touched.
     line_.clear();
   }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void warm_ahead::drop(std::uint32_t extent) {

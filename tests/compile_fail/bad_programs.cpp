@@ -393,3 +393,18 @@ void wrong() { mobula::remote<add>.with({.cpus = 1}); }
 // says: nodiscard
 int main(int argc, char** argv) { mobula::runtime(argc, argv); }
 #endif
+
+#ifdef saves_refs_of_nothing
+// says: an object_ref<void> has no value that could be saved
+void wrong() { mobula::save(std::vector<mobula::object_ref<void>>{}, "folder"); }
+#endif
+
+#ifdef saves_refs
+// says: a ref can't be saved: it would name nothing in a file; save what it names
+void wrong() { mobula::save(std::vector<mobula::object_ref<mobula::object_ref<int>>>{}, "folder"); }
+#endif
+
+#ifdef loads_refs
+// says: a ref can't be saved: it would name nothing in a file; save what it names
+auto wrong() { return mobula::load<mobula::object_ref<int>>("folder"); }
+#endif
