@@ -47,9 +47,9 @@ void save(const std::vector<object_ref<T>>& refs, const std::string& folder,
     detail::await_made({records.data(), records.size()}, limit);
     detail::folder_writer to{folder, detail::mark_of<T>(), refs.size()};
     for (std::size_t i = 0; i < refs.size(); ++i)
-      to.add(
-          remote<detail::save_value<detail::saved_as<T>>>.with({.cpus = 0})(to.order(i), refs[i]),
-          deadline);
+      to.add(remote<detail::save_value<detail::saved_as<T>>>.with(to.options_for(records[i]))(
+                 to.order(i), refs[i]),
+             deadline);
     to.finish(deadline);
   }
 }
@@ -80,8 +80,9 @@ std::vector<object_ref<T>> load(const std::string& folder) {
 
 /// Whether the folder holds a checkpoint: what a program asks that may have been started anew. Does
 /// not look at its files. Thread-safe, also without a job.
-/// @throws checkpoint_error if that can't be told, as when a file system is not there yet: who took
-///   that for "none" would begin anew, and save over what it has
+/// @throws checkpoint_error if that can't be told, as when a file server does not answer: who took
+///   that for "none" would begin anew, and save over what is there. (A file system that is not
+///   mounted yet looks like a folder without one.)
 [[nodiscard]] bool has_checkpoint(const std::string& folder);
 
 }  // namespace mobula

@@ -73,7 +73,8 @@ struct task_options {
   /// What people see of the task; the function's name unless given.
   std::string name = {};
   /// Where it may run: spread{}, on_node{id}, labels{...}, a placement_group or one of its bundles.
-  /// Unset: where most bytes of its arguments are; else nodes are filled by half, then evenly.
+  /// Unset: its worker is asked for where most bytes of its arguments are, else nodes are filled by
+  /// half, then evenly. One at hand is used before; that next to the arguments if there is one.
   scheduling_strategy strategy = {};
 };
 

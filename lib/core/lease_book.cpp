@@ -14,6 +14,8 @@ using wire::process_id;
 
 namespace {
 
+constexpr wire::node_id nowhere = wire::lease_request{}.preferred;
+
 std::string key_bytes(const demand_key& key) {
   wire::lease_request named;
   named.kind = key.kind;
@@ -76,9 +78,8 @@ void lease_book::ask_for_creation(task& creation) {
 
 void lease_book::pump(shape& one) {
   while (!one.ready.empty() && !one.open.empty()) {
-    if (one.next_open >= one.open.size()) one.next_open = 0;
-    held_lease& lease = *one.open[one.next_open];
     task& next = *one.ready.front();
+    held_lease& lease = lease_for(next);
     one.ready.remove(next);
     push(next, lease);
     if (lease.in_flight.size() >= lease.window) {
@@ -88,6 +89,18 @@ void lease_book::pump(shape& one) {
     }
   }
   ask(one);
+}
+
+// Of those at hand one that is next to the task's arguments, if there is any; else they take turns.
+held_lease& lease_book::lease_for(const task& next) {
+  shape& one = *next.demand;
+  if (const wire::node_id node = near_arguments(next); node != nowhere) {
+    const auto at = std::ranges::find_if(
+        one.open, [node](const held_lease* lease) { return lease->worker.node() == node; });
+    if (at != one.open.end()) return **at;
+  }
+  if (one.next_open >= one.open.size()) one.next_open = 0;
+  return *one.open[one.next_open];
 }
 
 void lease_book::push(task& next, held_lease& lease) {
@@ -151,20 +164,18 @@ void lease_book::set_requested(shape& one, std::uint32_t count) {
   request.demand = one.key.demand;
   request.held = one.key.held;
   request.where = one.key.where;
-  request.preferred = near_arguments(one);
+  request.preferred = near_arguments(*one.ready.front());
   wire::send(out_, one.asked, request);
 }
 
-// The node that holds most bytes of the next task's arguments; 0xffff: none does, or it is not for
-// them to say.
-wire::node_id lease_book::near_arguments(const shape& one) {
-  wire::node_id nearest = wire::lease_request{}.preferred;
-  const bool matters = one.key.where.how == wire::placement_kind::automatic ||
-                       one.key.where.how == wire::placement_kind::labels;
-  if (!matters) return nearest;
+// The node that holds most bytes of a task's arguments; nowhere: none does, or it is not for them
+// to say.
+wire::node_id lease_book::near_arguments(const task& ready) {
+  wire::node_id nearest = nowhere;
+  const wire::placement_kind how = ready.demand->key.where.how;
+  if (how != wire::placement_kind::automatic && how != wire::placement_kind::labels) return nearest;
   std::vector<std::pair<wire::node_id, std::uint64_t>> bytes_on;
-  const task& head = *one.ready.front();
-  for (const argument& each : head.refs()) {
+  for (const argument& each : ready.refs()) {
     const object& given = *each.ref;
     if (given.state.load() != object_state::stored) continue;
     const wire::node_id node = given.where().node;

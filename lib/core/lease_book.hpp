@@ -135,7 +135,8 @@ class lease_book {
   void ask(shape& one);
   void ask_for_creation(task& creation);
   void set_requested(shape& one, std::uint32_t count);
-  static wire::node_id near_arguments(const shape& one);
+  static wire::node_id near_arguments(const task& ready);
+  static held_lease& lease_for(const task& next);
   void request_ended(shape& one);
   void push(task& one, held_lease& lease);
   void open_if_room(held_lease& lease);

@@ -250,6 +250,16 @@ file_order folder_writer::order(std::size_t index) const {
   return {state_->folder, state_->list.generation, index, 0, 0};
 }
 
+task_options folder_writer::options_for(object* value) {
+  task_options options{.cpus = 0};
+  process& home = process::require();
+  const std::lock_guard held{home.lock()};
+  const core::object& saved = record_of(value);
+  if (saved.state.load() == core::object_state::stored)
+    options.strategy = on_node{saved.where().node, true};
+  return options;
+}
+
 void folder_writer::add(object_ref<saved_object> written, std::uint64_t deadline_ns) {
   constexpr std::size_t at_once_max = 64;
   state_->written.push_back(std::move(written));

@@ -191,6 +191,8 @@ class folder_writer {
 
   /// Of the task for one object.
   file_order order(std::size_t index) const;
+  /// Of that task: it needs nothing but the value, and goes where that is.
+  static task_options options_for(object* value);
   /// Takes that task's result, each in its turn, and waits while too many have not come.
   /// @throws what the tasks throw; timed_out
   void add(object_ref<saved_object> written, std::uint64_t deadline_ns);

@@ -24,6 +24,7 @@ const process_id self{0, 1};
 const process_id scheduler = process_id::scheduler_of(0);
 const process_id worker{0, 2};
 const process_id other_worker{0, 3};
+const process_id far_worker{2, 1};
 constexpr std::uint64_t never = std::numeric_limits<std::uint64_t>::max();
 
 class LeaseBook : public testing::Test {
@@ -73,7 +74,7 @@ class LeaseBook : public testing::Test {
     message.lease = done.lease;
     const auto result = encoded_part(wire::value_view{});
     message.results = result;
-    receive(named == lease ? worker : other_worker, message);
+    receive(named == lease ? worker : named == far_lease ? far_worker : other_worker, message);
     take_pushes();
   }
   std::size_t count_of(lease_id named) const {
@@ -106,6 +107,7 @@ class LeaseBook : public testing::Test {
   static constexpr int few = 8;
   const lease_id lease{scheduler, 7};
   const lease_id other_lease{scheduler, 8};
+  const lease_id far_lease{process_id::scheduler_of(2), 7};
 
   struct pushed {
     wire::task_id task;
@@ -119,6 +121,39 @@ class LeaseBook : public testing::Test {
   std::vector<pushed> in_flight_;
   std::vector<object*> results_;
 };
+
+TEST_F(LeaseBook, OfThoseAtHandATaskTakesTheOneNextToItsArguments) {
+  const auto submit_for_bytes_on = [&](wire::node_id node) {
+    object& made = one_.promise();
+    wire::value_view value;
+    value.kind = wire::value_kind::stored;
+    value.where.node = node;
+    value.where.size_bytes = 100'000;
+    one_.fulfil(made, value, {});
+    const parameter given[] = {{0, &made}};
+    task_spec spec;
+    spec.refs = given;
+    results_.push_back(&made);
+    results_.push_back(&one_.submit(spec, one_.shape_for({})));
+    one_.flush();
+    take_pushes();
+  };
+  submit(2);
+  grant(lease, worker);
+  receive(far_lease.granter, wire::lease_grant{request_, far_lease, far_worker});
+  take_pushes();
+  complete_all_of(lease);
+  complete_all_of(far_lease);
+  for (const auto& [node, expected] :
+       {std::pair{2, far_lease}, {0, lease}, {2, far_lease}, {2, far_lease}, {0, lease}}) {
+    submit_for_bytes_on(static_cast<wire::node_id>(node));
+    EXPECT_EQ(count_of(expected), 1U);
+    complete_all_of(expected);
+  }
+  // Nowhere at hand: they are used all the same.
+  submit_for_bytes_on(3);
+  EXPECT_EQ(in_flight_.size(), 1U);
+}
 
 TEST_F(LeaseBook, GivesAnIdleLeaseBackAndRests) {
   warm_up();
