@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 #include <numeric>
 #include <string_view>
 
@@ -42,10 +43,16 @@ std::string hosts_with_counts(const std::vector<rank_place>& places) {
   return text;
 }
 
+// By Slurm's names, unless a launcher has given all ranks the variables of its own host.
 std::string slurm_hosts(const std::vector<rank_place>& places) {
+  std::map<std::string, std::string> host_of;
+  const bool are_theirs = std::ranges::all_of(places, [&](const rank_place& one) {
+    return !one.slurm_host.empty() &&
+           host_of.try_emplace(one.slurm_host, one.host).first->second == one.host;
+  });
   std::string text;
   for (const rank_place& one : places)
-    text += (text.empty() ? "" : ",") + (one.slurm_host.empty() ? one.host : one.slurm_host);
+    text += (text.empty() ? "" : ",") + (are_theirs ? one.slurm_host : one.host);
   return text;
 }
 
@@ -61,20 +68,24 @@ bool is_option_of_srun(std::string_view name) {
 }
 
 // On one of the hosts of a job of Slurm's. A shell of salloc's on a login node has the job's
-// variables, too, but is on none of its hosts.
-bool is_in_job_of_slurms(const environment& variables) {
-  return find_variable(variables, "SLURM_JOB_ID") && find_variable(variables, "SLURMD_NODENAME");
+// variables, too, but is on none of its hosts. (Not all launchers tell ranks what slurmd tells.)
+bool is_in_job_of_slurms(const environment& variables, std::string_view host) {
+  return find_variable(variables, "SLURM_JOB_ID") &&
+         (find_variable(variables, "SLURMD_NODENAME") ||
+          find_variable(variables, "SLURM_SUBMIT_HOST") != host);
 }
 
 // The other launchers start their helpers on other hosts of the job by a step of their own, which
 // would wait for ever for what our own step holds. Outside, they would look for our hosts in the
 // job.
-environment for_other_launchers(const environment& variables) {
+environment for_other_launchers(const environment& variables, std::string_view host) {
   environment kept = variables;
-  if (is_in_job_of_slurms(variables)) {
+  if (is_in_job_of_slurms(variables, host)) {
     set_variable(kept, "SLURM_OVERLAP", "1");
   } else {
-    std::erase_if(kept, [](const std::string& one) { return one.starts_with("SLURM_"); });
+    std::erase_if(kept, [](const std::string& one) {
+      return is_option_of_srun(name_in(one)) || one.starts_with("SLURM_JOB");
+    });
   }
   return kept;
 }
@@ -132,8 +143,9 @@ std::vector<std::string> mpich(const mpi_program& program) {
 
 launch_command command_for(mpi_launcher which, const mpi_program& program, bool mpi_is_mpich) {
   launch_command made;
-  made.variables = which == mpi_launcher::srun ? for_srun(program.variables)
-                                               : for_other_launchers(program.variables);
+  made.variables = which == mpi_launcher::srun
+                       ? for_srun(program.variables)
+                       : for_other_launchers(program.variables, program.host);
   set_variables(made.variables, program.more_variables);
   switch (which) {
     case mpi_launcher::srun:
@@ -151,9 +163,10 @@ launch_command command_for(mpi_launcher which, const mpi_program& program, bool 
   return made;
 }
 
-mpi_launcher default_launcher(const environment& variables, bool mpi_is_mpich) {
+mpi_launcher default_launcher(const environment& variables, std::string_view host,
+                              bool mpi_is_mpich) {
   std::string refusal;
-  if (is_in_job_of_slurms(variables) && !find_program("srun", variables, "", refusal).empty())
+  if (is_in_job_of_slurms(variables, host) && !find_program("srun", variables, "", refusal).empty())
     return mpi_launcher::srun;
   return mpi_is_mpich ? mpi_launcher::mpich : mpi_launcher::open_mpi;
 }

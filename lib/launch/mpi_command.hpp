@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "launch/environment.hpp"
@@ -31,8 +32,9 @@ struct rank_place {
 /// An MPI program, and what is known of it.
 struct mpi_program {
   std::vector<std::string> arguments;
-  /// Of the process that starts it.
+  /// Of the process that starts it, on that host.
   environment variables;
+  std::string host;
   /// Set on top, in every rank.
   environment more_variables;
   /// Rank by rank; those of one host in a row.
@@ -52,7 +54,8 @@ launch_command command_for(mpi_launcher which, const mpi_program& program, bool 
 
 /// On the hosts of a job of Slurm's srun; elsewhere the launcher of the MPI that Mobula was built
 /// with.
-mpi_launcher default_launcher(const environment& variables, bool mpi_is_mpich);
+mpi_launcher default_launcher(const environment& variables, std::string_view host,
+                              bool mpi_is_mpich);
 
 /// The cores, or GPUs, of each of `ranks` that share a list: as many for each, in a row; where they
 /// are fewer, some share one.

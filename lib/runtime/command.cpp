@@ -203,12 +203,13 @@ command_result run_ranks(const order& told, std::vector<launch::rank_place> plac
   launch::mpi_program program;
   program.arguments = told.arguments;
   program.variables = variables_for_commands();
+  program.host = host_name();
   program.more_variables = counts_of_a_rank(told, program.variables);
   launch::set_variables(program.more_variables, told.variables);
   program.places = std::move(places);
   program.has_input = !told.input.empty();
   const bool is_mpich = launch::mpi_is_mpich();
-  launch::mpi_launcher which = launch::default_launcher(program.variables, is_mpich);
+  launch::mpi_launcher which = launch::default_launcher(program.variables, program.host, is_mpich);
   if (told.launcher == mpi_launcher::srun) which = launch::mpi_launcher::srun;
   if (told.launcher == mpi_launcher::open_mpi) which = launch::mpi_launcher::open_mpi;
   if (told.launcher == mpi_launcher::mpich) which = launch::mpi_launcher::mpich;

@@ -109,13 +109,19 @@ std::vector<int> processes_named(const std::set<std::string>& names) {
   return found;
 }
 
-/// The worker process, of this job or another, that it was started by; 0: it was none.
+bool is_worker(int process) {
+  std::ifstream file{"/proc/" + std::to_string(process) + "/environ"};
+  for (std::string one; std::getline(file, one, '\0');)
+    if (one == "MOBULA_ROLE=worker") return true;
+  return false;
+}
+
+/// The worker process below this one that has started it; 0: it was none.
 int worker_above(int process) {
-  while (process > 1) {
-    std::ifstream file{"/proc/" + std::to_string(process) + "/environ"};
-    for (std::string one; std::getline(file, one, '\0');)
-      if (one == "MOBULA_ROLE=worker") return process;
-    process = parent_of(process);
+  int nearest = 0;
+  for (; process > 1; process = parent_of(process)) {
+    if (process == ::getpid()) return nearest;
+    if (nearest == 0 && is_worker(process)) nearest = process;
   }
   return 0;
 }
@@ -298,7 +304,7 @@ TEST(CommandOverNodes, DiesWithTheProcessThatStartedIt) {
   std::set<int> workers;
   for (const int launcher : processes_named({"mpirun", "srun"}))
     workers.insert(worker_above(launcher));
-  workers.erase(0);  // those that started this job
+  workers.erase(0);  // of other jobs
   ASSERT_EQ(workers.size(), 1U);
   ::kill(*workers.begin(), SIGKILL);
   EXPECT_THROW(got(ref), error);

@@ -11,12 +11,13 @@ folder=$1 compiler=$2 library=$3 walkthrough=$4
 sources="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)"
 skip() { echo "skipped, since there is no MPICH: $*" && exit 77; }
 
-rm -rf "$folder"
 mkdir -p "$folder"
+rm -f "$folder/prefix"
 mpich=${MOBULA_MPICH:-}
 if [[ -z $mpich ]]; then
   mpich="$folder/mpich"
-  python3 -m venv "$mpich" > "$folder/log" 2>&1 || skip "python3 can't make an environment: $(tail -n 1 "$folder/log")"
+  [[ -x $mpich/bin/pip ]] || python3 -m venv "$mpich" > "$folder/log" 2>&1 ||
+    skip "python3 can't make an environment: $(tail -n 1 "$folder/log")"
   "$mpich/bin/pip" install --quiet --disable-pip-version-check mpich==5.0.2 > "$folder/log" 2>&1 ||
     skip "pip can't install it: $(tail -n 1 "$folder/log")"
 fi

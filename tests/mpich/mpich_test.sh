@@ -51,10 +51,22 @@ case $case in
     for launcher in automatic mpich; do
       commands 6 "$launcher" srun -Q --mpi=pmi2 -N 3 --ntasks-per-node=1
     done
+    # By MPICH's own launcher, from salloc's shell on no host of the job and from a batch script.
+    for job in in_salloc in_batch; do
+      starts 3 bash "$0" "$folder" "$job" mpiexec -n 3 -ppn 1
+      commands 6 automatic bash "$0" "$folder" "$job" mpiexec -n 3 -ppn 1
+    done
     # Ranks that meet by nothing, though the program has an MPI.
     status=0
     said="$(timeout 60 srun -Q --mpi=none -N 3 "$folder/walkthrough" 2>&1)" || status=$?
     [[ $status -ne 0 && $status -ne 124 && $said == *"start it with srun --mpi="* ]] || die "status $status: $said"
+    ;;
+  in_salloc) salloc -Q -N 3 --ntasks-per-node=1 "${@:3}" ;;
+  in_batch)
+    status=0
+    sbatch -Q --wait -N 3 --ntasks-per-node=1 --output="$folder/batch" --wrap "${*:3}" || status=$?
+    cat "$folder/batch"
+    exit "$status"
     ;;
   *) die "no case named $case" ;;
 esac

@@ -16,7 +16,6 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsSupersetOf;
 using ::testing::Not;
-using ::testing::StartsWith;
 using words = std::vector<std::string>;
 
 mpi_program solver() {
@@ -26,7 +25,7 @@ mpi_program solver() {
                        "SLURM_PMIX_FENCE=ring"};
   program.more_variables = {"OMP_NUM_THREADS=2", "PATH=/opt"};
   program.places = {
-      {"a", "node1", "0-1", "GPU-1"}, {"a", "node1", "2-3", "GPU-2"}, {"b", "", "", ""}};
+      {"a", "node1", "0-1", "GPU-1"}, {"a", "node1", "2-3", "GPU-2"}, {"b", "node2", "", ""}};
   return program;
 }
 
@@ -58,13 +57,17 @@ TEST(MpiCommand, IsMpichsWithHostsAndVariables) {
 TEST(MpiCommand, IsAStepOfSlurmsWithoutTheOtherSteps) {
   mpi_program program = solver();
   const auto made = command_for(mpi_launcher::srun, program, false);
-  EXPECT_THAT(made.arguments, Contains("--nodelist=node1,node1,b"));
+  EXPECT_THAT(made.arguments, Contains("--nodelist=node1,node1,node2"));
   EXPECT_THAT(made.arguments, Contains("--ntasks=3"));
   EXPECT_THAT(made.arguments, Contains("--overlap"));
   EXPECT_THAT(made.arguments, Contains("--mpi=pmix"));
   EXPECT_THAT(made.arguments, Contains("--input=none"));
   EXPECT_THAT(made.variables, ElementsAre("PATH=/opt", "SLURM_JOB_ID=7", "SLURM_PMIX_FENCE=ring",
                                           "OMP_NUM_THREADS=2"));
+  // One launcher's host in the variables of all.
+  program.places[2].slurm_host = "node1";
+  EXPECT_THAT(command_for(mpi_launcher::srun, program, false).arguments,
+              Contains("--nodelist=a,a,b"));
   program.has_input = true;
   EXPECT_THAT(command_for(mpi_launcher::srun, program, true).arguments, Contains("--mpi=pmi2"));
   EXPECT_THAT(command_for(mpi_launcher::srun, program, true).arguments, Contains("--input=0"));
@@ -78,8 +81,11 @@ TEST(MpiCommand, OfAnotherLauncherSharesTheJobOfSlurms) {
     EXPECT_THAT(command_for(which, program, false).variables,
                 IsSupersetOf({"SLURM_JOB_ID=7", "SLURM_NTASKS=9", "SLURM_OVERLAP=1"}));
   // Not on one of its hosts it has nothing to do with it.
-  EXPECT_THAT(command_for(mpi_launcher::open_mpi, solver(), false).variables,
-              Not(Contains(StartsWith("SLURM_"))));
+  program.variables = {"SLURM_JOB_ID=7", "SLURM_JOBID=7", "SLURM_NODELIST=a", "SLURM_CONF=/etc/s",
+                       "SLURM_SUBMIT_HOST=login"};
+  program.host = "login";
+  EXPECT_THAT(command_for(mpi_launcher::open_mpi, program, false).variables,
+              ElementsAre("SLURM_CONF=/etc/s", "OMP_NUM_THREADS=2", "PATH=/opt"));
 }
 
 // Each is told of all, which no single argument could hold.
@@ -126,17 +132,19 @@ TEST(MpiCommand, BindsEachRankToItsThreads) {
 }
 
 TEST(DefaultLauncher, IsThatOfTheMpiOutsideOfSlurm) {
-  EXPECT_EQ(default_launcher({"PATH=/bin"}, false), mpi_launcher::open_mpi);
-  EXPECT_EQ(default_launcher({"PATH=/bin"}, true), mpi_launcher::mpich);
+  EXPECT_EQ(default_launcher({"PATH=/bin"}, "a", false), mpi_launcher::open_mpi);
+  EXPECT_EQ(default_launcher({"PATH=/bin"}, "a", true), mpi_launcher::mpich);
   // A job of Slurm's in a container that has none of its programs.
-  EXPECT_EQ(default_launcher({"PATH=/no/such", "SLURM_JOB_ID=7", "SLURMD_NODENAME=a"}, false),
+  EXPECT_EQ(default_launcher({"PATH=/no/such", "SLURM_JOB_ID=7", "SLURMD_NODENAME=a"}, "a", false),
             mpi_launcher::open_mpi);
   // The shell of salloc on a login node, which has them.
   const temporary_folder programs;
   const std::string path = "PATH=" + programs.path().string();
   std::filesystem::create_symlink("/bin/true", programs.path() / "srun");
-  EXPECT_EQ(default_launcher({path, "SLURM_JOB_ID=7"}, true), mpi_launcher::mpich);
-  EXPECT_EQ(default_launcher({path, "SLURM_JOB_ID=7", "SLURMD_NODENAME=a"}, true),
+  const environment salloc{path, "SLURM_JOB_ID=7", "SLURM_SUBMIT_HOST=login"};
+  EXPECT_EQ(default_launcher(salloc, "login", true), mpi_launcher::mpich);
+  EXPECT_EQ(default_launcher(salloc, "a", true), mpi_launcher::srun);
+  EXPECT_EQ(default_launcher({path, "SLURM_JOB_ID=7", "SLURMD_NODENAME=a"}, "a", true),
             mpi_launcher::srun);
 }
 
