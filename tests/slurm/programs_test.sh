@@ -95,7 +95,7 @@ END
     for launch in "srun -Q --mpi=pmix -N 3 --ntasks-per-node=1 --cpus-per-task=4" \
       "salloc -Q -N 3 --ntasks-per-node=4 srun -Q --mpi=pmix -N 3 -n 3 --ntasks-per-node=1" \
       "salloc -Q -N 2"; do # of that one the driver is on none of the job's hosts
-      TMPDIR="$scratch" timeout 140 $launch "${@:2}" > "$scratch/log" 2>&1 ||
+      TMPDIR="$scratch" timeout 80 $launch "${@:2}" > "$scratch/log" 2>&1 ||
         { cat "$scratch/log" >&2 && die "status $? from $launch"; }
       await 30 "the ranks of its commands to end" no_process_named "sleep 4242"
     done
