@@ -53,15 +53,22 @@ std::optional<std::string> objection_to(const std::string& path, const spill_fol
   return std::nullopt;
 }
 
+constexpr std::array<const char*, 2> everybodys{"/tmp", "/var/tmp"};
+
+// slurmd sets TMPDIR to /tmp where nobody else does.
+bool is_of_the_job(std::string_view path) {
+  return !path.empty() && std::ranges::count(everybodys, path) == 0;
+}
+
 std::vector<std::string> candidates(const spill_folder_search& search) {
   if (!search.given.empty()) return {search.given};
   std::vector<std::string> all;
   for (const char* name : {"SLURM_TMPDIR", "TMPDIR"}) {
     const auto value = search.variable ? search.variable(name) : std::nullopt;
-    if (value && !value->empty()) all.emplace_back(*value);
+    if (value && is_of_the_job(*value)) all.emplace_back(*value);
   }
-  if (!all.empty()) return all;
-  return {"/tmp", "/var/tmp"};
+  if (all.empty()) all.assign(everybodys.begin(), everybodys.end());
+  return all;
 }
 
 }  // namespace

@@ -25,10 +25,10 @@ struct spill_folder_search {
 };
 
 /// Finds a folder on a real disk: the one that was named, else the first that will do of
-/// $SLURM_TMPDIR (which many sites set to a job's own disk) and $TMPDIR, or, where neither is set,
-/// of /tmp and /var/tmp: a job that has a temporary folder writes to no other. It must be writable,
-/// and never in memory (tmpfs, ramfs, hugetlbfs), where what is spilled would take the room that it
-/// is to make. A file system of the network is only used if it was named.
+/// $SLURM_TMPDIR (which many sites set to a job's own disk) and $TMPDIR, or, where neither names
+/// another, of /tmp and /var/tmp: a job with a temporary folder of its own writes to no other. It
+/// must be writable, and never in memory (tmpfs, ramfs, hugetlbfs), where what is spilled would
+/// take the room that it is to make. A file system of the network is only used if it was named.
 spill_folder find_spill_folder(const spill_folder_search& search);
 
 /// A file in the folder that has no name, so that it ends with its last descriptor, whatever dies.

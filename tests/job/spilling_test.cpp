@@ -1,9 +1,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cstdint>
 #include <cstdlib>
+#include <filesystem>
 #include <numeric>
+#include <set>
 #include <span>
 #include <string>
 #include <thread>
@@ -11,6 +14,7 @@
 #include <vector>
 
 #include "job/job.hpp"
+#include "launch/parent_of.hpp"
 
 // Stores that are much too small: what finds no room goes to disk and comes back, what is read
 // stays, and who can't have room hears who holds it. Run with small stores.
@@ -18,6 +22,7 @@
 namespace mobula::job {
 namespace {
 
+namespace fs = std::filesystem;
 using testing::HasSubstr;
 using numbers = shared_array<std::int64_t>;
 using view = shared_array<const std::int64_t>;
@@ -242,6 +247,48 @@ TEST(NoDisk, WhatRefsHoldIsNamedWhenTheStoreIsFull) {
   const std::string text = put_until_full(all, count, 12);
   EXPECT_THAT(text, HasSubstr("that refs hold can't go to disk: MOBULA_SPILL_BYTES is 0"));
   ASSERT_NO_FATAL_FAILURE(expect_whole(all));
+}
+
+/// What a process has open and is, or was, a file of some folder.
+std::set<std::string> open_files(const std::string& process) {
+  std::set<std::string> found;
+  std::error_code refused;  // it may end while it is looked at
+  for (const auto& file : fs::directory_iterator{fs::path{"/proc"} / process / "fd", refused}) {
+    const std::string name = fs::read_symlink(file.path(), refused).string();
+    const bool is_none =
+        name.starts_with("/dev/") || name.starts_with("/memfd:") || name.starts_with("/proc");
+    if (name.starts_with("/") && !is_none) found.insert(name);
+  }
+  return found;
+}
+
+std::set<std::string> open_files_of_this_job() {
+  std::set<std::string> found;
+  for (const auto& one : fs::directory_iterator{"/proc"}) {
+    pid_t above = std::atoi(one.path().filename().c_str());
+    while (above > 1 && above != ::getpid()) above = launch::parent_of(above);
+    if (above == ::getpid()) found.merge(open_files(one.path().filename()));
+  }
+  return found;
+}
+
+// A job whose TMPDIR is a folder of its own.
+TEST(TemporaryFolder, HasAllThatIsWritten) {
+  const fs::path own = std::getenv("TMPDIR");
+  const auto inherited = open_files(std::to_string(::getppid()));
+  std::vector<object_ref<numbers>> all;
+  for (int i = 0; i < 20; ++i) all.push_back(put(filled(count_for(10), i)));
+  EXPECT_GT(spilled_bytes(), 0U);
+  int within = 0;
+  for (const std::string& name : open_files_of_this_job()) {
+    if (name.starts_with(own.string() + "/")) {
+      ++within;
+    } else {
+      EXPECT_TRUE(inherited.contains(name)) << name;
+    }
+  }
+  EXPECT_GT(within, 0);
+  EXPECT_TRUE(fs::is_empty(own));  // they have no names
 }
 
 }  // namespace

@@ -39,6 +39,8 @@ TEST(SpillFolder, IsTheFirstOfSlurmsAndTheSystemsThatWillDo) {
       find("", {{"SLURM_TMPDIR", slurms.path().string() + "/gone"}, {"TMPDIR", own.path()}}).path,
       own.path());
   EXPECT_EQ(find("", {{"TMPDIR", ""}}).path, "/tmp");
+  // That is everybody's, as slurmd sets it, and may be in memory.
+  EXPECT_EQ(find("", {{"TMPDIR", "/var/tmp"}}).path, "/tmp");
   // A job that has a folder of its own writes nowhere else.
   EXPECT_EQ(find("", {{"TMPDIR", own.path().string() + "/gone"}}).path, "");
   EXPECT_THAT(find("", {{"SLURM_TMPDIR", slurms.path().string() + "/gone"}}).refusal,
