@@ -491,18 +491,20 @@ TEST_F(CheckpointOfHosts, IsRefusedWhereNotAllSeeTheFolder) {
 TEST_F(CheckpointOfHosts, IsNotReadFromACopyOnOneOfThem) {
   save(large_on_each_node(), path());
   fs::copy(path(), own_);
-  const auto refs = load<std::vector<double>>(own_);
-  ASSERT_EQ(refs.size(), node_count());
-  std::size_t unseen = 0;
-  for (const auto& one : refs) {
-    try {
-      EXPECT_EQ(got(one).size(), 100'000U);  // was read where the driver is
-    } catch (const checkpoint_error& refused) {
-      EXPECT_THAT(refused.what(), HasSubstr("which the program loads"));
-      ++unseen;
+  const auto some_are_refused = [&] {
+    std::size_t refused_ones = 0;
+    for (const auto& one : load<std::vector<double>>(own_)) {
+      try {
+        EXPECT_EQ(got(one).size(), 100'000U);  // was read where the driver is
+      } catch (const checkpoint_error& refused) {
+        EXPECT_THAT(refused.what(), HasSubstr("which the program loads"));
+        ++refused_ones;
+      }
     }
-  }
-  EXPECT_GT(unseen, 0U);
+    return refused_ones > 0;
+  };
+  // Leases of the driver's node may be at hand.
+  EXPECT_TRUE(eventually(some_are_refused));
 }
 
 struct keeper {
