@@ -91,15 +91,19 @@ void lease_book::pump(shape& one) {
   ask(one);
 }
 
-// Of those at hand one that is next to the task's arguments, if there is any; else they take turns.
+// Those at hand take turns; of them only those next to the task's arguments, if there are any.
 held_lease& lease_book::lease_for(const task& next) {
   shape& one = *next.demand;
+  const std::size_t count = one.open.size();
+  if (one.next_open >= count) one.next_open = 0;
   if (const wire::node_id node = near_arguments(next); node != nowhere) {
-    const auto at = std::ranges::find_if(
-        one.open, [node](const held_lease* lease) { return lease->worker.node() == node; });
-    if (at != one.open.end()) return **at;
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t at = (one.next_open + i) % count;
+      if (one.open[at]->worker.node() != node) continue;
+      one.next_open = at;
+      break;
+    }
   }
-  if (one.next_open >= one.open.size()) one.next_open = 0;
   return *one.open[one.next_open];
 }
 

@@ -155,6 +155,34 @@ TEST_F(LeaseBook, OfThoseAtHandATaskTakesTheOneNextToItsArguments) {
   EXPECT_EQ(in_flight_.size(), 1U);
 }
 
+TEST_F(LeaseBook, ThoseNextToTheArgumentsTakeTurns) {
+  submit(64);
+  grant(lease, worker);
+  grant(other_lease, other_worker);
+  for (int round = 0; round < 6; ++round) {  // windows become wide
+    complete_all_of(other_lease);
+    complete_all_of(lease);
+    submit(64);
+  }
+  complete_all_of(other_lease);
+  complete_all_of(lease);
+  object& here = one_.promise();
+  wire::value_view value;
+  value.kind = wire::value_kind::stored;
+  value.where.node = self.node();
+  value.where.size_bytes = 100'000;
+  one_.fulfil(here, value, {});
+  results_.push_back(&here);
+  const parameter given[] = {{0, &here}};
+  task_spec spec;
+  spec.refs = given;
+  for (int i = 0; i < 8; ++i) results_.push_back(&one_.submit(spec, one_.shape_for({})));
+  one_.flush();
+  take_pushes();
+  EXPECT_EQ(count_of(lease), 4U);
+  EXPECT_EQ(count_of(other_lease), 4U);
+}
+
 TEST_F(LeaseBook, GivesAnIdleLeaseBackAndRests) {
   warm_up();
   EXPECT_LT(ticks_until_rest(), few);
