@@ -96,13 +96,13 @@ held_lease& lease_book::lease_for(const task& next) {
   shape& one = *next.demand;
   const std::size_t count = one.open.size();
   if (one.next_open >= count) one.next_open = 0;
-  if (const wire::node_id node = near_arguments(next); node != nowhere) {
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::size_t at = (one.next_open + i) % count;
-      if (one.open[at]->worker.node() != node) continue;
-      one.next_open = at;
-      break;
-    }
+  const bool has_choice = count > 1 && !next.refs().empty();
+  const wire::node_id node = has_choice ? near_arguments(next) : nowhere;
+  for (std::size_t i = 0; node != nowhere && i < count; ++i) {
+    const std::size_t at = (one.next_open + i) % count;
+    if (one.open[at]->worker.node() != node) continue;
+    one.next_open = at;
+    break;
   }
   return *one.open[one.next_open];
 }
