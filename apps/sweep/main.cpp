@@ -64,8 +64,7 @@ int run(const options& asked) {
     if (one.number >= asked.cases)
       throw std::invalid_argument{
           fmt::format("the checkpoint in {} has case {}, so it is of more cases than {}: give "
-                      "--cases as it was "
-                      "then, or another --folder",
+                      "--cases as it was then, or another --folder",
                       asked.folder, one.number, asked.cases)};
     is_done[static_cast<std::size_t>(one.number)] = true;
   }

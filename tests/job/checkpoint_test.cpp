@@ -194,7 +194,7 @@ TEST_F(Checkpoint, MayBeEmpty) {
 // Who took it for "none" would save over what is there once the file system is back.
 TEST_F(Checkpoint, IsNotSaidToBeMissingWhereThatCannotBeSeen) {
   const auto loop = path() / "loop";
-  std::filesystem::create_directory_symlink(loop, loop);
+  fs::create_directory_symlink(loop, loop);
   EXPECT_THROW(static_cast<void>(has_checkpoint(loop)), checkpoint_error);
   std::ofstream{path() / "file"};
   EXPECT_FALSE(has_checkpoint(path() / "file"));

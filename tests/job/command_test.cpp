@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "job/job.hpp"
+#include "launch/parent_of.hpp"
 #include "temporary_folder.hpp"
 
 namespace mobula::job {
@@ -34,21 +35,11 @@ std::string failure_of(const object_ref<command_result>& ref) {
   return {};
 }
 
-/// By the kernel: state and parent.
-std::pair<char, int> state_of(int process) {
+bool is_alive(int process) {
   std::ifstream file{"/proc/" + std::to_string(process) + "/stat"};
   std::string text;
-  if (!std::getline(file, text)) return {'X', 0};
-  std::istringstream rest{text.substr(text.rfind(')') + 2)};
-  char state = 'X';
-  int parent = 0;
-  rest >> state >> parent;
-  return {state, parent};
+  return std::getline(file, text) && text[text.rfind(')') + 2] != 'Z';
 }
-bool is_alive(int process) {
-  return std::string{"ZX"}.find(state_of(process).first) == std::string::npos;
-}
-int parent_of(int process) { return state_of(process).second; }
 
 /// A folder of this test, on this host.
 class scratch {
@@ -119,7 +110,7 @@ bool is_worker(int process) {
 /// The worker process below this one that has started it; 0: it was none.
 int worker_above(int process) {
   int nearest = 0;
-  for (; process > 1; process = parent_of(process)) {
+  for (; process > 1; process = launch::parent_of(process)) {
     if (process == ::getpid()) return nearest;
     if (nearest == 0 && is_worker(process)) nearest = process;
   }

@@ -29,6 +29,7 @@ await_job() {
 # het_job ARGUMENT...: a job whose run has several parts, submitted with a script's name and awaited.
 # Again if only srun is left of it: that of Slurm 22.05 starts a thread for each part and now and
 # then waits for ever for one of them twice (pmixp_abort_agent_stop; 4 of 45 runs, both cores busy).
+# The program's last word is the walkthrough's, or matches `last_word`.
 het_job() {
   local job try
   for try in 1 2 3 4 5; do

@@ -53,6 +53,22 @@ class LeaseBook : public testing::Test {
     one_.flush();
     take_pushes();
   }
+  /// Tasks with an argument that is stored there.
+  void submit_for_bytes_on(wire::node_id node, int count) {
+    object& made = one_.promise();
+    results_.push_back(&made);
+    wire::value_view value;
+    value.kind = wire::value_kind::stored;
+    value.where.node = node;
+    value.where.size_bytes = 100'000;
+    one_.fulfil(made, value, {});
+    const parameter given[] = {{0, &made}};
+    task_spec spec;
+    spec.refs = given;
+    for (int i = 0; i < count; ++i) results_.push_back(&one_.submit(spec, one_.shape_for({})));
+    one_.flush();
+    take_pushes();
+  }
   void take_pushes() {
     while (const auto push = out_.take<wire::task_push>())
       in_flight_.push_back({push->task, push->attempt, push->lease});
@@ -123,21 +139,6 @@ class LeaseBook : public testing::Test {
 };
 
 TEST_F(LeaseBook, OfThoseAtHandATaskTakesTheOneNextToItsArguments) {
-  const auto submit_for_bytes_on = [&](wire::node_id node) {
-    object& made = one_.promise();
-    wire::value_view value;
-    value.kind = wire::value_kind::stored;
-    value.where.node = node;
-    value.where.size_bytes = 100'000;
-    one_.fulfil(made, value, {});
-    const parameter given[] = {{0, &made}};
-    task_spec spec;
-    spec.refs = given;
-    results_.push_back(&made);
-    results_.push_back(&one_.submit(spec, one_.shape_for({})));
-    one_.flush();
-    take_pushes();
-  };
   submit(2);
   grant(lease, worker);
   receive(far_lease.granter, wire::lease_grant{request_, far_lease, far_worker});
@@ -146,12 +147,12 @@ TEST_F(LeaseBook, OfThoseAtHandATaskTakesTheOneNextToItsArguments) {
   complete_all_of(far_lease);
   for (const auto& [node, expected] :
        {std::pair{2, far_lease}, {0, lease}, {2, far_lease}, {2, far_lease}, {0, lease}}) {
-    submit_for_bytes_on(static_cast<wire::node_id>(node));
+    submit_for_bytes_on(static_cast<wire::node_id>(node), 1);
     EXPECT_EQ(count_of(expected), 1U);
     complete_all_of(expected);
   }
   // Nowhere at hand: they are used all the same.
-  submit_for_bytes_on(3);
+  submit_for_bytes_on(3, 1);
   EXPECT_EQ(in_flight_.size(), 1U);
 }
 
@@ -166,19 +167,7 @@ TEST_F(LeaseBook, ThoseNextToTheArgumentsTakeTurns) {
   }
   complete_all_of(other_lease);
   complete_all_of(lease);
-  object& here = one_.promise();
-  wire::value_view value;
-  value.kind = wire::value_kind::stored;
-  value.where.node = self.node();
-  value.where.size_bytes = 100'000;
-  one_.fulfil(here, value, {});
-  results_.push_back(&here);
-  const parameter given[] = {{0, &here}};
-  task_spec spec;
-  spec.refs = given;
-  for (int i = 0; i < 8; ++i) results_.push_back(&one_.submit(spec, one_.shape_for({})));
-  one_.flush();
-  take_pushes();
+  submit_for_bytes_on(self.node(), 8);
   EXPECT_EQ(count_of(lease), 4U);
   EXPECT_EQ(count_of(other_lease), 4U);
 }

@@ -48,13 +48,23 @@ TEST_F(Scheduler, LetsOthersPassThatAskForSomethingElse) {
   EXPECT_EQ(grant().request, 3U);
 }
 
-TEST_F(Scheduler, LentCpusServeOthersAndComeBackAheadOfNewLeases) {
-  make(1);
-  ask(driver, 1, cpus(1));
-  const granted parent = grant();
-  lend(parent);
-  ask(other_owner, 1, cpus(1));
-  const granted child = grant();
+/// The only cpu, which a task has lent while it waits, and another owner's runs on.
+class LentCpus : public Scheduler {
+ protected:
+  LentCpus() {
+    make(1);
+    ask(driver, 1, cpus(1));
+    parent = grant();
+    lend(parent);
+    ask(other_owner, 1, cpus(1));
+    child = grant();
+  }
+
+  granted parent;
+  granted child;
+};
+
+TEST_F(LentCpus, ServeOthersAndComeBackAheadOfNewLeases) {
   EXPECT_NE(child.worker, parent.worker);
   ask(driver, 2, cpus(1));
   claim(parent);
@@ -66,13 +76,7 @@ TEST_F(Scheduler, LentCpusServeOthersAndComeBackAheadOfNewLeases) {
   EXPECT_EQ(grant().request, 2U);
 }
 
-TEST_F(Scheduler, AClaimRecallsAtOnceWhatHoldsItsCpus) {
-  make(1);
-  ask(driver, 1, cpus(1));
-  const granted parent = grant();
-  lend(parent);
-  ask(other_owner, 1, cpus(1));
-  const granted child = grant();
+TEST_F(LentCpus, AreRecalledAtOnceByAClaim) {
   claim(parent);
   process_id to;
   const auto recall = out_.take<wire::lease_recall>(&to);

@@ -29,6 +29,15 @@ mpi_program solver() {
   return program;
 }
 
+/// What a launcher runs as each rank, once it has told which one it is.
+command_line line_of_a_rank(const mpi_program& program) {
+  const words all = command_for(mpi_launcher::open_mpi, program, false).arguments;
+  command_line line;
+  line.arguments.assign(std::ranges::find(all, "sh"), all.end());
+  line.output_bytes_max = 1000;
+  return line;
+}
+
 bool has_in_a_row(const words& all, const words& some) {
   return std::ranges::search(all, some).size() == some.size();
 }
@@ -96,10 +105,7 @@ TEST(MpiCommand, TellsEachOfThousandsOfRanksItsPlace) {
     const std::string number = std::to_string(rank);
     program.places.push_back({"a", "", "", "GPU-cd2ef1b5-1b2f-4f5a-9f0a-6ecbd2a1" + number});
   }
-  const words all = command_for(mpi_launcher::open_mpi, program, false).arguments;
-  command_line line;
-  line.arguments.assign(std::ranges::find(all, "sh"), all.end());
-  line.output_bytes_max = 1000;
+  command_line line = line_of_a_rank(program);
   for (const std::string rank : {"0", "1", "17", "4999"}) {
     line.variables = {"PATH=/bin:/usr/bin", "PMIX_RANK=" + rank};
     EXPECT_EQ(run_command(line, "launch_test").output,
@@ -113,10 +119,7 @@ TEST(MpiCommand, BindsEachRankToItsThreads) {
   program.arguments = {"grep", "^Cpus_allowed_list:", "/proc/self/status"};
   const words threads{std::to_string(mine.front()), std::to_string(mine.back()), ""};
   for (const std::string& one : threads) program.places.push_back({"a", "", one, ""});
-  const words all = command_for(mpi_launcher::open_mpi, program, false).arguments;
-  command_line line;
-  line.arguments.assign(std::ranges::find(all, "sh"), all.end());
-  line.output_bytes_max = 1000;
+  command_line line = line_of_a_rank(program);
   for (std::size_t rank = 0; rank < threads.size(); ++rank) {
     line.variables = {"PATH=/bin:/usr/bin", "PMI_RANK=" + std::to_string(rank)};
     const auto expected =
@@ -125,8 +128,7 @@ TEST(MpiCommand, BindsEachRankToItsThreads) {
   }
   // One that is not of this machine.
   program.places = {{"a", "", "100000", ""}};
-  const words other = command_for(mpi_launcher::open_mpi, program, false).arguments;
-  line.arguments.assign(std::ranges::find(other, "sh"), other.end());
+  line = line_of_a_rank(program);
   line.variables = {"PATH=/bin:/usr/bin", "PMI_RANK=0"};
   EXPECT_EQ(run_command(line, "launch_test").status.number, 126);
 }
